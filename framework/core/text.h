@@ -1,0 +1,15 @@
+/* text.h - small helpers for what people write and read. */
+#ifndef SWIM_CORE_TEXT_H
+#define SWIM_CORE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of n words the one that is most like word (Damerau-Levenshtein distance, letters in
+ * either case), NULL when none is near enough to be a slip of the pen. */
+const char *swim_text_nearest(const char *word, const char *const *words, size_t n);
+
+/* "1.5 GiB": bytes for people, into buf. */
+const char *swim_text_bytes(uint64_t bytes, char *buf, size_t size);
+
+#endif /* SWIM_CORE_TEXT_H */

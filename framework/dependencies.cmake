@@ -1,0 +1,42 @@
+# What h5swim is built on.  A missing package gives one line that says what to install.
+find_program(SWIM_PKG_CONFIG NAMES pkg-config pkgconf)
+if(NOT SWIM_PKG_CONFIG)
+    message(FATAL_ERROR "pkg-config not found: install it with apt install pkgconf")
+endif()
+find_package(PkgConfig REQUIRED QUIET)
+
+# swim_require(TARGET DEBIAN_PACKAGE MODULE...): the first pkg-config module that exists.
+function(swim_require target package)
+    pkg_search_module(${target} QUIET IMPORTED_TARGET GLOBAL ${ARGN})
+    if(NOT ${target}_FOUND)
+        message(FATAL_ERROR
+            "${ARGV2} not found by pkg-config: install it with apt install ${package}")
+    endif()
+    message(STATUS "Found ${${target}_MODULE_NAME} ${${target}_VERSION}")
+endfunction()
+
+swim_require(HDF5 libhdf5-dev hdf5-serial hdf5)
+swim_require(HIREDIS libhiredis-dev hiredis)
+swim_require(FYAML libfyaml-dev libfyaml)
+swim_require(JANSSON libjansson-dev jansson)
+swim_require(DEFLATE libdeflate-dev libdeflate)
+swim_require(XXHASH libxxhash-dev libxxhash)
+swim_require(UDUNITS libudunits2-dev udunits udunits2)
+
+# udunits has no pkg-config file everywhere, HDF5's high-level library nowhere.
+find_library(SWIM_HDF5_HL NAMES hdf5_serial_hl hdf5_hl
+             HINTS ${HDF5_LIBRARY_DIRS} ${HDF5_LIBDIR})
+if(NOT SWIM_HDF5_HL)
+    message(FATAL_ERROR "hdf5_hl not found: install it with apt install libhdf5-dev")
+endif()
+
+# MPI is needed to build one plug-in, which is loaded only under an MPI launcher.
+pkg_search_module(MPI QUIET IMPORTED_TARGET GLOBAL ompi-c mpi-c mpi)
+if(MPI_FOUND)
+    message(STATUS "Found ${MPI_MODULE_NAME} ${MPI_VERSION}")
+else()
+    message(WARNING "MPI not found, h5swim will not run under mpirun or srun: "
+            "install it with apt install libopenmpi-dev")
+endif()
+set(CMAKE_THREAD_PREFER_PTHREAD ON)
+find_package(Threads REQUIRED QUIET)

@@ -1,0 +1,293 @@
+/* h5swim/kernel.h - what a compute kernel is, ABI version 1.
+ *
+ * A kernel is a shared object that exports one constant, defined with
+ * SWIM_KERNEL_DEFINE().  The host (h5swim run) opens the datasets, cuts them into
+ * blocks, calls the kernel with plain C arrays and writes what it computes.  A kernel
+ * does no I/O, takes no lock and keeps no global variables; it may crash without harm
+ * to any file.
+ *
+ * Order of calls, all in one thread of one process:
+ *     open, plan, then any number of apply (map, stencil, window, filter)
+ *     or of acc_bytes, partial, merge, finish (reduce), then close.
+ * open and plan also run in processes that never see a block, always with the same
+ * arguments, and must come to the same result each time.
+ *
+ * Missing values: in floating-point arrays a missing value is NaN, whatever the file
+ * stores (_FillValue, missing_value); a NaN in an output is stored as the output's fill
+ * value.  In integer arrays missing values stay as they are; see swim_array.missing.
+ * Packed values (scale_factor, add_offset) arrive unpacked.
+ *
+ * Versions: the host compares abi and struct_size before anything else.  New members
+ * are only ever appended, and a member that a kernel's headers did not have reads as
+ * zero. A change that does not keep to this raises SWIM_KERNEL_ABI and the symbol's
+ * name.
+ *
+ * Threads: the host calls one state from one thread at a time.
+ * Fork:    a state never crosses a fork.
+ */
+#ifndef SWIM_KERNEL_H
+#define SWIM_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <h5swim/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SWIM_KERNEL_ABI 1u
+#define SWIM_NDIM_MAX 32 /* HDF5's own limit, H5S_MAX_RANK */
+
+/* Element types of arrays.  The host converts between these and what files store. */
+enum swim_type {
+    SWIM_TYPE_ANY =
+        0, /* in a port: the type of the file (output: of the first input) */
+    SWIM_TYPE_I8,
+    SWIM_TYPE_U8,
+    SWIM_TYPE_I16,
+    SWIM_TYPE_U16,
+    SWIM_TYPE_I32,
+    SWIM_TYPE_U32,
+    SWIM_TYPE_I64,
+    SWIM_TYPE_U64,
+    SWIM_TYPE_F32,
+    SWIM_TYPE_F64,
+    SWIM_TYPE_LDOUBLE, /* long double */
+};
+
+enum swim_kernel_kind {
+    SWIM_KERNEL_MAP = 1, /* an output element from the input elements at its place */
+    SWIM_KERNEL_STENCIL, /* ... and from their neighbours, see swim_plan.halo_* */
+    SWIM_KERNEL_REDUCE,  /* axes summed up: partial results, merged, finished */
+    SWIM_KERNEL_WINDOW,  /* windows along one axis (reserved: no host runs them yet) */
+    SWIM_KERNEL_FILTER,  /* a variable number of rows (reserved: no host runs them yet)
+                          */
+};
+
+/* What a halo holds beyond the edge of a dataset, named as in scipy.ndimage. */
+enum swim_edge {
+    SWIM_EDGE_NEAREST = 0, /* a a a | a b c d | d d d */
+    SWIM_EDGE_REFLECT,     /* c b a | a b c d | d c b */
+    SWIM_EDGE_WRAP,        /* b c d | a b c d | a b c */
+    SWIM_EDGE_CONSTANT,    /* swim_plan.edge_value */
+};
+
+/* --- What a kernel declares ------------------------------------------------- */
+
+enum swim_param_type {
+    SWIM_PARAM_INT = 1, /* int64_t */
+    SWIM_PARAM_REAL,    /* double */
+    SWIM_PARAM_BOOL,
+    SWIM_PARAM_TEXT,
+};
+
+/* A parameter that job files may set.  All texts are static. */
+struct swim_param {
+    const char *name; /* [a-z][a-z0-9_]* */
+    enum swim_param_type type;
+    const char *preset; /* the default, as one would write it; NULL: must be given */
+    const char *unit;   /* NULL: none */
+    const char *description; /* one line */
+    const char *choices;     /* TEXT: "one|two|three"; NULL: any */
+    double min, max;         /* INT, REAL: the range when min < max */
+};
+
+/* An input or an output. */
+struct swim_port {
+    const char *name; /* as in job files */
+    enum swim_type type;
+    const char *unit;        /* NULL: any, or known only after plan() */
+    const char *description; /* one line */
+};
+
+/* --- What a kernel is told about the data ------------------------------------ */
+
+/* One axis of a field, with its coordinates where the file has them. */
+struct swim_axis {
+    const char *name;     /* the dimension's name; "" when it has none */
+    const char *units;    /* "" when there are none; CF: "hours since 1980-01-01" */
+    const char *calendar; /* "" when there is none */
+    const char *standard_name;
+    uint64_t length;
+    const double *values; /* length coordinates; NULL: the file has none */
+};
+
+/* One dataset. */
+struct swim_field {
+    const char *port; /* the port it is bound to */
+    const char *name; /* the dataset's own name, without path */
+    const char *units;
+    const char *long_name;
+    enum swim_type type;        /* of the arrays that the kernel will see */
+    enum swim_type stored_type; /* of the file */
+    uint32_t ndim;
+    uint32_t has_missing; /* the file names a missing value */
+    const uint64_t *shape;
+    const struct swim_axis *const *axes; /* ndim of them */
+    double missing;                      /* rounded to double */
+};
+
+/* What an output will be.  The host sets it up as the kind suggests: map and stencil
+ * like the first input; reduce: the first input without the reduced axes. */
+struct swim_output {
+    uint32_t ndim;
+    enum swim_type type;
+    int32_t from_axis[SWIM_NDIM_MAX]; /* the input axis it runs along; -1: new */
+    uint64_t shape[SWIM_NDIM_MAX];    /* lengths of new axes */
+    const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
+    const char *units;                           /* NULL: as the first input's */
+    const char *long_name;                       /* NULL: as the first input's */
+    const char *cell_methods;                    /* CF, e.g. "time: mean"; NULL: none */
+};
+
+/* Filled in by the host, changed by the kernel's plan().  Texts and axes that the
+ * kernel puts here stay valid until close(). */
+struct swim_plan {
+    uint32_t struct_size;
+    uint32_t n_inputs, n_outputs;
+    uint32_t
+        edge_from_job; /* the job file set edge modes: plan() leaves edge[] alone */
+    const struct swim_field *const *inputs; /* all of one shape */
+    struct swim_output *const *outputs;
+
+    /* stencil: how many neighbours are needed on each side of each axis */
+    uint32_t halo_lo[SWIM_NDIM_MAX], halo_hi[SWIM_NDIM_MAX];
+    enum swim_edge edge[SWIM_NDIM_MAX];
+    double edge_value;
+
+    /* reduce: which axes go; preset: all.  plan() says so with swim_plan_reduce(). */
+    uint8_t reduced[SWIM_NDIM_MAX];
+};
+
+/* --- What a kernel computes on ------------------------------------------------ */
+
+/* A part of a dataset in memory. */
+struct swim_array {
+    void *data; /* the element at offset[]; neighbours lie around it, see halo_* */
+    enum swim_type type;
+    uint32_t ndim;
+    uint64_t count;                    /* product of shape[] */
+    const uint64_t *shape;             /* without the halo */
+    const ptrdiff_t *strides;          /* in elements */
+    const uint64_t *offset;            /* of data within the dataset */
+    const uint32_t *halo_lo, *halo_hi; /* valid neighbours on each side */
+    uint32_t contiguous;               /* data[0] ... data[count-1], C order */
+    uint32_t has_missing;              /* integer types: missing holds the value */
+    union {
+        int64_t i;  /* I8 to I64 */
+        uint64_t u; /* U8 to U64 */
+        double f;   /* floating point: NaN */
+    } missing;
+    uint64_t rows; /* filter: rows written, set by the kernel */
+};
+
+/* One unit of work.  Inputs and outputs are in the order of the ports.
+ * Map: inputs and outputs are contiguous and of the same shape.
+ * Stencil: outputs are contiguous, inputs have the halo that was asked for.
+ * Reduce: the inputs of a block share the kept axes with the outputs; offset[] says
+ * where along the reduced axes they lie.  All contiguous. */
+struct swim_block {
+    uint32_t struct_size;
+    uint32_t n_inputs, n_outputs;
+    uint64_t index;
+    const struct swim_array *const *inputs;
+    struct swim_array *const *outputs;
+};
+
+typedef struct swim_params swim_params_t;
+
+struct swim_kernel {
+    uint32_t abi;         /* SWIM_KERNEL_ABI of the headers it was built with */
+    uint32_t struct_size; /* sizeof(struct swim_kernel), same headers */
+    uint32_t param_size;  /* sizeof(struct swim_param), same headers */
+    uint32_t port_size;   /* sizeof(struct swim_port), same headers */
+
+    const char *name;    /* as in job files; [a-z][a-z0-9_]* */
+    const char *summary; /* one line */
+    enum swim_kernel_kind kind;
+    uint32_t n_inputs, n_outputs, n_params;
+    const struct swim_port *inputs, *outputs;
+    const struct swim_param *params;
+
+    /* Make a state (may be left NULL).  NULL function: nothing to open. */
+    int (*open)(const swim_params_t *params, void **state, swim_error_t *err);
+
+    /* Look at the inputs, say what is needed and what comes out.  NULL: the preset. */
+    int (*plan)(void *state, struct swim_plan *plan, swim_error_t *err);
+
+    /* Map, stencil, window, filter: fill the outputs of the block. */
+    int (*apply)(void *state, const struct swim_block *block, swim_error_t *err);
+
+    /* Reduce.  An accumulator is acc_bytes() bytes for the outputs of the block, all
+     * zero at first, without pointers: the host may store it and merge it elsewhere.
+     * partial() adds the block's inputs to acc, merge() adds other to acc, where other
+     * comes from later along the reduced axes, finish() turns acc into the outputs.
+     * The host calls them in one order that does not depend on the number of processes.
+     */
+    uint64_t (*acc_bytes)(void *state, const struct swim_block *block);
+    int (*partial)(void *state, const struct swim_block *block, void *acc,
+                   swim_error_t *err);
+    int (*merge)(void *state, const struct swim_block *block, void *acc,
+                 const void *other, swim_error_t *err);
+    int (*finish)(void *state, const struct swim_block *block, const void *acc,
+                  swim_error_t *err);
+
+    /* Once after each successful open(). */
+    void (*close)(void *state);
+    /* End of ABI 1.  New members go below. */
+};
+
+#define SWIM_COUNT_OF(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
+
+/* Exports the kernel:  SWIM_KERNEL_DEFINE(.name = "scale", .kind = SWIM_KERNEL_MAP,
+ * ...); */
+#define SWIM_KERNEL_DEFINE(...)                              \
+    SWIM_API extern const struct swim_kernel swim_kernel_v1; \
+    const struct swim_kernel swim_kernel_v1 = {              \
+        .abi = SWIM_KERNEL_ABI,                              \
+        .struct_size = sizeof(struct swim_kernel),           \
+        .param_size = sizeof(struct swim_param),             \
+        .port_size = sizeof(struct swim_port),               \
+        __VA_ARGS__}
+
+/* --- What the host offers to kernels ------------------------------------------ */
+
+/* The value of a declared parameter: what the job file says, or its default.  Asking
+ * for one that is not declared with that type is a mistake in the kernel: the result is
+ * 0, NaN, 0 or "", and it is logged. */
+SWIM_API int64_t swim_params_int(const swim_params_t *params, const char *name);
+SWIM_API double swim_params_real(const swim_params_t *params, const char *name);
+SWIM_API int swim_params_bool(const swim_params_t *params, const char *name);
+SWIM_API const char *swim_params_text(const swim_params_t *params, const char *name);
+
+/* Bytes of one element; 0 for SWIM_TYPE_ANY. */
+SWIM_API size_t swim_type_size(enum swim_type type);
+SWIM_API const char *swim_type_name(enum swim_type type);
+
+enum swim_axis_kind { SWIM_AXIS_TIME = 1, SWIM_AXIS_LATITUDE, SWIM_AXIS_LONGITUDE };
+
+/* The axis of a field that is its time, latitude or longitude by the CF conventions
+ * (section 4: units, else standard_name, else name); -1: none. */
+SWIM_API int swim_field_axis(const struct swim_field *field, enum swim_axis_kind kind);
+
+/* The calendar month, 1 to 12, of each coordinate of a time axis (CF section 4.4: units
+ * "UNIT since DATE" and the calendar).  months: axis->length bytes of the caller's.
+ * Errors: SWIM_ERR_ARG (no coordinates, units that are no time, unknown calendar). */
+SWIM_API int swim_axis_months(const struct swim_axis *axis, uint8_t *months,
+                              swim_error_t *err);
+
+/* In plan() of a reduce kernel: reduce only the given axis, and shape the outputs
+ * accordingly.  length 0: the axis goes; else it is replaced, in its place, by a new
+ * axis of that length, which may have coordinates (axis->length must agree) or not
+ * (axis NULL).  Errors: SWIM_ERR_ARG (no such axis). */
+SWIM_API int swim_plan_reduce(struct swim_plan *plan, uint32_t input_axis,
+                              uint64_t length, const struct swim_axis *axis,
+                              swim_error_t *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SWIM_KERNEL_H */

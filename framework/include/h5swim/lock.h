@@ -1,0 +1,134 @@
+/* h5swim/lock.h - readers/writer locks shared by processes on any number of machines.
+ *
+ * The locks live in a Redis server.  A process opens one session; its locks are
+ * leases that belong to the session and are renewed by a thread of the session.
+ * A holder that dies or hangs loses them lease_ms after its last renewal at the
+ * latest; nobody else ever renews them.
+ *
+ * Which modes go together (the 1971 readers/writer lock of Courtois, Heymans and
+ * Parnas is READ and WRITE; UPDATE is a writer that works beside readers):
+ *
+ *     held \ asked   READ   UPDATE   WRITE
+ *     READ           yes    yes      wait
+ *     UPDATE         yes    wait     wait
+ *     WRITE          wait   wait     wait
+ *
+ * Admission is phase-fair (Brandenburg and Anderson, 2010): a waiting writer goes
+ * before readers that come after it, and readers that wait when a writer leaves go
+ * before the next writer.
+ *
+ * Before each write that a lock protects, ask swim_lock_check(); it costs no network.
+ * After SWIM_ERR_LOST do not write.
+ *
+ * Threads: a session may be used by any number of threads at once; one swim_lock_t
+ *          belongs to one thread at a time.
+ * Fork:    a child must not use its parent's session or locks: every call on them
+ *          returns SWIM_ERR_ARG there, and the parent's are not touched.
+ */
+#ifndef SWIM_LOCK_H
+#define SWIM_LOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <h5swim/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct swim_session swim_session_t;
+typedef struct swim_lock swim_lock_t;
+
+enum swim_lock_mode {
+    SWIM_LOCK_READ = 1,
+    SWIM_LOCK_UPDATE = 2,
+    SWIM_LOCK_WRITE = 3,
+};
+
+/* Zero it, set struct_size, then what differs from the default.  Strings are copied. */
+struct swim_session_options {
+    size_t struct_size; /* sizeof(struct swim_session_options) */
+    const char *url;    /* redis://[USER[:PASSWORD]@]HOST[:PORT][/DB] or
+                           unix://[USER[:PASSWORD]@]/PATH[?db=DB];
+                           NULL: $SWIM_REDIS_URL, else the private server of this user on
+                           this host, started when it does not run */
+    uint32_t lease_ms;  /* 1,000 to 600,000; 0: 10,000 */
+    const char *job;    /* shown to people who look at the locks; NULL: none */
+    int32_t rank;       /* likewise; -1: none */
+};
+
+/* Connect, register a session and start the thread that renews its lease.
+ *
+ * On SWIM_OK *out is the caller's, to be closed by swim_session_close().
+ * Errors: SWIM_ERR_ARG (a URL that cannot be read, a lease out of range),
+ * SWIM_ERR_IO (no server, wrong password, a server that may lose locks: a read-only
+ * replica, or a maxmemory policy that evicts), SWIM_ERR_NOMEM, SWIM_ERR_CANCELLED.
+ * Blocks for at most 5 s. */
+SWIM_API int swim_session_open(const struct swim_session_options *opt,
+                               swim_session_t **out, swim_error_t *err);
+
+/* End the session: what it holds or waits for is released in one call, its thread
+ * ends.  Accepts NULL.  Keeps errno.  In a forked child: only frees memory. */
+SWIM_API void swim_session_close(swim_session_t *session);
+
+/* "HOST:PID:NUMBER", unique among all sessions; the session's own memory. */
+SWIM_API const char *swim_session_id(const swim_session_t *session);
+
+/* What this session's acquires have cost since it was opened. */
+struct swim_session_stats {
+    size_t struct_size;
+    uint64_t acquired; /* locks granted */
+    uint64_t waited;   /* of these, not granted at once */
+    uint64_t wait_ns;  /* time from asking to holding, those that waited */
+};
+SWIM_API void swim_session_get_stats(swim_session_t *session,
+                                     struct swim_session_stats *stats);
+
+#define SWIM_LOCK_TRY (-1)     /* do not wait */
+#define SWIM_LOCK_FOREVER (-2) /* wait without limit */
+
+/* Zero it, set struct_size, then what differs from the default. */
+struct swim_lock_options {
+    size_t struct_size;
+    int64_t wait_ms; /* longest wait; SWIM_LOCK_TRY, SWIM_LOCK_FOREVER; 0: 60,000 */
+};
+
+/* Take the lock on a resource, any non-empty text of at most 4,095 bytes; for a
+ * file, what swim_resource_of_file() makes of its name.
+ *
+ * On SWIM_OK *out is the caller's, to be given to swim_lock_release().
+ * Errors: SWIM_ERR_TIMEOUT (not had in time; the text says who holds it),
+ * SWIM_ERR_LOST (the session's lease has ended), SWIM_ERR_CANCELLED (a signal came
+ * while it waited), SWIM_ERR_IO (the server is gone), SWIM_ERR_ARG, SWIM_ERR_NOMEM.
+ * After any error nothing is held and nothing is queued. */
+SWIM_API int swim_lock_acquire(swim_session_t *session, const char *resource,
+                               enum swim_lock_mode mode,
+                               const struct swim_lock_options *opt, swim_lock_t **out,
+                               swim_error_t *err);
+
+/* Give the lock back; lock is freed whatever is returned.  Accepts NULL.
+ * SWIM_ERR_LOST: the lease had ended before, others may have been in.
+ * SWIM_ERR_UNSURE: no answer; the lock ends with the session's lease. */
+SWIM_API int swim_lock_release(swim_lock_t *lock, swim_error_t *err);
+
+/* SWIM_OK while the lease has at least margin_ms left by this host's clock, which
+ * counts time spent suspended.  No network.  Else SWIM_ERR_LOST. */
+SWIM_API int swim_lock_check(const swim_lock_t *lock, uint32_t margin_ms,
+                             swim_error_t *err);
+
+/* The fencing number of an UPDATE or WRITE grant: larger than that of every earlier
+ * grant of the resource, also across a server that lost its data as long as its
+ * clock does not go back.  0 for READ. */
+SWIM_API uint64_t swim_lock_fence(const swim_lock_t *lock);
+
+/* The resource of a file: its real path.  The file need not exist, its directory
+ * must.  Errors: SWIM_ERR_IO, SWIM_ERR_ARG (longer than size). */
+SWIM_API int swim_resource_of_file(const char *path, char *resource, size_t size,
+                                   swim_error_t *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SWIM_LOCK_H */

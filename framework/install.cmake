@@ -1,0 +1,22 @@
+# cmake --install: command, library, headers, kernels, pkg-config file, CMake package.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS h5swim_shared EXPORT h5swimTargets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS h5swim_command RUNTIME DESTINATION bin)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/framework/include/h5swim
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+configure_file(${CMAKE_CURRENT_LIST_DIR}/h5swim.pc.in ${PROJECT_BINARY_DIR}/h5swim.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/h5swim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/h5swimConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/h5swimConfig.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/h5swim)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/h5swimConfigVersion.cmake
+    COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/h5swimConfig.cmake
+        ${PROJECT_BINARY_DIR}/h5swimConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/h5swim)
+install(EXPORT h5swimTargets NAMESPACE h5swim::
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/h5swim)

@@ -1,0 +1,79 @@
+/* dataset.h - reading HDF5 datasets as kernels see them.
+ *
+ * Nothing here takes locks: the caller holds READ on the file from before
+ * dataset_inspect() or dataset_open() until after the matching close.
+ * Threads: one at a time per process (the HDF5 library is not thread-safe).
+ * Fork: nothing here crosses a fork, except struct dataset_info, which is plain memory.
+ */
+#ifndef SWIM_STORE_DATASET_H
+#define SWIM_STORE_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <h5swim/kernel.h>
+
+/* Once per process, before any other call: HDF5 prints nothing by itself. */
+void store_quiet(void);
+
+/* What identifies the content of a file well enough to notice that it was changed. */
+struct file_identity {
+    uint64_t dev, ino, size;
+    int64_t mtime_ns;
+};
+int file_identity_get(const char *file, struct file_identity *id, swim_error_t *err);
+
+/* A dataset as found in a file; all memory is its own. */
+struct dataset_info {
+    char *file;
+    char *path; /* absolute within the file: "/group/name" */
+    char *name; /* its last part */
+    struct file_identity identity;
+    uint32_t ndim;
+    uint64_t shape[SWIM_NDIM_MAX];
+    bool chunked;
+    uint64_t chunk[SWIM_NDIM_MAX];
+    bool shuffle, fletcher32, other_filters;
+    int deflate; /* level; 0: none */
+    enum swim_type stored_type;
+    bool packed; /* scale_factor or add_offset */
+    double scale, offset;
+    bool has_missing; /* _FillValue or missing_value (the two may differ) */
+    uint32_t n_missing;
+    unsigned char missing_raw[2][16]; /* as stored_type in native byte order */
+    double missing;                   /* the first, rounded */
+    char *units, *long_name;          /* "" when there are none */
+    struct swim_axis *axes;           /* ndim of them: dimension scales, in order */
+    char **axis_paths;                /* of the scale datasets; NULL: no scale */
+};
+
+/* Look at one dataset.  dataset may be given with or without the leading '/'.
+ * Errors: SWIM_ERR_ARG (no such file; not an HDF5 file; no such dataset, with names
+ * near it; a group; a type that no kernel can be given), SWIM_ERR_IO, SWIM_ERR_NOMEM.
+ */
+int dataset_inspect(const char *file, const char *dataset, struct dataset_info **out,
+                    swim_error_t *err);
+void dataset_info_destroy(struct dataset_info *info);
+
+/* The type in which a kernel that asks for SWIM_TYPE_ANY gets it: the stored one, or a
+ * floating-point one for packed data. */
+enum swim_type dataset_natural_type(const struct dataset_info *info);
+
+struct dataset;
+
+/* Open for reading as elements of mem_type (not SWIM_TYPE_ANY).
+ * Errors: SWIM_ERR_IO (also: the file was changed since it was inspected; the text says
+ * "changed while the job was reading it"), SWIM_ERR_NOMEM. */
+int dataset_open(const struct dataset_info *info, enum swim_type mem_type,
+                 struct dataset **out, swim_error_t *err);
+
+/* Read count[] elements from start[] into a C array of shape buf_shape[], there at
+ * buf_start[]; all ndim long.  Converted, unpacked, missing values as kernel.h has
+ * them. A scalar dataset has ndim 0. */
+int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *count,
+                 void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
+                 swim_error_t *err);
+void dataset_close(struct dataset *ds);
+
+#endif /* SWIM_STORE_DATASET_H */
