@@ -155,6 +155,7 @@ struct swim_plan {
     /* stencil: how many neighbours are needed on each side of each axis */
     uint32_t halo_lo[SWIM_NDIM_MAX], halo_hi[SWIM_NDIM_MAX];
     enum swim_edge edge[SWIM_NDIM_MAX];
+    uint8_t edge_given[SWIM_NDIM_MAX]; /* the job set edge[]: plan() leaves it alone */
     double edge_value;
 
     /* reduce: which axes go; preset: all.  plan() says so with swim_plan_reduce(). */
