@@ -1,0 +1,324 @@
+/* setup.c - binds a job to its kernel and its inputs. */
+#include "batch/setup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "core/text.h"
+#include "store/session.h"
+
+static const struct job_input *input_of_port(const struct job *job, const char *port)
+{
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (strcmp(job->inputs[i].port, port) == 0)
+            return &job->inputs[i];
+    return NULL;
+}
+
+/* A port that the job names and the kernel does not have. */
+static int refuse_port(const struct kernel_host *kernel, const char *port,
+                       const char *place, bool input, swim_error_t *err)
+{
+    const struct swim_port *ports = input ? kernel->inputs : kernel->outputs;
+    uint32_t n = input ? kernel->api.n_inputs : kernel->api.n_outputs;
+    const char *names[16];
+    char all[256] = "";
+
+    for (uint32_t i = 0; i < n && i < 16; i++) {
+        names[i] = ports[i].name;
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof(all) - used, "%s\"%s\"", i ? ", " : "", names[i]);
+    }
+    return swim_error_set(err, SWIM_ERR_ARG, "%s: kernel %s has no %s \"%s\"; it has %s",
+                          place, kernel->api.name, input ? "input" : "output", port, all);
+}
+
+static int check_ports(const struct setup *setup, swim_error_t *err)
+{
+    const struct kernel_host *k = setup->kernel;
+    const struct job *job = setup->job;
+
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        uint32_t p = 0;
+        while (p < k->api.n_inputs && strcmp(job->inputs[i].port, k->inputs[p].name))
+            p++;
+        if (p == k->api.n_inputs)
+            return refuse_port(k, job->inputs[i].port, job->inputs[i].place.text, true,
+                               err);
+    }
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        uint32_t p = 0;
+        while (p < k->api.n_outputs && strcmp(job->outputs[i].port, k->outputs[p].name))
+            p++;
+        if (p == k->api.n_outputs)
+            return refuse_port(k, job->outputs[i].port, job->outputs[i].place.text, false,
+                               err);
+    }
+    return SWIM_OK;
+}
+
+static int inspect_input(struct setup *setup, uint32_t number, swim_session_t *session,
+                         int64_t wait_ms, swim_error_t *err)
+{
+    struct setup_input *in = &setup->inputs[number];
+    const struct swim_port *port = &setup->kernel->inputs[number];
+    const struct job_input *given = input_of_port(setup->job, port->name);
+    swim_lock_t *lock = NULL;
+
+    if (!given)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: kernel %s needs the input \"%s\" (%s)",
+                              setup->job->path, setup->kernel->api.name, port->name,
+                              port->description ? port->description : "no description");
+    int rc = store_lock_file(session, given->file, SWIM_LOCK_READ, wait_ms, &lock, err);
+    if (rc == SWIM_OK)
+        rc = dataset_inspect(given->file, given->dataset, &in->info, err);
+    swim_lock_release(lock, NULL);
+    if (rc != SWIM_OK)
+        return rc;
+
+    in->type = port->type ? port->type : dataset_natural_type(in->info);
+    in->axes = calloc(in->info->ndim + 1, sizeof(*in->axes));
+    if (!in->axes)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "setup: axes of %s", given->dataset);
+    for (uint32_t a = 0; a < in->info->ndim; a++)
+        in->axes[a] = &in->info->axes[a];
+    in->field = (struct swim_field){
+        .port = port->name,
+        .name = in->info->name,
+        .units = in->info->units,
+        .long_name = in->info->long_name,
+        .type = in->type,
+        .stored_type = in->info->stored_type,
+        .ndim = in->info->ndim,
+        .has_missing = in->info->has_missing,
+        .shape = in->info->shape,
+        .axes = in->axes,
+        .missing = in->info->missing,
+    };
+    return SWIM_OK;
+}
+
+static void shape_text(const uint64_t *shape, uint32_t ndim, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (uint32_t a = 0; a < ndim; a++) {
+        size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%" PRIu64, a ? " x " : "", shape[a]);
+    }
+    if (ndim == 0)
+        snprintf(text, size, "a scalar");
+}
+
+static int check_shapes(const struct setup *setup, swim_error_t *err)
+{
+    const struct dataset_info *first = setup->inputs[0].info;
+
+    for (uint32_t i = 1; i < setup->n_inputs; i++) {
+        const struct dataset_info *other = setup->inputs[i].info;
+        char a[160], b[160];
+        if (other->ndim == first->ndim &&
+            memcmp(other->shape, first->shape, first->ndim * sizeof(*first->shape)) == 0)
+            continue;
+        shape_text(first->shape, first->ndim, a, sizeof(a));
+        shape_text(other->shape, other->ndim, b, sizeof(b));
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "shapes do not match: input %s (%s:%s) is %s, input %s "
+                              "(%s:%s) is %s; kernel inputs must have one shape",
+                              setup->inputs[0].field.port, first->file, first->path, a,
+                              setup->inputs[i].field.port, other->file, other->path, b);
+    }
+    return SWIM_OK;
+}
+
+static int load_kernel(struct setup *setup, swim_error_t *err)
+{
+    const struct job *job = setup->job;
+    char *so = NULL;
+    int rc = kernel_find(job->kernel, job->dir, &so, err);
+
+    if (rc == SWIM_OK)
+        rc = kernel_load(so, &setup->kernel, err);
+    free(so);
+    if (rc == SWIM_OK)
+        rc = check_ports(setup, err);
+    if (rc == SWIM_OK)
+        rc = params_create(setup->kernel, job->params, job->n_params, &setup->params, err);
+    if (rc != SWIM_OK)
+        return rc;
+    setup->n_inputs = setup->kernel->api.n_inputs;
+    setup->n_outputs = setup->kernel->api.n_outputs;
+    setup->inputs = calloc(setup->n_inputs, sizeof(*setup->inputs));
+    setup->outputs = calloc(setup->n_outputs, sizeof(*setup->outputs));
+    setup->plan_fields = calloc(setup->n_inputs, sizeof(*setup->plan_fields));
+    setup->plan_outputs = calloc(setup->n_outputs, sizeof(*setup->plan_outputs));
+    if (!setup->inputs || !setup->outputs || !setup->plan_fields || !setup->plan_outputs)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "setup of kernel %s",
+                              setup->kernel->api.name);
+    return SWIM_OK;
+}
+
+/* Edge modes that the job gives by the names of axes. */
+static int job_edges(struct setup *setup, swim_error_t *err)
+{
+    const struct dataset_info *info = setup->inputs[0].info;
+    const struct job *job = setup->job;
+
+    for (size_t e = 0; e < job->n_edges; e++) {
+        const char *names[SWIM_NDIM_MAX];
+        uint32_t a = 0;
+        for (uint32_t i = 0; i < info->ndim; i++)
+            names[i] = info->axes[i].name;
+        while (a < info->ndim && strcmp(names[a], job->edges[e].axis) != 0)
+            a++;
+        if (a == info->ndim) {
+            const char *near = swim_text_nearest(job->edges[e].axis, names, info->ndim);
+            return swim_error_set(err, SWIM_ERR_ARG, "%s: %s:%s has no axis \"%s\"%s%s%s",
+                                  job->edges[e].place.text, info->file, info->path,
+                                  job->edges[e].axis, near ? "; did you mean \"" : "",
+                                  near ? near : "", near ? "\"?" : "");
+        }
+        setup->plan.edge[a] = job->edges[e].mode;
+        setup->plan.edge_given[a] = 1;
+    }
+    return SWIM_OK;
+}
+
+/* What the kernel finds in the plan before it changes it. */
+static int preset_plan(struct setup *setup, swim_error_t *err)
+{
+    const struct dataset_info *first = setup->inputs[0].info;
+    bool reduce = setup->kernel->api.kind == SWIM_KERNEL_REDUCE;
+    struct swim_plan *plan = &setup->plan;
+
+    plan->struct_size = sizeof(*plan);
+    plan->n_inputs = setup->n_inputs;
+    plan->n_outputs = setup->n_outputs;
+    plan->inputs = setup->plan_fields;
+    plan->outputs = setup->plan_outputs;
+    for (uint32_t i = 0; i < setup->n_inputs; i++)
+        setup->plan_fields[i] = &setup->inputs[i].field;
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        struct swim_output *out = &setup->outputs[i].planned;
+        enum swim_type type = setup->kernel->outputs[i].type;
+        setup->plan_outputs[i] = out;
+        out->type = type ? type : setup->inputs[0].type;
+        out->ndim = reduce ? 0 : first->ndim;
+        for (uint32_t a = 0; a < out->ndim; a++) {
+            out->from_axis[a] = (int32_t)a;
+            out->shape[a] = first->shape[a];
+        }
+    }
+    for (uint32_t a = 0; reduce && a < first->ndim; a++)
+        plan->reduced[a] = 1;
+    return job_edges(setup, err);
+}
+
+static int ask_kernel(struct setup *setup, swim_error_t *err)
+{
+    const struct swim_kernel *k = &setup->kernel->api;
+    int rc = preset_plan(setup, err);
+
+    if (rc == SWIM_OK && k->open)
+        rc = k->open(setup->params, &setup->state, err);
+    if (rc != SWIM_OK)
+        return rc;
+    setup->opened = true;
+    if (k->plan)
+        rc = k->plan(setup->state, &setup->plan, err);
+    if (rc != SWIM_OK)
+        return swim_error_set(err, rc, "kernel %s refuses the inputs (%s)", k->name,
+                              swim_status_name(rc));
+    return SWIM_OK;
+}
+
+static uint64_t digest_setup(const struct setup *setup)
+{
+    XXH3_state_t *x = XXH3_createState();
+    const uint32_t abi = SWIM_KERNEL_ABI;
+
+    if (!x)
+        return 0;
+    XXH3_64bits_reset(x);
+    XXH3_64bits_update(x, &abi, sizeof(abi));
+    XXH3_64bits_update(x, &setup->kernel->digest, sizeof(setup->kernel->digest));
+    for (size_t i = 0; i < setup->job->n_params; i++) {
+        const struct job_param *p = &setup->job->params[i];
+        XXH3_64bits_update(x, p->name, strlen(p->name) + 1);
+        XXH3_64bits_update(x, p->value, strlen(p->value) + 1);
+    }
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        const struct dataset_info *info = setup->inputs[i].info;
+        XXH3_64bits_update(x, &info->identity, sizeof(info->identity));
+        XXH3_64bits_update(x, info->path, strlen(info->path) + 1);
+    }
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct output_spec *spec = &setup->outputs[i].spec;
+        XXH3_64bits_update(x, spec->file, strlen(spec->file) + 1);
+        XXH3_64bits_update(x, spec->dataset, strlen(spec->dataset) + 1);
+        XXH3_64bits_update(x, &spec->type, sizeof(spec->type));
+        XXH3_64bits_update(x, spec->shape, spec->ndim * sizeof(*spec->shape));
+        XXH3_64bits_update(x, spec->chunk, spec->ndim * sizeof(*spec->chunk));
+        XXH3_64bits_update(x, &spec->fill, sizeof(spec->fill));
+    }
+    XXH3_64bits_update(x, setup->plan.edge, sizeof(setup->plan.edge));
+    XXH3_64bits_update(x, setup->blocks.size,
+                       setup->blocks.ndim * sizeof(*setup->blocks.size));
+    XXH3_64bits_update(x, setup->slice, setup->blocks.ndim * sizeof(*setup->slice));
+    uint64_t digest = XXH3_64bits_digest(x);
+    XXH3_freeState(x);
+    return digest;
+}
+
+int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms,
+                 struct setup **out, swim_error_t *err)
+{
+    struct setup *setup = calloc(1, sizeof(*setup));
+    int rc = SWIM_OK;
+
+    *out = NULL;
+    if (!setup)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "setup of %s", job->path);
+    setup->job = job;
+    rc = load_kernel(setup, err);
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
+        rc = inspect_input(setup, i, session, wait_ms, err);
+    if (rc == SWIM_OK)
+        rc = check_shapes(setup, err);
+    if (rc == SWIM_OK)
+        rc = ask_kernel(setup, err);
+    if (rc == SWIM_OK)
+        rc = setup_plan_outputs(setup, err);
+    if (rc == SWIM_OK)
+        rc = setup_plan_blocks(setup, err);
+    if (rc != SWIM_OK) {
+        setup_destroy(setup);
+        return rc;
+    }
+    setup->digest = digest_setup(setup);
+    *out = setup;
+    return SWIM_OK;
+}
+
+void setup_destroy(struct setup *setup)
+{
+    if (!setup)
+        return;
+    if (setup->opened && setup->kernel->api.close)
+        setup->kernel->api.close(setup->state);
+    for (uint32_t i = 0; setup->inputs && i < setup->n_inputs; i++) {
+        dataset_info_destroy(setup->inputs[i].info);
+        free(setup->inputs[i].axes);
+    }
+    free(setup->inputs);
+    free(setup->outputs);
+    free(setup->plan_fields);
+    free(setup->plan_outputs);
+    params_destroy(setup->params);
+    kernel_unload(setup->kernel);
+    free(setup);
+}

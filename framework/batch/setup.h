@@ -1,0 +1,97 @@
+/* setup.h - a job bound to its kernel and its data: what every process of a run knows.
+ *
+ * Each process makes its own with setup_create(), since a kernel's state never crosses a
+ * fork; all come to the same result, which the digest shows. */
+#ifndef SWIM_BATCH_SETUP_H
+#define SWIM_BATCH_SETUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <h5swim/kernel.h>
+#include <h5swim/lock.h>
+
+#include "batch/blocks.h"
+#include "batch/job.h"
+#include "batch/kernel_host.h"
+#include "store/dataset.h"
+#include "store/output.h"
+
+#define SETUP_PHASES_MAX 2
+
+struct setup_input {
+    struct dataset_info *info;
+    struct swim_field field;
+    const struct swim_axis **axes;
+    enum swim_type type; /* as the kernel sees it */
+};
+
+struct setup_output {
+    struct swim_output planned; /* as the kernel planned it */
+    struct output_spec spec;    /* as it is stored */
+    enum swim_type type;        /* as the kernel writes it */
+    bool other_type;            /* stored with another type than the kernel's */
+};
+
+enum setup_phase {
+    SETUP_APPLY,   /* a block gives outputs */
+    SETUP_PARTIAL, /* a block gives an accumulator */
+    SETUP_MERGE,   /* a tile's accumulators give outputs */
+};
+
+struct setup {
+    const struct job *job;
+    struct kernel_host *kernel;
+    swim_params_t *params;
+    void *state;
+    bool opened;
+
+    struct setup_input *inputs;
+    struct setup_output *outputs;
+    uint32_t n_inputs, n_outputs;
+    struct swim_plan plan;
+    const struct swim_field **plan_fields;
+    struct swim_output **plan_outputs;
+
+    struct blocks blocks;
+    uint64_t slice[SWIM_NDIM_MAX]; /* what a reader holds at once; reduce: part of a block */
+    uint64_t acc_bytes;            /* largest accumulator of a tile; 0: not a reduce */
+
+    uint32_t n_phases;
+    enum setup_phase phases[SETUP_PHASES_MAX];
+    uint64_t phase_blocks[SETUP_PHASES_MAX];
+
+    uint64_t input_bytes;  /* of a slice of all inputs, with halo */
+    uint64_t output_bytes; /* of a block of all outputs, as the kernel writes them */
+    uint64_t slot_bytes;   /* at most, of a finished block */
+    uint64_t digest;       /* over everything that decides the result */
+};
+
+/* Load the kernel, look at the inputs (each under READ), plan.
+ * wait_ms: how long to wait for a lock, as in struct swim_lock_options.
+ * Errors: as kernel_find(), kernel_load(), params_create(), dataset_inspect(),
+ * swim_lock_acquire(); SWIM_ERR_ARG for inputs that do not fit the kernel or each other;
+ * SWIM_ERR_KERNEL when the kernel refuses them.  job stays the caller's and must outlive
+ * the setup. */
+int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms,
+                 struct setup **out, swim_error_t *err);
+void setup_destroy(struct setup *setup);
+
+/* Second half of setup_create(), in setup_plan.c: the outputs, blocks and memory. */
+int setup_plan_outputs(struct setup *setup, swim_error_t *err);
+int setup_plan_blocks(struct setup *setup, swim_error_t *err);
+
+/* Where an input range falls in an output: start and count on each of its axes. */
+void setup_output_range(const struct setup_output *output, const struct block_range *range,
+                        struct block_range *out);
+
+/* What a reader needs, with one slot. */
+uint64_t setup_reader_bytes(const struct setup *setup);
+
+/* How many slots each of *readers gets from the memory budget.  fewer: when not even one
+ * for each is possible, take fewer readers; else that is SWIM_ERR_ARG. */
+int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,
+                        uint32_t *slots_each, swim_error_t *err);
+
+#endif /* SWIM_BATCH_SETUP_H */
