@@ -1,0 +1,58 @@
+/* link.h - how a rank talks to the coordinator: shared memory or MPI.
+ *
+ * exchange() never waits: it hands the report over and says whether orders came.  Under
+ * MPI an answer comes with a later call; blocks in it are for the asker all the same. */
+#ifndef SWIM_BATCH_LINK_H
+#define SWIM_BATCH_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <h5swim/error.h>
+
+#include "batch/coordinator.h"
+
+struct link;
+
+struct link_ops {
+    /* True: orders are filled in.  SWIM_ERR_IO through err when the link broke. */
+    int (*exchange)(struct link *link, const struct rank_report *report,
+                    struct rank_orders *orders, bool *answered, swim_error_t *err);
+    /* Rank 0 only, before its report says ready: what there is to do. */
+    void (*set_work)(struct link *link, uint32_t n_phases, const uint64_t *blocks);
+    /* Rank 0 only: copies of the coordinator and of all n_ranks reports. */
+    void (*observe)(struct link *link, struct coordinator *c, struct rank_report *reports);
+    /* The last report (leaving) has been exchanged.  Rank 0 waits at most wait_ms until
+     * everybody's has come; then part and free link. */
+    void (*close)(struct link *link, int wait_ms);
+};
+
+struct link {
+    const struct link_ops *ops;
+    uint32_t rank, n_ranks;
+};
+
+/* Shared memory for n_ranks forked ranks: made by the driver before it forks. */
+struct fork_shared;
+int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t *err);
+void fork_shared_destroy(struct fork_shared *shared);
+int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
+                   swim_error_t *err);
+/* For the driver, when a rank has ended without its last report. */
+void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err, uint32_t signo,
+                      uint32_t rank);
+/* Did this rank leave by itself? */
+bool fork_shared_left(struct fork_shared *shared, uint32_t rank);
+
+/* The MPI plug-in, lib/h5swim/h5swim_mpi.so, has this one symbol: the table that its
+ * open() call gives.  Loaded only under an MPI launcher. */
+#define LINK_MPI_SYMBOL "swim_mpi_link_open_v1"
+typedef int (*link_mpi_open_fn)(struct link **out, swim_error_t *err);
+
+/* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init). */
+int link_mpi_load(struct link **out, swim_error_t *err);
+
+/* Was this process started by mpirun or srun --mpi=pmix?  The number of ranks, else 0. */
+uint32_t link_mpi_ranks(void);
+
+#endif /* SWIM_BATCH_LINK_H */

@@ -1,0 +1,142 @@
+/* link_fork.c - ranks on one host that share the coordinator's memory.
+ *
+ * A robust mutex guards it: a rank that dies inside an exchange leaves at worst blocks
+ * handed out to itself, and the driver, which sees the death, stops the job. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "batch/link.h"
+#include "core/clock.h"
+
+struct fork_shared {
+    size_t mapped_bytes;
+    pthread_mutex_t mutex;
+    struct coordinator coordinator;
+    struct rank_report reports[]; /* n_ranks */
+};
+
+struct fork_link {
+    struct link link;
+    struct fork_shared *shared;
+};
+
+int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t *err)
+{
+    size_t bytes = sizeof(**out) + n_ranks * sizeof(struct rank_report);
+    struct fork_shared *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_mutexattr_t attr;
+
+    *out = NULL;
+    if (shared == MAP_FAILED)
+        return swim_error_sys(err, errno, "map memory for %u ranks", n_ranks);
+    shared->mapped_bytes = bytes;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&shared->mutex, &attr);
+    pthread_mutexattr_destroy(&attr);
+    coordinator_init(&shared->coordinator, n_ranks);
+    *out = shared;
+    return SWIM_OK;
+}
+
+void fork_shared_destroy(struct fork_shared *shared)
+{
+    if (shared)
+        munmap(shared, shared->mapped_bytes);
+}
+
+static void shared_lock(struct fork_shared *shared)
+{
+    if (pthread_mutex_lock(&shared->mutex) == EOWNERDEAD)
+        pthread_mutex_consistent(&shared->mutex);
+}
+
+void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err, uint32_t signo,
+                      uint32_t rank)
+{
+    shared_lock(shared);
+    coordinator_stop(&shared->coordinator, err, signo, rank);
+    pthread_mutex_unlock(&shared->mutex);
+}
+
+bool fork_shared_left(struct fork_shared *shared, uint32_t rank)
+{
+    shared_lock(shared);
+    bool left = shared->reports[rank].leaving != 0;
+    pthread_mutex_unlock(&shared->mutex);
+    return left;
+}
+
+static int fork_exchange(struct link *link, const struct rank_report *report,
+                         struct rank_orders *orders, bool *answered, swim_error_t *err)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    (void)err;
+    shared_lock(shared);
+    coordinator_handle(&shared->coordinator, shared->reports, report, orders);
+    pthread_mutex_unlock(&shared->mutex);
+    *answered = true;
+    return SWIM_OK;
+}
+
+static void fork_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    shared_lock(shared);
+    coordinator_set_work(&shared->coordinator, n_phases, blocks);
+    pthread_mutex_unlock(&shared->mutex);
+}
+
+static void fork_observe(struct link *link, struct coordinator *c,
+                         struct rank_report *reports)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    shared_lock(shared);
+    *c = shared->coordinator;
+    memcpy(reports, shared->reports, link->n_ranks * sizeof(*reports));
+    pthread_mutex_unlock(&shared->mutex);
+}
+
+/* Rank 0 prints the result: it stays until the others have said their last. */
+static void fork_close(struct link *link, int wait_ms)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+    int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
+    bool all = link->rank != 0;
+
+    while (!all && swim_clock_mono_ns() < until) {
+        all = true;
+        for (uint32_t r = 0; r < link->n_ranks; r++)
+            all = all && fork_shared_left(shared, r);
+        if (!all)
+            swim_clock_nap_ns(1000000);
+    }
+    free(link);
+}
+
+static const struct link_ops fork_ops = {fork_exchange, fork_set_work, fork_observe,
+                                          fork_close};
+
+int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
+                   swim_error_t *err)
+{
+    struct fork_link *f = calloc(1, sizeof(*f));
+
+    *out = NULL;
+    if (!f)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "link of rank %u", rank);
+    f->link.ops = &fork_ops;
+    f->link.rank = rank;
+    f->link.n_ranks = shared->coordinator.n_ranks;
+    f->shared = shared;
+    *out = &f->link;
+    return SWIM_OK;
+}

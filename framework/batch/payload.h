@@ -1,0 +1,22 @@
+/* payload.h - what a reader leaves in a slot for the writer: finished chunks, or one
+ * accumulator.  Records follow each other, each a header and its bytes. */
+#ifndef SWIM_BATCH_PAYLOAD_H
+#define SWIM_BATCH_PAYLOAD_H
+
+#include <stdint.h>
+
+#include <h5swim/kernel.h>
+
+struct payload_record {
+    uint32_t output;  /* which output; unused for an accumulator */
+    uint32_t n_coords;
+    uint64_t n_bytes; /* after coords, rounded up to 8 in the slot */
+    uint64_t coords[SWIM_NDIM_MAX];
+};
+
+static inline uint64_t payload_round(uint64_t n_bytes)
+{
+    return (n_bytes + 7) / 8 * 8;
+}
+
+#endif /* SWIM_BATCH_PAYLOAD_H */

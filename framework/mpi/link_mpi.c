@@ -1,0 +1,187 @@
+/* link_mpi.c - ranks that talk to the coordinator by MPI messages.
+ *
+ * The only file that includes MPI, built as a plug-in and loaded only under an MPI
+ * launcher.  Each rank has at most one report under way; rank 0 answers whenever its own
+ * exchange() is called.  Nothing here blocks, so a waiting rank can sleep. */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch/link.h"
+#include "core/clock.h"
+
+enum { TAG_REPORT = 1, TAG_ORDERS };
+
+struct mpi_link {
+    struct link link;
+    MPI_Comm comm;
+    /* rank 0 */
+    struct coordinator coordinator;
+    struct rank_report *reports;
+    /* the others */
+    bool asked;
+    struct rank_report report; /* in flight */
+    struct rank_orders orders; /* being received */
+    MPI_Request requests[2];
+};
+
+int swim_mpi_link_open_v1(struct link **out, swim_error_t *err) SWIM_API;
+
+static int mpi_failed(int code, const char *what, swim_error_t *err)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+
+    MPI_Error_string(code, text, &length);
+    return swim_error_set(err, SWIM_ERR_IO, "MPI: %s: %s", what, text);
+}
+
+static int serve(struct mpi_link *m, swim_error_t *err)
+{
+    int found = 0, rc = MPI_SUCCESS;
+
+    for (;;) {
+        MPI_Status status;
+        struct rank_report report;
+        struct rank_orders orders;
+        rc = MPI_Iprobe(MPI_ANY_SOURCE, TAG_REPORT, m->comm, &found, &status);
+        if (rc != MPI_SUCCESS)
+            return mpi_failed(rc, "look for reports", err);
+        if (!found)
+            return SWIM_OK;
+        rc = MPI_Recv(&report, sizeof(report), MPI_BYTE, status.MPI_SOURCE, TAG_REPORT,
+                      m->comm, MPI_STATUS_IGNORE);
+        if (rc != MPI_SUCCESS)
+            return mpi_failed(rc, "receive a report", err);
+        if (report.rank != (uint32_t)status.MPI_SOURCE)
+            return swim_error_set(err, SWIM_ERR_IO, "MPI: rank %d sends reports of rank %u",
+                                  status.MPI_SOURCE, report.rank);
+        coordinator_handle(&m->coordinator, m->reports, &report, &orders);
+        rc = MPI_Send(&orders, sizeof(orders), MPI_BYTE, status.MPI_SOURCE, TAG_ORDERS,
+                      m->comm);
+        if (rc != MPI_SUCCESS)
+            return mpi_failed(rc, "send orders", err);
+    }
+}
+
+static int ask(struct mpi_link *m, const struct rank_report *report, swim_error_t *err)
+{
+    m->report = *report;
+    int rc = MPI_Irecv(&m->orders, sizeof(m->orders), MPI_BYTE, 0, TAG_ORDERS, m->comm,
+                       &m->requests[0]);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Isend(&m->report, sizeof(m->report), MPI_BYTE, 0, TAG_REPORT, m->comm,
+                       &m->requests[1]);
+    if (rc != MPI_SUCCESS)
+        return mpi_failed(rc, "send a report", err);
+    m->asked = true;
+    return SWIM_OK;
+}
+
+static int mpi_exchange(struct link *link, const struct rank_report *report,
+                        struct rank_orders *orders, bool *answered, swim_error_t *err)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+    int done = 0, rc;
+
+    *answered = false;
+    if (link->rank == 0) {
+        rc = serve(m, err);
+        coordinator_handle(&m->coordinator, m->reports, report, orders);
+        *answered = true;
+        return rc;
+    }
+    if (!m->asked) {
+        rc = ask(m, report, err);
+        if (rc != SWIM_OK)
+            return rc;
+    }
+    rc = MPI_Testall(2, m->requests, &done, MPI_STATUSES_IGNORE);
+    if (rc != MPI_SUCCESS)
+        return mpi_failed(rc, "wait for orders", err);
+    if (done) {
+        m->asked = false;
+        *orders = m->orders;
+        *answered = true;
+    }
+    return SWIM_OK;
+}
+
+static void mpi_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+
+    coordinator_set_work(&m->coordinator, n_phases, blocks);
+}
+
+static void mpi_observe(struct link *link, struct coordinator *c,
+                        struct rank_report *reports)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+
+    *c = m->coordinator;
+    memcpy(reports, m->reports, link->n_ranks * sizeof(*reports));
+}
+
+/* Finalize meets all ranks, so it is only entered when all are known to be on their way
+ * to it; else rank 0 lets the launcher end the rest. */
+static void mpi_close(struct link *link, int wait_ms)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+    int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
+    bool all = link->rank != 0;
+
+    while (!all) {
+        all = true;
+        if (serve(m, NULL) != SWIM_OK)
+            break;
+        for (uint32_t r = 1; r < link->n_ranks; r++)
+            all = all && m->reports[r].leaving;
+        if (all || swim_clock_mono_ns() >= until)
+            break;
+        swim_clock_nap_ns(500000);
+    }
+    if (all)
+        MPI_Finalize();
+    free(m->reports);
+    free(m);
+}
+
+static const struct link_ops mpi_ops = {mpi_exchange, mpi_set_work, mpi_observe, mpi_close};
+
+int swim_mpi_link_open_v1(struct link **out, swim_error_t *err)
+{
+    struct mpi_link *m = calloc(1, sizeof(*m));
+    int rank = 0, size = 1;
+
+    *out = NULL;
+    if (!m)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "MPI link");
+    int rc = MPI_Init(NULL, NULL);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_dup(MPI_COMM_WORLD, &m->comm);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_set_errhandler(m->comm, MPI_ERRORS_RETURN);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_rank(m->comm, &rank);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_size(m->comm, &size);
+    if (rc != MPI_SUCCESS) {
+        free(m);
+        return mpi_failed(rc, "start", err);
+    }
+    m->link.ops = &mpi_ops;
+    m->link.rank = (uint32_t)rank;
+    m->link.n_ranks = (uint32_t)size;
+    if (rank == 0) {
+        m->reports = calloc((size_t)size, sizeof(*m->reports));
+        if (!m->reports) {
+            free(m);
+            return swim_error_set(err, SWIM_ERR_NOMEM, "reports of %d ranks", size);
+        }
+        coordinator_init(&m->coordinator, m->link.n_ranks);
+    }
+    *out = &m->link;
+    return SWIM_OK;
+}
