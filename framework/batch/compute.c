@@ -1,0 +1,403 @@
+/* compute.c - one block: read, run the kernel, convert, encode. */
+#include "batch/compute.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch/partials.h"
+#include "batch/payload.h"
+#include "batch/work.h"
+#include "store/codec.h"
+
+struct compute_output {
+    struct codec *codec;
+    void *array;  /* as the kernel writes it */
+    void *stored; /* as it is stored, or NULL when chunks are taken from converted parts */
+    void *chunk;
+    unsigned char fill[16]; /* one stored element */
+    size_t chunk_bytes, element_size;
+};
+
+struct compute {
+    const struct setup *setup;
+    struct inputs *inputs;
+    struct region_counters *counters;
+    struct work *work;
+    void **in;
+    struct compute_output *out;
+    void *acc, *other;
+    int partials; /* -1: not open */
+};
+
+static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
+                          swim_error_t *err)
+{
+    const struct setup_output *so = &c->setup->outputs[number];
+    const struct output_spec *spec = &so->spec;
+    struct compute_output *o = &c->out[number];
+    size_t chunk = 1;
+
+    o->element_size = swim_type_size(spec->type);
+    for (uint32_t d = 0; d < spec->ndim; d++)
+        chunk *= spec->chunk[d];
+    o->chunk_bytes = chunk * o->element_size;
+    o->array = malloc(elements * swim_type_size(so->type));
+    o->stored = malloc(elements * o->element_size);
+    o->chunk = malloc(o->chunk_bytes);
+    if (!o->array || !o->stored || !o->chunk)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "buffers for output %s", spec->dataset);
+    int rc = codec_create(o->chunk_bytes, o->element_size, spec->shuffle, spec->deflate,
+                          spec->fletcher32, &o->codec, err);
+    if (rc == SWIM_OK)
+        rc = codec_convert(SWIM_TYPE_F64, &spec->fill, spec->type, o->fill, 1, false, 0,
+                           err);
+    return rc;
+}
+
+static int all_buffers(struct compute *c, swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    struct block_range tile, out;
+    uint64_t elements = 1;
+    int rc = SWIM_OK;
+
+    for (uint32_t a = 0; a < setup->blocks.ndim; a++)
+        elements *= setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        c->in[i] = malloc(elements * swim_type_size(setup->inputs[i].type));
+        if (!c->in[i])
+            return swim_error_set(err, SWIM_ERR_NOMEM, "buffer for input %s",
+                                  setup->inputs[i].field.port);
+    }
+    blocks_tile_range(&setup->blocks, 0, &tile); /* the first is the largest */
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++) {
+        setup_output_range(&setup->outputs[i], &tile, &out);
+        rc = output_buffers(c, i, out.elements, err);
+    }
+    if (rc == SWIM_OK && setup->acc_bytes) {
+        c->acc = malloc(setup->acc_bytes);
+        c->other = malloc(setup->acc_bytes);
+        if (!c->acc || !c->other)
+            rc = swim_error_set(err, SWIM_ERR_NOMEM, "accumulators");
+    }
+    return rc;
+}
+
+int compute_create(const struct setup *setup, struct inputs *inputs,
+                   struct region_counters *counters, struct compute **out,
+                   swim_error_t *err)
+{
+    struct compute *c = calloc(1, sizeof(*c));
+    int rc = SWIM_OK;
+
+    *out = NULL;
+    if (!c)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "buffers of a reader");
+    c->setup = setup;
+    c->inputs = inputs;
+    c->counters = counters;
+    c->partials = -1;
+    c->in = calloc(setup->n_inputs, sizeof(*c->in));
+    c->out = calloc(setup->n_outputs, sizeof(*c->out));
+    if (!c->in || !c->out)
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "buffers of a reader");
+    if (rc == SWIM_OK)
+        rc = work_create(setup, &c->work, err);
+    if (rc == SWIM_OK)
+        rc = all_buffers(c, err);
+    if (rc != SWIM_OK) {
+        compute_destroy(c);
+        return rc;
+    }
+    *out = c;
+    return SWIM_OK;
+}
+
+void compute_destroy(struct compute *c)
+{
+    if (!c)
+        return;
+    for (uint32_t i = 0; c->in && i < c->setup->n_inputs; i++)
+        free(c->in[i]);
+    for (uint32_t i = 0; c->out && i < c->setup->n_outputs; i++) {
+        codec_destroy(c->out[i].codec);
+        free(c->out[i].array);
+        free(c->out[i].stored);
+        free(c->out[i].chunk);
+    }
+    work_destroy(c->work);
+    free(c->in);
+    free(c->out);
+    free(c->acc);
+    free(c->other);
+    if (c->partials >= 0)
+        close(c->partials);
+    free(c);
+}
+
+/* --- inputs ------------------------------------------------------------------- */
+
+static int read_range(struct compute *c, uint64_t index, const struct block_range *range,
+                      swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    uint64_t shape[SWIM_NDIM_MAX], elements;
+    int rc = inputs_begin(c->inputs, err);
+
+    work_set_range(c->work, setup, index, range);
+    uint64_t first = work_buffer_shape(c->work, setup, range, shape, &elements);
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++) {
+        size_t size = swim_type_size(setup->inputs[i].type);
+        rc = inputs_read(c->inputs, i, range, c->in[i], err);
+        c->work->inputs[i].array.data = (char *)c->in[i] + first * size;
+        atomic_fetch_add(&c->counters->bytes_read, elements * size);
+    }
+    return rc == SWIM_OK ? inputs_check(c->inputs, err) : rc;
+}
+
+static void point_outputs(struct compute *c)
+{
+    for (uint32_t i = 0; i < c->setup->n_outputs; i++)
+        c->work->outputs[i].array.data = c->out[i].array;
+}
+
+/* The kernel said no: where, and what it said. */
+static int kernel_failed(const struct compute *c, const struct block_range *range,
+                         uint64_t block, int code, const swim_error_t *said,
+                         swim_error_t *err)
+{
+    char offsets[256] = "";
+
+    for (uint32_t a = 0; a < c->setup->blocks.ndim; a++) {
+        size_t used = strlen(offsets);
+        snprintf(offsets + used, sizeof(offsets) - used, "%s%" PRIu64 "+%" PRIu64,
+                 a ? ", " : "", range->start[a], range->count[a]);
+    }
+    return swim_error_set(err, SWIM_ERR_KERNEL,
+                          "kernel %s failed in block %" PRIu64 " (offset+count %s): %s",
+                          c->setup->kernel->api.name, block, offsets,
+                          said->text[0] ? said->text : swim_status_name(code));
+}
+
+/* --- reduce ------------------------------------------------------------------- */
+
+/* The next slice of a block in C order over its reduced axes; false: that was the last. */
+static bool next_slice(const struct setup *setup, const struct block_range *block,
+                       struct block_range *slice)
+{
+    for (uint32_t i = 0; i < setup->blocks.ndim; i++) {
+        uint32_t a = setup->blocks.ndim - 1 - i;
+        uint64_t end = block->start[a] + block->count[a];
+        if (!setup->blocks.reduced[a])
+            continue;
+        slice->start[a] += slice->count[a];
+        bool more = slice->start[a] < end;
+        if (!more)
+            slice->start[a] = block->start[a];
+        uint64_t left = end - slice->start[a];
+        slice->count[a] = left < setup->slice[a] ? left : setup->slice[a];
+        if (more)
+            return true;
+    }
+    return false;
+}
+
+static int sum_block(struct compute *c, uint64_t block, struct block_range *range,
+                     swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    const struct swim_kernel *k = &setup->kernel->api;
+    struct block_range slice;
+    int rc = SWIM_OK;
+
+    blocks_range(&setup->blocks, block, range);
+    slice = *range;
+    for (uint32_t a = 0; a < setup->blocks.ndim; a++)
+        if (setup->blocks.reduced[a] && slice.count[a] > setup->slice[a])
+            slice.count[a] = setup->slice[a];
+    memset(c->acc, 0, setup->acc_bytes);
+    do {
+        swim_error_t said = {0};
+        slice.elements = 1;
+        for (uint32_t a = 0; a < setup->blocks.ndim; a++)
+            slice.elements *= slice.count[a];
+        rc = read_range(c, block, &slice, err);
+        if (rc != SWIM_OK)
+            return rc;
+        rc = k->partial(setup->state, &c->work->block, c->acc, &said);
+        if (rc != SWIM_OK)
+            return kernel_failed(c, &slice, block, rc, &said, err);
+    } while (next_slice(setup, range, &slice));
+    return SWIM_OK;
+}
+
+static int finish_tile(struct compute *c, uint64_t tile, swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    struct block_range range;
+    swim_error_t said = {0};
+
+    blocks_tile_range(&setup->blocks, tile, &range);
+    work_set_range(c->work, setup, tile, &range);
+    point_outputs(c);
+    int rc = setup->kernel->api.finish(setup->state, &c->work->block, c->acc, &said);
+    if (rc != SWIM_OK)
+        return kernel_failed(c, &range, tile, rc, &said, err);
+    return SWIM_OK;
+}
+
+/* In the order of the segments, whoever computed them: the same sums every time. */
+static int merge_tile(struct compute *c, uint64_t tile, swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    uint64_t first = tile * setup->blocks.n_segments;
+    struct block_range range;
+    int rc = SWIM_OK;
+
+    if (c->partials < 0)
+        rc = partials_open(setup->outputs[0].spec.file, &c->partials, err);
+    if (rc == SWIM_OK)
+        rc = partials_read(c->partials, first, c->acc, setup->acc_bytes, err);
+    blocks_tile_range(&setup->blocks, tile, &range);
+    work_set_range(c->work, setup, tile, &range);
+    for (uint64_t s = 1; rc == SWIM_OK && s < setup->blocks.n_segments; s++) {
+        swim_error_t said = {0};
+        rc = partials_read(c->partials, first + s, c->other, setup->acc_bytes, err);
+        if (rc != SWIM_OK)
+            return rc;
+        rc = setup->kernel->api.merge(setup->state, &c->work->block, c->acc, c->other,
+                                      &said);
+        if (rc != SWIM_OK)
+            return kernel_failed(c, &range, tile, rc, &said, err);
+    }
+    return rc == SWIM_OK ? finish_tile(c, tile, err) : rc;
+}
+
+/* --- outputs ------------------------------------------------------------------ */
+
+static void *record_begin(void *payload, uint64_t at, uint32_t output,
+                          const uint64_t *coords, uint32_t n_coords)
+{
+    struct payload_record *record = (void *)((char *)payload + at);
+
+    record->output = output;
+    record->n_coords = n_coords;
+    for (uint32_t d = 0; d < n_coords; d++)
+        record->coords[d] = coords[d];
+    return record + 1;
+}
+
+static void record_end(void *payload, uint64_t *at, uint64_t n_bytes)
+{
+    struct payload_record *record = (void *)((char *)payload + *at);
+
+    record->n_bytes = n_bytes;
+    *at += sizeof(*record) + payload_round(n_bytes);
+}
+
+static int encode_chunks(struct compute *c, uint32_t number, const struct block_range *out,
+                         void *payload, uint64_t room, uint64_t *at, swim_error_t *err)
+{
+    const struct output_spec *spec = &c->setup->outputs[number].spec;
+    struct compute_output *o = &c->out[number];
+    uint64_t coords[SWIM_NDIM_MAX];
+
+    if (spec->ndim == 0) { /* HDF5 has no chunked scalars */
+        memcpy(record_begin(payload, *at, number, NULL, 0), o->stored, o->element_size);
+        record_end(payload, at, o->element_size);
+        return SWIM_OK;
+    }
+    memcpy(coords, out->start, spec->ndim * sizeof(*coords));
+    for (;;) {
+        size_t n_bytes = 0;
+        if (room - *at < sizeof(struct payload_record) + codec_bound(o->codec) + 8)
+            return swim_error_set(err, SWIM_ERR_IO, "a block's slot of %" PRIu64
+                                  " bytes is too small for output %s", room, spec->dataset);
+        void *to = record_begin(payload, *at, number, coords, spec->ndim);
+        codec_gather(o->stored, spec->ndim, out->count, out->start, o->element_size, coords,
+                     spec->chunk, o->fill, o->chunk);
+        int rc = codec_encode(o->codec, o->chunk, to, &n_bytes, err);
+        if (rc != SWIM_OK)
+            return rc;
+        record_end(payload, at, n_bytes);
+        uint32_t d = spec->ndim;
+        while (d-- > 0) {
+            coords[d] += spec->chunk[d];
+            if (coords[d] < out->start[d] + out->count[d])
+                break;
+            coords[d] = out->start[d];
+        }
+        if (d == UINT32_MAX)
+            return SWIM_OK;
+    }
+}
+
+static int store_outputs(struct compute *c, const struct block_range *range, void *payload,
+                         uint64_t room, uint64_t *n_bytes, swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    int rc = SWIM_OK;
+
+    *n_bytes = 0;
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++) {
+        const struct setup_output *so = &setup->outputs[i];
+        struct block_range out;
+        setup_output_range(so, range, &out);
+        rc = codec_convert(so->type, c->out[i].array, so->spec.type, c->out[i].stored,
+                           out.elements, true, so->spec.fill, err);
+        if (rc == SWIM_OK)
+            rc = encode_chunks(c, i, &out, payload, room, n_bytes, err);
+        atomic_fetch_add(&c->counters->bytes_written,
+                         out.elements * c->out[i].element_size);
+    }
+    return rc;
+}
+
+static int apply_block(struct compute *c, uint64_t block, struct block_range *range,
+                       swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    swim_error_t said = {0};
+
+    blocks_range(&setup->blocks, block, range);
+    int rc = read_range(c, block, range, err);
+    if (rc != SWIM_OK)
+        return rc;
+    point_outputs(c);
+    rc = setup->kernel->api.apply(setup->state, &c->work->block, &said);
+    return rc == SWIM_OK ? rc : kernel_failed(c, range, block, rc, &said, err);
+}
+
+int compute_block(struct compute *c, enum setup_phase phase, uint64_t block, void *payload,
+                  uint64_t room, uint64_t *n_bytes, swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    struct block_range range;
+    int rc;
+
+    *n_bytes = 0;
+    if (phase == SETUP_PARTIAL) {
+        rc = sum_block(c, block, &range, err);
+        if (rc == SWIM_OK) {
+            memcpy(record_begin(payload, 0, 0, NULL, 0), c->acc, setup->acc_bytes);
+            record_end(payload, n_bytes, setup->acc_bytes);
+        }
+        return rc;
+    }
+    if (phase == SETUP_MERGE) {
+        rc = merge_tile(c, block, err);
+        blocks_tile_range(&setup->blocks, block, &range);
+    } else if (setup->kernel->api.kind == SWIM_KERNEL_REDUCE) {
+        rc = sum_block(c, block, &range, err);
+        if (rc == SWIM_OK)
+            rc = finish_tile(c, block, err);
+    } else {
+        rc = apply_block(c, block, &range, err);
+    }
+    if (rc == SWIM_OK)
+        rc = store_outputs(c, &range, payload, room, n_bytes, err);
+    return rc;
+}

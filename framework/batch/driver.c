@@ -1,0 +1,189 @@
+/* driver.c - forks the ranks of a job on this host and waits for them. */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "batch/run.h"
+#include "core/clock.h"
+#include "core/signals.h"
+
+#define DRIVER_GRACE_MS 950 /* a little more than a rank's */
+#define RANKS_LEAVE_MS 900
+
+struct driver {
+    struct fork_shared *shared;
+    uint32_t n_ranks;
+    pid_t *pids; /* 0: ended */
+    int *statuses;
+    struct pollfd *fds; /* n_ranks pidfds, then the signals */
+};
+
+uint32_t run_processors(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    return (uint32_t)CPU_COUNT(&set);
+}
+
+static int driver_fork(struct driver *d, const struct run_options *options,
+                       const struct job *job, uint32_t rank)
+{
+    pid_t driver = getpid();
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != driver)
+            _exit(128 + SIGTERM);
+        int status = rank_main(options, job, d->shared, rank);
+        if (status == 0)
+            exit(0);
+        fflush(stdout);
+        _exit(status);
+    }
+    if (pid < 0)
+        return -1;
+    d->pids[rank] = pid;
+    d->fds[rank] = (struct pollfd){pidfd_open(pid, 0), POLLIN, 0};
+    return d->fds[rank].fd < 0 ? -1 : 0;
+}
+
+static void signal_ranks(const struct driver *d, int signo)
+{
+    for (uint32_t r = 0; r < d->n_ranks; r++)
+        if (d->pids[r])
+            kill(d->pids[r], signo);
+}
+
+/* A rank that did not say its last has died: the others are told to stop. */
+static void rank_gone(struct driver *d, uint32_t rank)
+{
+    int status = d->statuses[rank];
+    swim_error_t err = {0};
+
+    if (fork_shared_left(d->shared, rank))
+        return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) > 128) {
+        fork_shared_stop(d->shared, NULL, (uint32_t)WEXITSTATUS(status) - 128, rank);
+        return;
+    }
+    if (WIFSIGNALED(status))
+        swim_error_set(&err, SWIM_ERR_IO,
+                       "rank %u was ended by signal %d (SIG%s): the job is stopped and its "
+                       "output is unfinished",
+                       rank, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
+    else
+        swim_error_set(&err, SWIM_ERR_IO, "rank %u ended with exit status %d", rank,
+                       WEXITSTATUS(status));
+    fork_shared_stop(d->shared, &err, 0, rank);
+    if (rank == 0) /* which would have printed it */
+        fprintf(stderr, "h5swim: %s\n", err.text);
+}
+
+static uint32_t driver_reap(struct driver *d)
+{
+    uint32_t left = 0;
+
+    for (uint32_t r = 0; r < d->n_ranks; r++) {
+        if (d->pids[r] == 0)
+            continue;
+        if (waitpid(d->pids[r], &d->statuses[r], WNOHANG) != d->pids[r]) {
+            left++;
+            continue;
+        }
+        d->pids[r] = 0;
+        close(d->fds[r].fd);
+        d->fds[r].fd = -1; /* poll() passes over it */
+        rank_gone(d, r);
+    }
+    return left;
+}
+
+/* Until all ranks have ended; a signal is passed on, once, with a time limit. */
+static void driver_wait(struct driver *d)
+{
+    int64_t until = INT64_MAX;
+    int signo = 0;
+
+    while (driver_reap(d)) {
+        nfds_t n = d->n_ranks + (signo ? 0 : 1);
+        int64_t left_ms = (until - swim_clock_mono_ns()) / 1000000;
+        poll(d->fds, n, signo ? (left_ms > 0 ? (int)left_ms : 10) : -1);
+        if (!signo && swim_signals_pending()) {
+            signo = swim_signals_pending();
+            until = swim_clock_mono_ns() + RANKS_LEAVE_MS * 1000000LL;
+            signal_ranks(d, signo);
+        } else if (signo && swim_clock_mono_ns() > until) {
+            signal_ranks(d, SIGKILL);
+        }
+    }
+}
+
+static int driver_status(const struct driver *d)
+{
+    int first = d->statuses[0];
+
+    if (swim_signals_pending())
+        return 128 + swim_signals_pending();
+    if (WIFEXITED(first))
+        return WEXITSTATUS(first);
+    return 1;
+}
+
+static int driver_run(struct driver *d, const struct run_options *options,
+                      const struct job *job, swim_error_t *err)
+{
+    int rc = swim_signals_install(DRIVER_GRACE_MS, err);
+
+    if (rc == SWIM_OK)
+        rc = fork_shared_create(d->n_ranks, &d->shared, err);
+    if (rc != SWIM_OK)
+        return run_exit_status(rc, 0);
+    fflush(NULL);
+    d->fds[d->n_ranks] = (struct pollfd){swim_signals_fd(), POLLIN, 0};
+    for (uint32_t r = 0; r < d->n_ranks; r++) {
+        if (driver_fork(d, options, job, r) == 0)
+            continue;
+        swim_error_sys(err, errno, "fork rank %u of %u", r, d->n_ranks);
+        fork_shared_stop(d->shared, err, 0, r);
+        signal_ranks(d, SIGTERM);
+        driver_wait(d);
+        return 1;
+    }
+    driver_wait(d);
+    return driver_status(d);
+}
+
+int driver_main(const struct run_options *options, const struct job *job, uint32_t n_ranks)
+{
+    struct driver d = {.n_ranks = n_ranks};
+    swim_error_t err = {0};
+    int status;
+
+    d.pids = calloc(n_ranks, sizeof(*d.pids));
+    d.statuses = calloc(n_ranks, sizeof(*d.statuses));
+    d.fds = calloc(n_ranks + 1, sizeof(*d.fds));
+    if (d.pids && d.statuses && d.fds) {
+        status = driver_run(&d, options, job, &err);
+    } else {
+        swim_error_set(&err, SWIM_ERR_NOMEM, "start %u ranks", n_ranks);
+        status = 1;
+    }
+    if (err.code != SWIM_OK)
+        fprintf(stderr, "h5swim: %s\n", err.text);
+    fork_shared_destroy(d.shared);
+    free(d.pids);
+    free(d.statuses);
+    free(d.fds);
+    return status;
+}

@@ -1,0 +1,160 @@
+/* reader.c - a reader process: blocks in, kernel, finished chunks out.
+ *
+ * It opens the inputs, takes block numbers from the ring and leaves what the kernel made
+ * of them in slots of its own, encoded, for the writer. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch/compute.h"
+#include "batch/worker.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/signals.h"
+
+#define POLL_MS 50
+
+struct reader {
+    const struct worker *worker;
+    struct region *region;
+    struct reader_shared *shared;
+    swim_session_t *session;
+    struct swim_session_stats last;
+    struct setup *setup;
+    struct inputs *inputs;
+    struct compute *compute;
+};
+
+static int reader_open(struct reader *r, swim_error_t *err)
+{
+    const struct worker *worker = r->worker;
+
+    store_quiet();
+    int rc = swim_signals_install(SWIM_SIGNALS_GRACE_MS, err);
+    if (rc == SWIM_OK)
+        rc = worker_session_open(worker, &r->session, err);
+    if (rc == SWIM_OK)
+        rc = setup_create(worker->job, r->session, worker->wait_ms, &r->setup, err);
+    if (rc == SWIM_OK && r->setup->digest != r->region->digest)
+        rc = swim_error_set(err, SWIM_ERR_IO,
+                            "reader %u of rank %u: kernel or inputs were changed while the "
+                            "job started",
+                            worker->index, worker->rank);
+    if (rc == SWIM_OK)
+        rc = inputs_create(r->setup, worker, r->session, &r->inputs, err);
+    if (rc == SWIM_OK)
+        rc = compute_create(r->setup, r->inputs, &r->region->counters, &r->compute, err);
+    return rc;
+}
+
+static void reader_close(struct reader *r)
+{
+    compute_destroy(r->compute);
+    inputs_destroy(r->inputs);
+    setup_destroy(r->setup);
+    worker_count_locks(r->worker, r->session, &r->last);
+    swim_session_close(r->session);
+}
+
+static bool stopped(const struct reader *r)
+{
+    return atomic_load(&r->region->stop) || swim_signals_pending();
+}
+
+/* One of this reader's slots that is free, waiting for the writer if need be.  While it
+ * waits the inputs are closed, so that nobody waits for this reader. */
+static int free_slot(struct reader *r, uint32_t *slot, swim_error_t *err)
+{
+    uint32_t first = r->worker->index * r->region->slots_each;
+
+    while (!stopped(r)) {
+        for (uint32_t i = 0; i < r->region->slots_each; i++) {
+            unsigned expected = SLOT_FREE;
+            *slot = first + i;
+            if (atomic_compare_exchange_strong(&region_slot(r->region, *slot)->state,
+                                               &expected, SLOT_FILLING))
+                return SWIM_OK;
+        }
+        if (!region_wait(&r->shared->slot_freed, POLL_MS)) {
+            int rc = inputs_end(r->inputs, err);
+            if (rc != SWIM_OK)
+                return rc;
+        }
+    }
+    return SWIM_ERR_CANCELLED;
+}
+
+static int next_block(struct reader *r, uint64_t *block, swim_error_t *err)
+{
+    while (!stopped(r)) {
+        if (region_pop(r->region, POLL_MS, block))
+            return SWIM_OK;
+        worker_count_locks(r->worker, r->session, &r->last);
+        int rc = inputs_end(r->inputs, err);
+        if (rc != SWIM_OK)
+            return rc;
+    }
+    return SWIM_ERR_CANCELLED;
+}
+
+static int do_block(struct reader *r, uint64_t block, swim_error_t *err)
+{
+    uint32_t number = 0;
+    int rc = free_slot(r, &number, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    struct slot *slot = region_slot(r->region, number);
+    slot->block = block;
+    slot->phase = atomic_load(&r->region->phase);
+    rc = compute_block(r->compute, r->setup->phases[slot->phase], block,
+                       region_payload(r->region, number), r->region->slot_bytes,
+                       &slot->n_bytes, err);
+    if (rc != SWIM_OK) {
+        atomic_store(&slot->state, SLOT_FREE);
+        return rc;
+    }
+    atomic_store(&slot->state, SLOT_READY);
+    sem_post(&r->region->slot_ready);
+    return SWIM_OK;
+}
+
+static int reader_run(struct reader *r, swim_error_t *err)
+{
+    uint64_t block = 0;
+    int rc = SWIM_OK;
+
+    while (rc == SWIM_OK && !stopped(r)) {
+        rc = next_block(r, &block, err);
+        if (rc != SWIM_OK)
+            break;
+        atomic_store(&r->shared->block, block + 1);
+        rc = do_block(r, block, err);
+        if (rc == SWIM_OK)
+            atomic_store(&r->shared->block, 0);
+    }
+    return rc;
+}
+
+int reader_main(const struct worker *worker)
+{
+    struct reader r = {
+        .worker = worker,
+        .region = worker->region,
+        .shared = region_reader(worker->region, worker->index),
+    };
+    swim_error_t err = {0};
+
+    swim_log_set_rank((int)worker->rank);
+    int rc = reader_open(&r, &err);
+    if (rc == SWIM_OK)
+        rc = reader_run(&r, &err);
+    if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
+        region_fail(worker->region, &err);
+    reader_close(&r);
+    if (swim_signals_pending())
+        return 128 + swim_signals_pending();
+    return rc == SWIM_OK || rc == SWIM_ERR_CANCELLED ? 0 : 1;
+}

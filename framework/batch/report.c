@@ -1,0 +1,205 @@
+/* report.c - the result and the plan of a run, for people and as JSON. */
+#include "batch/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "core/text.h"
+
+struct sums {
+    uint64_t blocks, readers, bytes_read, bytes_written, bytes_stored;
+    uint64_t locks, locks_waited, lock_wait_ns;
+};
+
+static void sum_up(const struct run_result *r, struct sums *s)
+{
+    memset(s, 0, sizeof(*s));
+    for (uint32_t i = 0; i < r->coordinator->n_ranks; i++) {
+        const struct rank_report *rank = &r->reports[i];
+        for (uint32_t p = 0; p < r->coordinator->n_phases; p++)
+            s->blocks += rank->done[p];
+        s->readers += rank->n_readers;
+        s->bytes_read += rank->bytes_read;
+        s->bytes_written += rank->bytes_written;
+        s->bytes_stored += rank->bytes_stored;
+        s->locks += rank->locks;
+        s->locks_waited += rank->locks_waited;
+        s->lock_wait_ns += rank->lock_wait_ns;
+    }
+}
+
+static double rate_gb(const struct run_result *r, const struct sums *s)
+{
+    if (r->seconds <= 0)
+        return 0;
+    return (double)(s->bytes_read + s->bytes_written) / 1e9 / r->seconds;
+}
+
+static const char *status_word(const struct run_result *r)
+{
+    if (r->exit_status == 0)
+        return "done";
+    return r->exit_status > 128 ? "interrupted" : "failed";
+}
+
+static void print_json(json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(object);
+}
+
+static json_t *json_outputs(const struct setup *setup)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; setup && i < setup->n_outputs; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "port",
+                                              setup->kernel->outputs[i].name, "file",
+                                              setup->outputs[i].spec.file, "dataset",
+                                              setup->outputs[i].spec.dataset));
+    return list;
+}
+
+static void result_json(const struct run_result *r, const struct sums *s)
+{
+    json_t *locks = json_pack("{s:I, s:I, s:f}", "acquired", (json_int_t)s->locks, "waited",
+                              (json_int_t)s->locks_waited, "wait_ms",
+                              (double)s->lock_wait_ns / 1e6);
+    json_t *object = json_pack(
+        "{s:i, s:s, s:s, s:i, s:i, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:o, s:o}", "version",
+        1, "job", r->job->name, "status", status_word(r), "exit_status", r->exit_status,
+        "ranks", (int)r->coordinator->n_ranks, "readers", (json_int_t)s->readers, "blocks",
+        (json_int_t)s->blocks, "seconds", r->seconds, "bytes_read",
+        (json_int_t)s->bytes_read, "bytes_written", (json_int_t)s->bytes_written,
+        "bytes_stored", (json_int_t)s->bytes_stored, "gb_per_s", rate_gb(r, s), "locks",
+        locks, "outputs", json_outputs(r->setup));
+
+    json_object_set_new(object, "error",
+                        r->error.code ? json_string(r->error.text) : json_null());
+    print_json(object);
+}
+
+static void result_text(const struct run_result *r, const struct sums *s)
+{
+    char in[32], out[32], stored[32];
+
+    printf("%s: done in %.2f s\n", r->job->name, r->seconds);
+    printf("  ranks      %" PRIu32 " (%" PRIu64 " readers, %" PRIu32 " writers)\n",
+           r->coordinator->n_ranks, s->readers, r->coordinator->n_ranks);
+    printf("  blocks     %" PRIu64 "\n", s->blocks);
+    printf("  data       %.3f GB/s: %s read, %s written (%s stored)\n", rate_gb(r, s),
+           swim_text_bytes(s->bytes_read, in, sizeof(in)),
+           swim_text_bytes(s->bytes_written, out, sizeof(out)),
+           swim_text_bytes(s->bytes_stored, stored, sizeof(stored)));
+    printf("  lock waits %" PRIu64 " of %" PRIu64 " locks, %.1f ms in all\n",
+           s->locks_waited, s->locks, (double)s->lock_wait_ns / 1e6);
+    for (uint32_t i = 0; i < r->setup->n_outputs; i++)
+        printf("  output     %s:%s\n", r->setup->outputs[i].spec.file,
+               r->setup->outputs[i].spec.dataset);
+}
+
+void report_result(const struct run_result *r)
+{
+    struct sums s;
+
+    sum_up(r, &s);
+    if (r->error.code != SWIM_OK)
+        fprintf(stderr, "h5swim: %s\n", r->error.text);
+    if (r->options->json)
+        result_json(r, &s);
+    else if (r->exit_status == 0 && !r->options->quiet)
+        result_text(r, &s);
+    fflush(stdout);
+}
+
+static void shape_text(const uint64_t *shape, uint32_t ndim, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (uint32_t a = 0; a < ndim; a++) {
+        size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%" PRIu64, a ? " x " : "", shape[a]);
+    }
+    if (ndim == 0)
+        snprintf(text, size, "scalar");
+}
+
+static void plan_json(const struct job *job, const struct setup *setup, uint32_t n_ranks,
+                      uint32_t n_readers, uint64_t rank_bytes)
+{
+    json_t *block = json_array();
+    uint64_t blocks = 0;
+
+    for (uint32_t a = 0; a < setup->blocks.ndim; a++)
+        json_array_append_new(block, json_integer((json_int_t)setup->blocks.size[a]));
+    for (uint32_t p = 0; p < setup->n_phases; p++)
+        blocks += setup->phase_blocks[p];
+    print_json(json_pack("{s:i, s:s, s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:o}", "version", 1,
+                         "job", job->name, "status", "planned", "kernel",
+                         setup->kernel->api.name, "blocks", (json_int_t)blocks, "block",
+                         block, "ranks", (json_int_t)n_ranks, "readers",
+                         (json_int_t)n_ranks * n_readers, "memory_per_rank",
+                         (json_int_t)rank_bytes, "outputs", json_outputs(setup)));
+}
+
+static void plan_inputs_outputs(const struct setup *setup)
+{
+    char shape[256], chunk[256];
+
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        const struct setup_input *in = &setup->inputs[i];
+        shape_text(in->info->shape, in->info->ndim, shape, sizeof(shape));
+        shape_text(in->info->chunk, in->info->chunked ? in->info->ndim : 0, chunk,
+                   sizeof(chunk));
+        printf("  input %-8s %s:%s, %s, %s, %s%s\n", in->field.port, in->info->file,
+               in->info->path, shape, swim_type_name(in->info->stored_type),
+               in->info->chunked ? "chunks " : "contiguous", in->info->chunked ? chunk : "");
+    }
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct output_spec *spec = &setup->outputs[i].spec;
+        char filters[64] = "no filters";
+        if (spec->shuffle || spec->deflate || spec->fletcher32)
+            snprintf(filters, sizeof(filters), "%s%s%s", spec->shuffle ? "shuffle " : "",
+                     spec->deflate ? "deflate " : "", spec->fletcher32 ? "fletcher32" : "");
+        shape_text(spec->shape, spec->ndim, shape, sizeof(shape));
+        shape_text(spec->chunk, spec->ndim, chunk, sizeof(chunk));
+        printf("  output %-7s %s:%s, %s, %s, chunks %s, %s, fill %g\n",
+               setup->kernel->outputs[i].name, spec->file, spec->dataset, shape,
+               swim_type_name(spec->type), chunk, filters, spec->fill);
+    }
+}
+
+void report_plan(const struct run_options *options, const struct job *job,
+                 const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
+                 uint32_t slots_each)
+{
+    uint64_t rank_bytes = n_readers * (setup_reader_bytes(setup) +
+                                       (slots_each - 1) * setup->slot_bytes);
+    char shape[256], have[32], need[32];
+
+    if (options->json) {
+        plan_json(job, setup, n_ranks, n_readers, rank_bytes);
+        return;
+    }
+    shape_text(setup->blocks.size, setup->blocks.ndim, shape, sizeof(shape));
+    printf("%s: plan, nothing is written\n", job->name);
+    printf("  kernel         %s (%s), %s\n", setup->kernel->api.name,
+           kernel_kind_name(setup->kernel->api.kind), setup->kernel->path);
+    plan_inputs_outputs(setup);
+    printf("  blocks         %" PRIu64 " of %s", setup->blocks.n, shape);
+    if (setup->n_phases == 2)
+        printf(" in %" PRIu64 " segments each, then %" PRIu64 " merged",
+               setup->blocks.n_segments, setup->blocks.n_tiles);
+    printf("\n  ranks          %" PRIu32 ", each with %" PRIu32 " readers and a writer\n",
+           n_ranks, n_readers);
+    printf("  memory         %s per rank, budget %s\n",
+           swim_text_bytes(rank_bytes, need, sizeof(need)),
+           swim_text_bytes(job->memory_bytes, have, sizeof(have)));
+}

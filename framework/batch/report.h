@@ -1,0 +1,46 @@
+/* report.h - what a person or a program gets to see of a run. */
+#ifndef SWIM_BATCH_REPORT_H
+#define SWIM_BATCH_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "batch/coordinator.h"
+#include "batch/run.h"
+#include "batch/setup.h"
+
+/* Progress on stderr: one line that is rewritten on a terminal, else a line now and then;
+ * nothing when quiet. */
+struct progress {
+    const char *name;
+    bool quiet, terminal;
+    int64_t start_ns, shown_ns;
+    bool line_open;
+};
+
+void progress_begin(struct progress *progress, const char *name, bool quiet);
+void progress_show(struct progress *progress, const struct coordinator *c,
+                   const struct rank_report *reports);
+void progress_end(struct progress *progress);
+
+/* How a run ended; setup may be NULL when it did not get that far. */
+struct run_result {
+    const struct run_options *options;
+    const struct job *job;
+    const struct setup *setup;
+    const struct coordinator *coordinator;
+    const struct rank_report *reports;
+    swim_error_t error;
+    int exit_status;
+    double seconds;
+};
+
+/* The error line (stderr) and the summary (stdout), or the one JSON object (stdout). */
+void report_result(const struct run_result *result);
+
+/* --dry-run: what would be done. */
+void report_plan(const struct run_options *options, const struct job *job,
+                 const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
+                 uint32_t slots_each);
+
+#endif /* SWIM_BATCH_REPORT_H */

@@ -1,0 +1,105 @@
+/* run.c - running a job: who takes part, and what it comes to. */
+#include "batch/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch/report.h"
+#include "batch/worker.h"
+#include "core/signals.h"
+
+int run_exit_status(int code, int signo)
+{
+    if (signo)
+        return 128 + signo;
+    switch (code) {
+    case SWIM_OK:
+        return 0;
+    case SWIM_ERR_ARG:
+    case SWIM_ERR_ABI:
+        return 2;
+    case SWIM_ERR_TIMEOUT:
+        return 4;
+    case SWIM_ERR_CORRUPT:
+        return 5;
+    default:
+        return 1;
+    }
+}
+
+/* Only one of the ranks that a launcher started shows the plan. */
+static bool is_first_rank(void)
+{
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+
+    if (!rank)
+        rank = getenv("PMIX_RANK");
+    if (!rank)
+        rank = getenv("PMI_RANK");
+    return !rank || strcmp(rank, "0") == 0;
+}
+
+static int show_plan(const struct run_options *options, const struct job *job,
+                     uint32_t n_ranks, swim_error_t *err)
+{
+    const struct worker worker = {.job = job, .url = options->url};
+    uint32_t n_readers = options->n_readers;
+    swim_session_t *session = NULL;
+    struct setup *setup = NULL;
+
+    if (!is_first_rank())
+        return SWIM_OK;
+    if (n_readers == 0)
+        n_readers = run_processors() > n_ranks ? run_processors() / n_ranks : 1;
+    store_quiet();
+    int rc = swim_signals_install(SWIM_SIGNALS_GRACE_MS, err);
+    if (rc == SWIM_OK)
+        rc = worker_session_open(&worker, &session, err);
+    if (rc == SWIM_OK)
+        rc = setup_create(job, session, options->wait_ms, &setup, err);
+    uint32_t slots_each = 1;
+    if (rc == SWIM_OK)
+        rc = setup_divide_memory(setup, &n_readers, options->n_readers == 0, &slots_each,
+                                 err);
+    if (rc == SWIM_OK)
+        report_plan(options, job, setup, n_ranks, n_readers, slots_each);
+    setup_destroy(setup);
+    swim_session_close(session);
+    return rc;
+}
+
+static int check_ranks(const struct run_options *options, uint32_t launched,
+                       swim_error_t *err)
+{
+    if (launched && options->n_ranks && options->n_ranks != launched)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "-n %u under a launcher that started %u ranks: leave -n away",
+                              options->n_ranks, launched);
+    return SWIM_OK;
+}
+
+int run_job(const struct run_options *options)
+{
+    struct job *job = NULL;
+    swim_error_t err = {0};
+    uint32_t launched = link_mpi_ranks();
+    uint32_t n_ranks = launched ? launched : options->n_ranks ? options->n_ranks : 1;
+    int status = 0;
+
+    int rc = check_ranks(options, launched, &err);
+    if (rc == SWIM_OK)
+        rc = job_load(options->job_path, options->sets, options->n_sets, &job, &err);
+    if (rc == SWIM_OK && options->dry_run)
+        rc = show_plan(options, job, n_ranks, &err);
+    if (rc != SWIM_OK) {
+        if (is_first_rank())
+            fprintf(stderr, "h5swim: %s\n", err.text);
+        status = run_exit_status(rc, swim_signals_pending());
+    } else if (!options->dry_run) {
+        status = launched ? rank_main(options, job, NULL, 0)
+                          : driver_main(options, job, n_ranks);
+    }
+    job_destroy(job);
+    return status;
+}

@@ -1,0 +1,273 @@
+/* spawner.c - the process that forks a rank's readers and writer.
+ *
+ * It is forked before MPI starts and holds nothing but one socket to its rank, so what it
+ * forks inherits no connection, no lock and no file.  Children end with it, and it with
+ * the rank (PR_SET_PDEATHSIG), whatever kills them. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "batch/worker.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/signals.h"
+
+#define SPAWNER_GRACE_MS 800
+#define WORKER_LEAVE_MS 500
+
+struct child {
+    pid_t pid; /* 0: ended */
+    int pidfd;
+    struct worker_event event;
+};
+
+struct nursery {
+    const struct worker *worker;
+    int fd; /* to the rank */
+    struct child *children;
+    struct pollfd *fds; /* room for two more than children */
+    size_t n;
+};
+
+/* A child of parent from here on ends when parent does. */
+static void die_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(128 + SIGTERM); /* it was gone before the line above */
+}
+
+_Noreturn static void child_main(const struct worker *worker, enum worker_role role,
+                                 int index, pid_t parent)
+{
+    struct worker mine = *worker;
+
+    close_range(3, ~0U, 0);
+    die_with(parent);
+    mine.index = (uint32_t)index;
+    int status = role == WORKER_READER ? reader_main(&mine) : writer_main(&mine);
+    if (status == 0)
+        exit(0);
+    _exit(status); /* HDF5 may be in no state to be closed by its exit handler */
+}
+
+static int fork_child(struct nursery *nursery, enum worker_role role, int index)
+{
+    struct child *child = &nursery->children[nursery->n];
+    pid_t parent = getpid();
+    pid_t pid = fork();
+
+    if (pid == 0)
+        child_main(nursery->worker, role, index, parent);
+    if (pid < 0)
+        return -1;
+    child->pid = pid;
+    child->pidfd = pidfd_open(pid, 0);
+    child->event.role = role;
+    child->event.index = index;
+    nursery->n++;
+    return child->pidfd < 0 ? -1 : 0;
+}
+
+static void fork_children(struct nursery *nursery)
+{
+    uint32_t readers = nursery->worker->region->n_readers;
+    swim_error_t err = {0};
+    int rc = 0;
+
+    struct pollfd *fds = calloc(readers + 3, sizeof(*fds));
+    nursery->children = calloc(readers + 1, sizeof(*nursery->children));
+    if (!nursery->children || !fds) {
+        free(fds);
+        rc = -1;
+    } else {
+        free(nursery->fds);
+        nursery->fds = fds;
+    }
+    for (uint32_t i = 0; rc == 0 && i < readers; i++)
+        rc = fork_child(nursery, WORKER_READER, (int)i);
+    if (rc == 0)
+        rc = fork_child(nursery, WORKER_WRITER, 0);
+    if (rc != 0) {
+        swim_error_sys(&err, errno, "rank %u: fork %u readers and a writer",
+                       nursery->worker->rank, readers);
+        region_fail(nursery->worker->region, &err);
+    }
+}
+
+static size_t children_left(const struct nursery *nursery)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < nursery->n; i++)
+        left += nursery->children[i].pid != 0;
+    return left;
+}
+
+static void reap(struct nursery *nursery)
+{
+    for (size_t i = 0; i < nursery->n; i++) {
+        struct child *child = &nursery->children[i];
+        int status = 0;
+        if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) != child->pid)
+            continue;
+        close(child->pidfd);
+        child->pid = 0;
+        child->event.status = status;
+        send(nursery->fd, &child->event, sizeof(child->event), MSG_NOSIGNAL);
+    }
+}
+
+static void signal_children(const struct nursery *nursery, int signo)
+{
+    for (size_t i = 0; i < nursery->n; i++)
+        if (nursery->children[i].pid)
+            kill(nursery->children[i].pid, signo);
+}
+
+/* Wait for anything to happen: a word from the rank, a signal, the end of a child. */
+static int nursery_wait(const struct nursery *nursery, int timeout_ms)
+{
+    struct pollfd *fds = nursery->fds;
+    nfds_t n = 2;
+
+    fds[0] = (struct pollfd){nursery->fd, POLLIN, 0};
+    fds[1] = (struct pollfd){swim_signals_fd(), POLLIN, 0};
+    for (size_t i = 0; i < nursery->n; i++)
+        if (nursery->children[i].pid)
+            fds[n++] = (struct pollfd){nursery->children[i].pidfd, POLLIN, 0};
+    if (poll(fds, n, timeout_ms) < 0)
+        return 0;
+    return fds[0].revents;
+}
+
+/* All children leave: by themselves (they see region->stop), on SIGTERM, or by force. */
+static void nursery_end(struct nursery *nursery, int signo)
+{
+    int64_t until = swim_clock_mono_ns() + (int64_t)WORKER_LEAVE_MS * 1000000;
+
+    region_stop(nursery->worker->region);
+    if (signo)
+        signal_children(nursery, signo);
+    reap(nursery);
+    while (children_left(nursery)) {
+        int64_t left = (until - swim_clock_mono_ns()) / 1000000;
+        if (left <= 0)
+            signal_children(nursery, signo ? SIGKILL : SIGTERM);
+        nursery_wait(nursery, left > 0 ? (int)left : 20);
+        reap(nursery);
+        if (left <= 0 && !signo) {
+            signo = SIGTERM;
+            until = swim_clock_mono_ns() + (int64_t)WORKER_LEAVE_MS * 1000000;
+        }
+    }
+}
+
+static void nursery_run(struct nursery *nursery)
+{
+    char word = 0;
+
+    for (;;) {
+        if (swim_signals_pending())
+            return;
+        if (nursery_wait(nursery, -1) & (POLLIN | POLLHUP)) {
+            ssize_t n = recv(nursery->fd, &word, 1, MSG_DONTWAIT);
+            if (n == 0 || (n == 1 && word == 'Q'))
+                return;
+            if (n == 1 && word == 'L' && nursery->n == 0)
+                fork_children(nursery);
+        }
+        reap(nursery);
+    }
+}
+
+_Noreturn static void spawner_main(const struct worker *worker, int fd, pid_t rank)
+{
+    struct nursery nursery = {.worker = worker, .fd = fd};
+    swim_error_t err = {0};
+
+    nursery.fds = calloc(2, sizeof(*nursery.fds));
+    if (!nursery.fds)
+        _exit(1);
+    if (fd > 3)
+        close_range(3, (unsigned)fd - 1, 0);
+    close_range((unsigned)fd + 1, ~0U, 0);
+    die_with(rank);
+    if (swim_signals_install(SPAWNER_GRACE_MS, &err) != SWIM_OK) {
+        region_fail(worker->region, &err);
+        _exit(1);
+    }
+    nursery_run(&nursery);
+    int signo = swim_signals_pending();
+    nursery_end(&nursery, signo);
+    free(nursery.children);
+    free(nursery.fds);
+    _exit(signo ? 128 + signo : 0);
+}
+
+int spawner_start(const struct worker *worker, struct spawner *out, swim_error_t *err)
+{
+    pid_t rank = getpid();
+    int fds[2];
+
+    *out = (struct spawner){0, -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        return swim_error_sys(err, errno, "socket pair for rank %u", worker->rank);
+    pid_t pid = fork();
+    if (pid == 0)
+        spawner_main(worker, fds[1], rank);
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        return swim_error_sys(err, errno, "fork the spawner of rank %u", worker->rank);
+    }
+    *out = (struct spawner){pid, fds[0]};
+    return SWIM_OK;
+}
+
+int spawner_launch(struct spawner *spawner, swim_error_t *err)
+{
+    if (send(spawner->fd, "L", 1, MSG_NOSIGNAL) != 1)
+        return swim_error_sys(err, errno, "start the readers and the writer");
+    return SWIM_OK;
+}
+
+bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gone)
+{
+    ssize_t n = recv(spawner->fd, event, sizeof(*event), MSG_DONTWAIT);
+
+    *gone = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    return n == (ssize_t)sizeof(*event);
+}
+
+void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
+{
+    int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
+    int status;
+
+    if (spawner->pid <= 0)
+        return;
+    if (signo)
+        kill(spawner->pid, signo);
+    else
+        send(spawner->fd, "Q", 1, MSG_NOSIGNAL);
+    while (waitpid(spawner->pid, &status, WNOHANG) == 0) {
+        if (swim_clock_mono_ns() > until) {
+            /* Its children get SIGTERM from the kernel when it is gone. */
+            kill(spawner->pid, SIGKILL);
+            waitpid(spawner->pid, &status, 0);
+            break;
+        }
+        swim_clock_nap_ns(500000);
+    }
+    close(spawner->fd);
+    *spawner = (struct spawner){0, -1};
+}

@@ -1,0 +1,30 @@
+/* worker.c - what readers and writers have in common. */
+#include "batch/worker.h"
+
+int worker_session_open(const struct worker *worker, swim_session_t **out,
+                        swim_error_t *err)
+{
+    const struct swim_session_options opt = {
+        .struct_size = sizeof(opt),
+        .url = worker->url,
+        .job = worker->job->name,
+        .rank = (int32_t)worker->rank,
+    };
+
+    return swim_session_open(&opt, out, err);
+}
+
+void worker_count_locks(const struct worker *worker, swim_session_t *session,
+                        struct swim_session_stats *last)
+{
+    struct swim_session_stats now = {.struct_size = sizeof(now)};
+    struct region_counters *counters = &worker->region->counters;
+
+    if (!session)
+        return;
+    swim_session_get_stats(session, &now);
+    atomic_fetch_add(&counters->locks, now.acquired - last->acquired);
+    atomic_fetch_add(&counters->locks_waited, now.waited - last->waited);
+    atomic_fetch_add(&counters->lock_wait_ns, now.wait_ns - last->wait_ns);
+    *last = now;
+}

@@ -1,0 +1,64 @@
+/* worker.h - the processes of a rank: its spawner, readers and writer. */
+#ifndef SWIM_BATCH_WORKER_H
+#define SWIM_BATCH_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <h5swim/error.h>
+#include <h5swim/lock.h>
+
+#include "batch/job.h"
+#include "batch/region.h"
+
+/* What the processes of one rank have in common. */
+struct worker {
+    const struct job *job;
+    struct region *region;
+    const char *url;  /* of the lock server; NULL: as lock.h says */
+    int64_t wait_ms;  /* for locks */
+    uint32_t rank;
+    uint32_t index;   /* of a reader */
+};
+
+/* Open the session of a process, with the job's name and the rank. */
+int worker_session_open(const struct worker *worker, swim_session_t **out,
+                        swim_error_t *err);
+
+/* Add what this process's locks have cost since the last call to the rank's counters. */
+void worker_count_locks(const struct worker *worker, swim_session_t *session,
+                        struct swim_session_stats *last);
+
+/* Run until the region says stop; returns an exit status. */
+int reader_main(const struct worker *worker);
+int writer_main(const struct worker *worker);
+
+/* The spawner: a process without threads of MPI, locks or files, which forks the others. */
+struct spawner {
+    pid_t pid;
+    int fd;
+};
+
+enum worker_role { WORKER_READER = 1, WORKER_WRITER };
+
+struct worker_event {
+    int32_t role; /* enum worker_role */
+    int32_t index;
+    int32_t status; /* as waitpid() gives it */
+};
+
+/* Fork the spawner.  worker must stay as it is until spawner_stop(). */
+int spawner_start(const struct worker *worker, struct spawner *out, swim_error_t *err);
+
+/* Have it fork the readers that the region was laid out for, and the writer. */
+int spawner_launch(struct spawner *spawner, swim_error_t *err);
+
+/* An event, if there is one; *gone: the spawner itself has ended. */
+bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gone);
+
+/* Have spawner and workers leave (signo 0: when they have finished what they are at, else
+ * by that signal), wait at most wait_ms, then end what is left. */
+void spawner_stop(struct spawner *spawner, int wait_ms, int signo);
+
+#endif /* SWIM_BATCH_WORKER_H */

@@ -1,0 +1,326 @@
+/* writer.c - a rank's writer process: finished blocks from the slots into the outputs.
+ *
+ * One batch is one session: WRITE on each output file, plain HDF5 open, all blocks that
+ * are ready, close with fsync, locks back.  Only then are the slots freed and the blocks
+ * counted as done: a block that counts is in the file. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch/partials.h"
+#include "batch/payload.h"
+#include "batch/setup.h"
+#include "batch/worker.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/signals.h"
+#include "store/output.h"
+#include "store/session.h"
+
+#define WRITER_GRACE_MS 400 /* to come to the end of a plain HDF5 session */
+#define POLL_MS 50
+#define GATHER_MS 5      /* wait so long for more blocks before a session */
+#define SESSION_MS 250   /* no longer, so that other writers get in */
+#define LEASE_MARGIN 500 /* ms that must be left of the lease before a write */
+
+struct target {
+    const char *file;
+    struct output_spec *specs; /* of this file */
+    uint32_t *outputs;         /* their numbers in the setup */
+    size_t n;
+    swim_lock_t *lock;
+    struct output *open;
+};
+
+struct writer {
+    const struct worker *worker;
+    struct region *region;
+    swim_session_t *session;
+    struct swim_session_stats last;
+    struct setup *setup;
+    struct target *targets; /* by name, so that two jobs lock in the same order */
+    size_t n_targets;
+    uint32_t *written; /* slots of this batch */
+    uint32_t n_written, n_slots;
+    int partials;
+};
+
+static int by_file(const void *a, const void *b)
+{
+    return strcmp(((const struct target *)a)->file, ((const struct target *)b)->file);
+}
+
+static struct target *target_of(struct writer *w, const char *file)
+{
+    for (size_t i = 0; i < w->n_targets; i++)
+        if (strcmp(w->targets[i].file, file) == 0)
+            return &w->targets[i];
+    w->targets[w->n_targets].file = file;
+    return &w->targets[w->n_targets++];
+}
+
+static int list_targets(struct writer *w, swim_error_t *err)
+{
+    uint32_t n = w->setup->n_outputs;
+
+    w->targets = calloc(n, sizeof(*w->targets));
+    w->n_slots = w->region->n_readers * w->region->slots_each;
+    w->written = calloc(w->n_slots, sizeof(*w->written));
+    if (!w->targets || !w->written)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "writer");
+    for (uint32_t i = 0; i < n; i++) {
+        const struct output_spec *spec = &w->setup->outputs[i].spec;
+        struct target *t = target_of(w, spec->file);
+        if (!t->specs) {
+            t->specs = calloc(n, sizeof(*t->specs));
+            t->outputs = calloc(n, sizeof(*t->outputs));
+        }
+        if (!t->specs || !t->outputs)
+            return swim_error_set(err, SWIM_ERR_NOMEM, "writer");
+        t->specs[t->n] = *spec;
+        t->outputs[t->n++] = i;
+    }
+    qsort(w->targets, w->n_targets, sizeof(*w->targets), by_file);
+    return SWIM_OK;
+}
+
+static int writer_open(struct writer *w, swim_error_t *err)
+{
+    const struct worker *worker = w->worker;
+
+    store_quiet();
+    int rc = swim_signals_install(WRITER_GRACE_MS, err);
+    if (rc == SWIM_OK)
+        rc = worker_session_open(worker, &w->session, err);
+    if (rc == SWIM_OK)
+        rc = setup_create(worker->job, w->session, worker->wait_ms, &w->setup, err);
+    if (rc == SWIM_OK && w->setup->digest != w->region->digest)
+        rc = swim_error_set(err, SWIM_ERR_IO,
+                            "writer of rank %u: kernel or inputs were changed while the "
+                            "job started", worker->rank);
+    if (rc == SWIM_OK)
+        rc = list_targets(w, err);
+    return rc;
+}
+
+static void writer_close(struct writer *w)
+{
+    for (size_t i = 0; w->targets && i < w->n_targets; i++) {
+        free(w->targets[i].specs);
+        free(w->targets[i].outputs);
+    }
+    free(w->targets);
+    free(w->written);
+    if (w->partials >= 0)
+        close(w->partials);
+    setup_destroy(w->setup);
+    worker_count_locks(w->worker, w->session, &w->last);
+    swim_session_close(w->session);
+}
+
+static bool stopped(const struct writer *w)
+{
+    return atomic_load(&w->region->stop) || swim_signals_pending();
+}
+
+static uint32_t slots_ready(const struct writer *w)
+{
+    uint32_t ready = 0;
+
+    for (uint32_t s = 0; s < w->n_slots; s++)
+        ready += atomic_load(&region_slot(w->region, s)->state) == SLOT_READY;
+    return ready;
+}
+
+/* --- one batch ---------------------------------------------------------------- */
+
+static int batch_begin(struct writer *w, enum setup_phase phase, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    w->n_written = 0;
+    if (phase == SETUP_PARTIAL) {
+        if (w->partials < 0)
+            rc = partials_open(w->setup->outputs[0].spec.file, &w->partials, err);
+        return rc;
+    }
+    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
+        rc = store_lock_file(w->session, w->targets[i].file, SWIM_LOCK_WRITE,
+                             w->worker->wait_ms, &w->targets[i].lock, err);
+    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
+        rc = output_open(w->targets[i].file, w->targets[i].specs, w->targets[i].n,
+                         &w->targets[i].open, err);
+    return rc;
+}
+
+/* Close everything; the first error of all that failed. */
+static int batch_end(struct writer *w, enum setup_phase phase, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    if (phase == SETUP_PARTIAL)
+        return w->partials >= 0 && fdatasync(w->partials) < 0
+                   ? swim_error_set(err, SWIM_ERR_IO, "sync partial results")
+                   : SWIM_OK;
+    for (size_t i = 0; i < w->n_targets; i++) {
+        struct target *t = &w->targets[i];
+        if (t->open) {
+            int closed = output_close(t->open, err);
+            rc = rc == SWIM_OK ? closed : rc;
+        }
+        t->open = NULL;
+    }
+    for (size_t i = 0; i < w->n_targets; i++) {
+        struct target *t = &w->targets[i];
+        swim_error_t lost = {0};
+        int released = t->lock ? swim_lock_release(t->lock, &lost) : SWIM_OK;
+        if (released == SWIM_ERR_LOST && rc == SWIM_OK)
+            rc = swim_error_set(err, released, "%s", lost.text);
+        t->lock = NULL;
+    }
+    return rc;
+}
+
+static int check_locks(const struct writer *w, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
+        rc = swim_lock_check(w->targets[i].lock, LEASE_MARGIN, err);
+    return rc;
+}
+
+static int write_record(struct writer *w, const struct payload_record *record,
+                        swim_error_t *err)
+{
+    static const uint64_t scalar[1] = {0};
+    const void *bytes = record + 1;
+
+    atomic_fetch_add(&w->region->counters.bytes_stored, record->n_bytes);
+    for (size_t i = 0; i < w->n_targets; i++) {
+        struct target *t = &w->targets[i];
+        for (size_t s = 0; s < t->n; s++) {
+            if (t->outputs[s] != record->output)
+                continue;
+            if (record->n_coords == 0)
+                return output_write_slab(t->open, s, scalar, scalar, bytes, err);
+            return output_write_chunk(t->open, s, record->coords, bytes,
+                                      (size_t)record->n_bytes, err);
+        }
+    }
+    return swim_error_set(err, SWIM_ERR_CORRUPT, "a slot names output %u", record->output);
+}
+
+static int write_slot(struct writer *w, uint32_t number, enum setup_phase phase,
+                      swim_error_t *err)
+{
+    const struct slot *slot = region_slot(w->region, number);
+    const char *payload = region_payload(w->region, number);
+    int rc = SWIM_OK;
+
+    if (phase == SETUP_PARTIAL)
+        return partials_write(w->partials, slot->block,
+                              payload + sizeof(struct payload_record),
+                              w->setup->acc_bytes, err);
+    rc = check_locks(w, err);
+    for (uint64_t at = 0; rc == SWIM_OK && at < slot->n_bytes;) {
+        const struct payload_record *record = (const void *)(payload + at);
+        rc = write_record(w, record, err);
+        at += sizeof(*record) + payload_round(record->n_bytes);
+    }
+    return rc;
+}
+
+static bool written_already(const struct writer *w, uint32_t slot)
+{
+    for (uint32_t i = 0; i < w->n_written; i++)
+        if (w->written[i] == slot)
+            return true;
+    return false;
+}
+
+/* Write what is ready, and what becomes ready meanwhile, for at most SESSION_MS. */
+static int batch_write(struct writer *w, enum setup_phase phase, swim_error_t *err)
+{
+    int64_t until = swim_clock_mono_ns() + SESSION_MS * 1000000LL;
+    bool more = true;
+
+    while (more && !stopped(w) && swim_clock_mono_ns() < until) {
+        more = false;
+        for (uint32_t s = 0; s < w->n_slots && !stopped(w); s++) {
+            if (atomic_load(&region_slot(w->region, s)->state) != SLOT_READY ||
+                written_already(w, s))
+                continue;
+            int rc = write_slot(w, s, phase, err);
+            if (rc != SWIM_OK)
+                return rc;
+            w->written[w->n_written++] = s;
+            more = true;
+        }
+    }
+    return SWIM_OK;
+}
+
+static void batch_done(struct writer *w, uint32_t phase)
+{
+    for (uint32_t i = 0; i < w->n_written; i++) {
+        uint32_t s = w->written[i];
+        atomic_store(&region_slot(w->region, s)->state, SLOT_FREE);
+        sem_post(&region_reader(w->region, s / w->region->slots_each)->slot_freed);
+    }
+    atomic_fetch_add(&w->region->done[phase], w->n_written);
+}
+
+static int do_batch(struct writer *w, swim_error_t *err)
+{
+    uint32_t number = atomic_load(&w->region->phase);
+    enum setup_phase phase = w->setup->phases[number];
+    int rc = batch_begin(w, phase, err);
+
+    if (rc == SWIM_OK)
+        rc = batch_write(w, phase, err);
+    int ended = batch_end(w, phase, rc == SWIM_OK ? err : NULL);
+    if (rc == SWIM_OK)
+        rc = ended;
+    if (rc == SWIM_OK)
+        batch_done(w, number);
+    worker_count_locks(w->worker, w->session, &w->last);
+    return rc;
+}
+
+static int writer_run(struct writer *w, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    while (rc == SWIM_OK && !stopped(w)) {
+        uint32_t ready = slots_ready(w);
+        if (ready == 0) {
+            region_wait(&w->region->slot_ready, POLL_MS);
+            continue;
+        }
+        int64_t until = swim_clock_mono_ns() + GATHER_MS * 1000000LL;
+        while (ready < (w->n_slots + 1) / 2 && swim_clock_mono_ns() < until) {
+            region_wait(&w->region->slot_ready, 1);
+            ready = slots_ready(w);
+        }
+        rc = do_batch(w, err);
+    }
+    return rc;
+}
+
+int writer_main(const struct worker *worker)
+{
+    struct writer w = {.worker = worker, .region = worker->region, .partials = -1};
+    swim_error_t err = {0};
+
+    swim_log_set_rank((int)worker->rank);
+    int rc = writer_open(&w, &err);
+    if (rc == SWIM_OK)
+        rc = writer_run(&w, &err);
+    if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
+        region_fail(worker->region, &err);
+    writer_close(&w);
+    if (swim_signals_pending())
+        return 128 + swim_signals_pending();
+    return rc == SWIM_OK || rc == SWIM_ERR_CANCELLED ? 0 : 1;
+}
