@@ -1,0 +1,123 @@
+/* axes.c - what an axis is by the CF conventions, and how a reduce kernel drops one. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <h5swim/kernel.h>
+
+struct axis_words {
+    const char *const *units; /* NULL: times, which are known by "since" */
+    const char *standard_name;
+    const char *const *names;
+};
+
+static const char *const latitude_units[] = {
+    "degrees_north", "degree_north", "degrees_N", "degree_N",
+    "degreesN",      "degreeN",      NULL};
+static const char *const longitude_units[] = {
+    "degrees_east", "degree_east", "degrees_E", "degree_E",
+    "degreesE",     "degreeE",     NULL};
+static const char *const time_names[] = {"time", "t", NULL};
+static const char *const latitude_names[] = {"lat", "latitude", NULL};
+static const char *const longitude_names[] = {"lon", "longitude", NULL};
+
+static const struct axis_words words_of[] = {
+    [SWIM_AXIS_TIME] = {NULL, "time", time_names},
+    [SWIM_AXIS_LATITUDE] = {latitude_units, "latitude", latitude_names},
+    [SWIM_AXIS_LONGITUDE] = {longitude_units, "longitude", longitude_names},
+};
+
+static const char *text_of(const char *text)
+{
+    return text ? text : "";
+}
+
+static int word_in(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcasecmp(word, *words) == 0)
+            return 1;
+    return 0;
+}
+
+static int units_fit(const char *units, enum swim_axis_kind kind)
+{
+    if (words_of[kind].units)
+        return word_in(units, words_of[kind].units);
+    return strcasestr(units, " since ") != NULL;
+}
+
+/* How well an axis fits: by units 4, by standard_name 2, by name 1, together.  What
+ * its units or its standard_name say it is, no name can talk it out of. */
+static int axis_score(const struct swim_axis *axis, enum swim_axis_kind kind)
+{
+    const char *units = text_of(axis->units);
+    const char *standard_name = text_of(axis->standard_name);
+    int standard = strcasecmp(standard_name, words_of[kind].standard_name) == 0;
+    int name = word_in(text_of(axis->name), words_of[kind].names);
+
+    if (units_fit(units, kind))
+        return 4 + 2 * standard + name;
+    for (int other = SWIM_AXIS_TIME; other <= SWIM_AXIS_LONGITUDE; other++)
+        if (units_fit(units, (enum swim_axis_kind)other))
+            return 0;
+    if (*standard_name)
+        return standard ? 2 + name : 0;
+    return name;
+}
+
+int swim_field_axis(const struct swim_field *field, enum swim_axis_kind kind)
+{
+    int best = -1, best_score = 0;
+
+    if (kind < SWIM_AXIS_TIME || kind > SWIM_AXIS_LONGITUDE || !field->axes)
+        return -1;
+    for (uint32_t i = 0; i < field->ndim; i++) {
+        int score = field->axes[i] ? axis_score(field->axes[i], kind) : 0;
+        if (score > best_score) {
+            best = (int)i;
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+static void output_reduce(const struct swim_plan *plan, uint32_t input_axis,
+                          uint64_t length, const struct swim_axis *axis,
+                          struct swim_output *output)
+{
+    const struct swim_field *field = plan->inputs[0];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < field->ndim; i++) {
+        if (i == input_axis && length == 0)
+            continue;
+        output->from_axis[n] = i == input_axis ? -1 : (int32_t)i;
+        output->shape[n] = i == input_axis ? length : field->shape[i];
+        output->axes[n] = i == input_axis ? axis : NULL;
+        n++;
+    }
+    output->ndim = n;
+}
+
+int swim_plan_reduce(struct swim_plan *plan, uint32_t input_axis, uint64_t length,
+                     const struct swim_axis *axis, swim_error_t *err)
+{
+    const struct swim_field *field = plan->n_inputs ? plan->inputs[0] : NULL;
+
+    if (!field || field->ndim > SWIM_NDIM_MAX || input_axis >= field->ndim)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "reduce axis %u: the inputs have %u axes", input_axis,
+                              field ? field->ndim : 0);
+    if (axis && axis->length != length)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "reduce axis %u: the new axis has %llu coordinates for "
+                              "%llu places",
+                              input_axis, (unsigned long long)axis->length,
+                              (unsigned long long)length);
+    memset(plan->reduced, 0, sizeof(plan->reduced));
+    plan->reduced[input_axis] = 1;
+    for (uint32_t i = 0; i < plan->n_outputs; i++)
+        output_reduce(plan, input_axis, length, axis, plan->outputs[i]);
+    return SWIM_OK;
+}

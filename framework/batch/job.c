@@ -1,0 +1,496 @@
+/* job.c - from the tree of a job file to a struct job.
+ *
+ * Each mapping has a table of its keys; what is not in the table is refused with the
+ * nearest key that is, so that a slip of the pen cannot change what a job does. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch/job_private.h"
+#include "core/text.h"
+
+#define MEMORY_DEFAULT ((uint64_t)256 << 20)
+#define KEYS_MAX 16
+#define PORTS_MAX 64
+
+struct job_key {
+    const char *name;
+    int (*read)(const struct job_node *value, void *into, swim_error_t *err);
+};
+
+static int key_unknown(const struct job_node *child, const struct job_key *keys,
+                       size_t n, swim_error_t *err)
+{
+    const char *names[KEYS_MAX];
+    const char *near = NULL;
+
+    for (size_t i = 0; i < n; i++)
+        names[i] = keys[i].name;
+    near = swim_text_nearest(child->key, names, n);
+    return job_fail(err, &child->key_place, "unknown key \"%.60s\"%s%s%s", child->key,
+                    near ? "; did you mean \"" : "", near ? near : "",
+                    near ? "\"?" : "");
+}
+
+static int keys_read(const struct job_node *map, const struct job_key *keys, size_t n,
+                     void *into, swim_error_t *err)
+{
+    for (const struct job_node *child = map->first; child; child = child->next) {
+        size_t i = 0;
+        int rc = SWIM_OK;
+        while (i < n && strcmp(keys[i].name, child->key) != 0)
+            i++;
+        rc = i < n ? keys[i].read(child, into, err) : key_unknown(child, keys, n, err);
+        if (rc != SWIM_OK)
+            return rc;
+    }
+    return SWIM_OK;
+}
+
+static int map_expect(const struct job_node *node, const char *holds, swim_error_t *err)
+{
+    char found[80];
+
+    if (node->kind == JOB_NODE_MAP)
+        return SWIM_OK;
+    return job_fail(err, &node->place, "\"%.60s\": expected a mapping of %s, found %s",
+                    node->key ? node->key : "", holds,
+                    job_node_describe(node, found, sizeof(found)));
+}
+
+/* Room for one element per child of a mapping; an empty one needs none. */
+static int array_create(size_t n, size_t size, void *out, swim_error_t *err)
+{
+    void *array = n ? calloc(n, size) : NULL;
+
+    if (n && !array)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
+    memcpy(out, &array, sizeof(array));
+    return SWIM_OK;
+}
+
+static int key_copy(const struct job_node *node, char **out, swim_error_t *err)
+{
+    if (!*node->key)
+        return job_fail(err, &node->key_place, "an empty key");
+    *out = strdup(node->key);
+    if (!*out)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
+    return SWIM_OK;
+}
+
+/* --- inputs --------------------------------------------------------------------- */
+
+static int input_file(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_text(value, &((struct job_input *)into)->file, err);
+}
+
+static int input_dataset(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_text(value, &((struct job_input *)into)->dataset, err);
+}
+
+static const struct job_key input_keys[] = {
+    {"file", input_file},
+    {"dataset", input_dataset},
+};
+
+static int place_needs(const struct job_place *place, const char *what,
+                       const char *port, const char *key, swim_error_t *err)
+{
+    return job_fail(err, place, "%s \"%.60s\" has no \"%s\"", what, port, key);
+}
+
+/* Relative names are relative to the job file, so that a job runs from anywhere. */
+static int file_join(const char *dir, char **file, swim_error_t *err)
+{
+    char *joined = NULL;
+    const char *slash = dir[strlen(dir) - 1] == '/' ? "" : "/";
+
+    if (**file == '/' || strcmp(dir, ".") == 0)
+        return SWIM_OK;
+    if (asprintf(&joined, "%s%s%s", dir, slash, *file) < 0)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
+    free(*file);
+    *file = joined;
+    return SWIM_OK;
+}
+
+static int input_read(const struct job_node *node, const char *dir,
+                      struct job_input *input, swim_error_t *err)
+{
+    int rc = key_copy(node, &input->port, err);
+
+    input->place = node->key_place;
+    if (rc == SWIM_OK)
+        rc = map_expect(node, "file and dataset", err);
+    if (rc == SWIM_OK)
+        rc = keys_read(node, input_keys, SWIM_COUNT_OF(input_keys), input, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (!input->file)
+        return place_needs(&input->place, "input", input->port, "file", err);
+    if (!input->dataset)
+        return place_needs(&input->place, "input", input->port, "dataset", err);
+    return file_join(dir, &input->file, err);
+}
+
+/* The count grows with each element begun: job_destroy() frees what is there. */
+static int job_inputs(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+    int rc = map_expect(node, "ports of the kernel", err);
+
+    if (rc == SWIM_OK && node->n > PORTS_MAX)
+        rc = job_fail(err, &node->place, "more than %d inputs", PORTS_MAX);
+    if (rc == SWIM_OK)
+        rc = array_create(node->n, sizeof(*job->inputs), &job->inputs, err);
+    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
+        rc = input_read(c, job->dir, &job->inputs[job->n_inputs++], err);
+    return rc;
+}
+
+/* --- outputs -------------------------------------------------------------------- */
+
+static int output_file(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_text(value, &((struct job_output *)into)->file, err);
+}
+
+static int output_dataset(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_text(value, &((struct job_output *)into)->dataset, err);
+}
+
+static int output_type(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_type(value, &((struct job_output *)into)->type, err);
+}
+
+static int output_chunks(const struct job_node *value, void *into, swim_error_t *err)
+{
+    struct job_output *output = into;
+
+    return job_value_sizes(value, NULL, output->chunks, &output->n_chunks, err);
+}
+
+static int output_fill(const struct job_node *value, void *into, swim_error_t *err)
+{
+    struct job_output *output = into;
+    int rc = job_value_double(value, &output->fill, err);
+
+    output->has_fill = rc == SWIM_OK;
+    return rc;
+}
+
+static int filter_shuffle(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_bool(value, &((struct job_output *)into)->shuffle, err);
+}
+
+static int filter_fletcher32(const struct job_node *value, void *into,
+                             swim_error_t *err)
+{
+    return job_value_bool(value, &((struct job_output *)into)->fletcher32, err);
+}
+
+static int filter_deflate(const struct job_node *value, void *into, swim_error_t *err)
+{
+    struct job_output *output = into;
+    int64_t level = 0;
+    int rc = job_value_int(value, 0, 9, &level, err);
+
+    output->deflate = rc == SWIM_OK ? (int)level : 0;
+    return rc;
+}
+
+static const struct job_key filter_keys[] = {
+    {"shuffle", filter_shuffle},
+    {"deflate", filter_deflate},
+    {"fletcher32", filter_fletcher32},
+};
+
+static int output_filters(const struct job_node *value, void *into, swim_error_t *err)
+{
+    struct job_output *output = into;
+    char found[80];
+
+    output->filters_set = true;
+    if (value->kind == JOB_NODE_MAP)
+        return keys_read(value, filter_keys, SWIM_COUNT_OF(filter_keys), into, err);
+    if (value->kind == JOB_NODE_TEXT && strcmp(value->text, "none") == 0)
+        return SWIM_OK;
+    return job_fail(err, &value->place,
+                    "\"filters\": expected none or a mapping of shuffle, deflate and "
+                    "fletcher32, found %s",
+                    job_node_describe(value, found, sizeof(found)));
+}
+
+static const struct job_key output_keys[] = {
+    {"file", output_file},     {"dataset", output_dataset}, {"type", output_type},
+    {"chunks", output_chunks}, {"filters", output_filters}, {"fill", output_fill},
+};
+
+static const char *dataset_bare(const char *dataset)
+{
+    return dataset + strspn(dataset, "/");
+}
+
+/* Two outputs in one dataset would overwrite each other. */
+static int output_alone(const struct job *job, size_t index, swim_error_t *err)
+{
+    const struct job_output *output = &job->outputs[index];
+
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(job->outputs[i].file, output->file) == 0 &&
+            strcmp(dataset_bare(job->outputs[i].dataset),
+                   dataset_bare(output->dataset)) == 0)
+            return job_fail(
+                err, &output->place,
+                "outputs \"%.60s\" and \"%.60s\" are the same dataset %.100s",
+                job->outputs[i].port, output->port, output->dataset);
+    return SWIM_OK;
+}
+
+static int output_read(const struct job_node *node, const char *dir,
+                       struct job_output *output, swim_error_t *err)
+{
+    int rc = key_copy(node, &output->port, err);
+
+    output->place = node->key_place;
+    if (rc == SWIM_OK)
+        rc = map_expect(node, "file, dataset and what it is stored like", err);
+    if (rc == SWIM_OK)
+        rc = keys_read(node, output_keys, SWIM_COUNT_OF(output_keys), output, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (!output->file)
+        return place_needs(&output->place, "output", output->port, "file", err);
+    if (!output->dataset)
+        return place_needs(&output->place, "output", output->port, "dataset", err);
+    return file_join(dir, &output->file, err);
+}
+
+static int job_outputs(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+    int rc = map_expect(node, "ports of the kernel", err);
+
+    if (rc == SWIM_OK && node->n > PORTS_MAX)
+        rc = job_fail(err, &node->place, "more than %d outputs", PORTS_MAX);
+    if (rc == SWIM_OK)
+        rc = array_create(node->n, sizeof(*job->outputs), &job->outputs, err);
+    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next) {
+        rc = output_read(c, job->dir, &job->outputs[job->n_outputs++], err);
+        if (rc == SWIM_OK)
+            rc = output_alone(job, job->n_outputs - 1, err);
+    }
+    return rc;
+}
+
+/* --- the job -------------------------------------------------------------------- */
+
+static int kernel_name_key(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+
+    job->kernel_place = node->place;
+    return job_value_text(node, &job->kernel, err);
+}
+
+static const struct job_key kernel_keys[] = {{"name", kernel_name_key}};
+
+static int job_kernel(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+    int rc = SWIM_OK;
+
+    if (node->kind != JOB_NODE_MAP)
+        return kernel_name_key(node, into, err);
+    rc = keys_read(node, kernel_keys, SWIM_COUNT_OF(kernel_keys), job, err);
+    if (rc == SWIM_OK && !job->kernel)
+        rc = job_fail(err, &node->key_place, "\"kernel\" has no \"name\"");
+    return rc;
+}
+
+static int param_read(const struct job_node *node, struct job_param *param,
+                      swim_error_t *err)
+{
+    char found[80];
+    int rc = key_copy(node, &param->name, err);
+
+    param->place = node->place;
+    if (rc != SWIM_OK)
+        return rc;
+    if (node->kind != JOB_NODE_TEXT)
+        return job_fail(err, &node->place,
+                        "parameter \"%.60s\": expected one value, found %s", node->key,
+                        job_node_describe(node, found, sizeof(found)));
+    param->value = strdup(node->text);
+    if (!param->value)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
+    return SWIM_OK;
+}
+
+static int job_params(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+    int rc = SWIM_OK;
+
+    if (node->kind == JOB_NODE_NULL)
+        return SWIM_OK;
+    rc = map_expect(node, "parameters", err);
+    if (rc == SWIM_OK)
+        rc = array_create(node->n, sizeof(*job->params), &job->params, err);
+    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
+        rc = param_read(c, &job->params[job->n_params++], err);
+    return rc;
+}
+
+static int edge_read(const struct job_node *node, struct job_edge *edge,
+                     swim_error_t *err)
+{
+    int rc = key_copy(node, &edge->axis, err);
+
+    edge->place = node->key_place;
+    return rc == SWIM_OK ? job_value_edge(node, &edge->mode, err) : rc;
+}
+
+static int job_edges(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+    int rc = SWIM_OK;
+
+    if (node->kind == JOB_NODE_NULL)
+        return SWIM_OK;
+    rc = map_expect(node, "axes and edge modes", err);
+    if (rc == SWIM_OK)
+        rc = array_create(node->n, sizeof(*job->edges), &job->edges, err);
+    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
+        rc = edge_read(c, &job->edges[job->n_edges++], err);
+    return rc;
+}
+
+static int job_block(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+
+    job->block_place = node->place;
+    return job_value_sizes(node, "auto", job->block, &job->n_block, err);
+}
+
+static int job_memory(const struct job_node *node, void *into, swim_error_t *err)
+{
+    return job_value_bytes(node, &((struct job *)into)->memory_bytes, err);
+}
+
+static const struct job_key job_keys[] = {
+    {"kernel", job_kernel},   {"params", job_params}, {"inputs", job_inputs},
+    {"outputs", job_outputs}, {"block", job_block},   {"memory", job_memory},
+    {"edges", job_edges},
+};
+
+static int job_read(const struct job_node *root, struct job *job, swim_error_t *err)
+{
+    char found[80];
+    int rc = SWIM_OK;
+
+    if (root->kind == JOB_NODE_NULL)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: empty; a job needs kernel, inputs and outputs",
+                              job->path);
+    if (root->kind != JOB_NODE_MAP)
+        return job_fail(err, &root->place,
+                        "expected a mapping with kernel, inputs and outputs, found %s",
+                        job_node_describe(root, found, sizeof(found)));
+    rc = keys_read(root, job_keys, SWIM_COUNT_OF(job_keys), job, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (!job->kernel)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"kernel\"", job->path);
+    if (!job->n_inputs)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"inputs\"", job->path);
+    if (!job->n_outputs)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"outputs\"", job->path);
+    return SWIM_OK;
+}
+
+/* Directory and name are taken from the path as given: no link is followed. */
+static int job_names(struct job *job, const char *path, swim_error_t *err)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    size_t length = strlen(base);
+
+    if (length > 5 && strcmp(base + length - 5, ".yaml") == 0)
+        length -= 5;
+    else if (length > 4 && strcmp(base + length - 4, ".yml") == 0)
+        length -= 4;
+    job->path = strdup(path);
+    job->name = strndup(base, length);
+    if (!slash)
+        job->dir = strdup(".");
+    else
+        job->dir = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (!job->path || !job->name || !job->dir)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file %s: no memory", path);
+    return SWIM_OK;
+}
+
+int job_load(const char *path, const char *const *sets, size_t n_sets, struct job **out,
+             swim_error_t *err)
+{
+    struct job_node *root = NULL;
+    struct job *job = calloc(1, sizeof(*job));
+    int rc = SWIM_OK;
+
+    *out = NULL;
+    if (!job)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file %s: no memory", path);
+    job->memory_bytes = MEMORY_DEFAULT;
+    rc = job_names(job, path, err);
+    if (rc == SWIM_OK)
+        rc = job_node_read(path, &root, err);
+    for (size_t i = 0; i < n_sets && rc == SWIM_OK; i++)
+        rc = job_set_apply(root, sets[i], err);
+    if (rc == SWIM_OK)
+        rc = job_read(root, job, err);
+    job_node_destroy(root);
+    if (rc == SWIM_OK)
+        *out = job;
+    else
+        job_destroy(job);
+    return rc;
+}
+
+void job_destroy(struct job *job)
+{
+    if (!job)
+        return;
+    for (size_t i = 0; i < job->n_params; i++) {
+        free(job->params[i].name);
+        free(job->params[i].value);
+    }
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        free(job->inputs[i].port);
+        free(job->inputs[i].file);
+        free(job->inputs[i].dataset);
+    }
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        free(job->outputs[i].port);
+        free(job->outputs[i].file);
+        free(job->outputs[i].dataset);
+    }
+    for (size_t i = 0; i < job->n_edges; i++)
+        free(job->edges[i].axis);
+    free(job->params);
+    free(job->inputs);
+    free(job->outputs);
+    free(job->edges);
+    free(job->kernel);
+    free(job->name);
+    free(job->dir);
+    free(job->path);
+    free(job);
+}

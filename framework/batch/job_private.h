@@ -1,0 +1,63 @@
+/* job_private.h - what the parts of the job reader share: a small tree of YAML nodes,
+ * each with its place, and the readers of single values. */
+#ifndef SWIM_BATCH_JOB_PRIVATE_H
+#define SWIM_BATCH_JOB_PRIVATE_H
+
+#include "batch/job.h"
+
+enum job_node_kind { JOB_NODE_NULL, JOB_NODE_TEXT, JOB_NODE_LIST, JOB_NODE_MAP };
+
+/* Aliases are copied in, so that a tree is a tree: each node has one parent. */
+struct job_node {
+    enum job_node_kind kind;
+    char *text; /* of a JOB_NODE_TEXT */
+    char *key;  /* inside a mapping, else NULL */
+    struct job_place place, key_place;
+    struct job_node *first, *last, *next;
+    size_t n; /* children */
+};
+
+/* Parse a YAML text.  Places read "FILE:LINE:COLUMN"; when set is not NULL every place
+ * reads "--set SET" instead.  An empty text gives a JOB_NODE_NULL.
+ * Nothing is printed.  Errors: SWIM_ERR_ARG, SWIM_ERR_NOMEM. */
+int job_node_parse(const char *text, size_t length, const char *file, const char *set,
+                   struct job_node **out, swim_error_t *err);
+void job_node_destroy(struct job_node *node);
+
+/* Read a file, at most 1 MiB of it, and parse it. */
+int job_node_read(const char *path, struct job_node **out, swim_error_t *err);
+
+struct job_node *job_node_child(const struct job_node *map, const char *key);
+
+/* Append child, which the parent owns from then on. */
+void job_node_append(struct job_node *parent, struct job_node *child);
+
+/* A new node with a copy of key (may be NULL); NULL: no memory. */
+struct job_node *job_node_create(enum job_node_kind kind, const char *key,
+                                 const struct job_place *place);
+
+/* "a list", "a mapping", "nothing", or the text in quotes (into buf). */
+const char *job_node_describe(const struct job_node *node, char *buf, size_t size);
+
+/* Put one "a.b.c=value" over the tree. */
+int job_set_apply(struct job_node *root, const char *set, swim_error_t *err);
+
+/* SWIM_ERR_ARG with "PLACE: text". */
+int job_fail(swim_error_t *err, const struct job_place *place, const char *fmt, ...)
+    SWIM_PRINTF(3, 4);
+
+/* Single values; the messages name the key and say what was expected. */
+int job_value_text(const struct job_node *node, char **out, swim_error_t *err);
+int job_value_bool(const struct job_node *node, bool *out, swim_error_t *err);
+int job_value_int(const struct job_node *node, int64_t min, int64_t max, int64_t *out,
+                  swim_error_t *err);
+int job_value_double(const struct job_node *node, double *out, swim_error_t *err);
+int job_value_bytes(const struct job_node *node, uint64_t *out, swim_error_t *err);
+int job_value_type(const struct job_node *node, enum swim_type *out, swim_error_t *err);
+int job_value_edge(const struct job_node *node, enum swim_edge *out, swim_error_t *err);
+
+/* A list of 1 to SWIM_NDIM_MAX sizes; or the word auto, which gives *n = 0. */
+int job_value_sizes(const struct job_node *node, const char *word, uint64_t *sizes,
+                    uint32_t *n, swim_error_t *err);
+
+#endif /* SWIM_BATCH_JOB_PRIVATE_H */

@@ -1,0 +1,188 @@
+/* job_value.c - single values of a job file, from text to C. */
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "batch/job_private.h"
+#include "batch/kernel_private.h"
+#include "core/text.h"
+#include "store/types.h"
+
+#define DESCRIBE_SIZE 80
+
+static int value_fail(const struct job_node *node, const char *expected,
+                      swim_error_t *err)
+{
+    char found[DESCRIBE_SIZE];
+
+    return job_fail(err, &node->place, "%s%.60s%sexpected %s, found %s",
+                    node->key ? "\"" : "", node->key ? node->key : "",
+                    node->key ? "\": " : "", expected,
+                    job_node_describe(node, found, sizeof(found)));
+}
+
+int job_value_text(const struct job_node *node, char **out, swim_error_t *err)
+{
+    *out = NULL;
+    if (node->kind != JOB_NODE_TEXT || !*node->text)
+        return value_fail(node, "a text", err);
+    *out = strdup(node->text);
+    if (!*out)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
+    return SWIM_OK;
+}
+
+int job_value_bool(const struct job_node *node, bool *out, swim_error_t *err)
+{
+    if (node->kind != JOB_NODE_TEXT || !value_bool(node->text, out))
+        return value_fail(node, "true or false", err);
+    return SWIM_OK;
+}
+
+int job_value_int(const struct job_node *node, int64_t min, int64_t max, int64_t *out,
+                  swim_error_t *err)
+{
+    char expected[DESCRIBE_SIZE];
+
+    if (node->kind == JOB_NODE_TEXT && value_int(node->text, out) && *out >= min &&
+        *out <= max)
+        return SWIM_OK;
+    if (max == INT64_MAX)
+        snprintf(expected, sizeof(expected), "a whole number from %lld on",
+                 (long long)min);
+    else
+        snprintf(expected, sizeof(expected), "a whole number from %lld to %lld",
+                 (long long)min, (long long)max);
+    return value_fail(node, expected, err);
+}
+
+/* YAML writes .nan and .inf, people write nan and inf. */
+int job_value_double(const struct job_node *node, double *out, swim_error_t *err)
+{
+    const char *text = node->text;
+    double sign = 1;
+
+    if (node->kind != JOB_NODE_TEXT)
+        return value_fail(node, "a number", err);
+    if (*text == '-' || *text == '+')
+        sign = *text++ == '-' ? -1 : 1;
+    if (*text == '.' &&
+        (text[1] == 'n' || text[1] == 'N' || text[1] == 'i' || text[1] == 'I'))
+        text++;
+    if (strcasecmp(text, "nan") == 0)
+        *out = (double)NAN;
+    else if (strcasecmp(text, "inf") == 0)
+        *out = sign * (double)INFINITY;
+    else if (!value_real(node->text, out) || !isfinite(*out))
+        return value_fail(node, "a number", err);
+    return SWIM_OK;
+}
+
+/* 1, 1.5, k, KiB, KB: a lone letter is binary, as for Slurm and dd. */
+static double bytes_factor(const char *unit)
+{
+    static const char letters[] = "kmgtp";
+    const char *letter = NULL;
+    double base = 1024;
+
+    if (!*unit || !strcasecmp(unit, "b") || !strcasecmp(unit, "byte") ||
+        !strcasecmp(unit, "bytes"))
+        return 1;
+    letter = strchr(letters, *unit | 0x20);
+    if (!letter)
+        return 0;
+    if (strcasecmp(unit + 1, "b") == 0)
+        base = 1000;
+    else if (unit[1] && strcasecmp(unit + 1, "ib") != 0)
+        return 0;
+    return pow(base, (double)(letter - letters + 1));
+}
+
+int job_value_bytes(const struct job_node *node, uint64_t *out, swim_error_t *err)
+{
+    static const char expected[] = "a size of at least 1 MiB, such as 256 MiB or 2 GiB";
+    char number[DESCRIBE_SIZE];
+    double value = 0;
+
+    if (node->kind != JOB_NODE_TEXT)
+        return value_fail(node, expected, err);
+    size_t digits = strspn(node->text, "0123456789.");
+    if (digits == 0 || digits >= sizeof(number))
+        return value_fail(node, expected, err);
+    memcpy(number, node->text, digits);
+    number[digits] = '\0';
+    const char *unit = node->text + digits;
+    unit += strspn(unit, " \t");
+    if (!value_real(number, &value))
+        return value_fail(node, expected, err);
+    value *= bytes_factor(unit);
+    if (!(value >= 1024.0 * 1024.0) || value >= 0x1p63)
+        return value_fail(node, expected, err);
+    *out = (uint64_t)value;
+    return SWIM_OK;
+}
+
+int job_value_type(const struct job_node *node, enum swim_type *out, swim_error_t *err)
+{
+    *out = node->kind == JOB_NODE_TEXT ? swim_type_parse(node->text) : SWIM_TYPE_ANY;
+    if (*out == SWIM_TYPE_ANY)
+        return value_fail(node,
+                          "one of int8, uint8, int16, uint16, int32, uint32, int64, "
+                          "uint64, float32, float64",
+                          err);
+    return SWIM_OK;
+}
+
+int job_value_edge(const struct job_node *node, enum swim_edge *out, swim_error_t *err)
+{
+    static const char *const names[] = {"nearest", "reflect", "wrap", "constant"};
+    static const enum swim_edge modes[] = {SWIM_EDGE_NEAREST, SWIM_EDGE_REFLECT,
+                                           SWIM_EDGE_WRAP, SWIM_EDGE_CONSTANT};
+    char expected[160];
+
+    if (node->kind == JOB_NODE_TEXT)
+        for (size_t i = 0; i < SWIM_COUNT_OF(names); i++)
+            if (strcmp(node->text, names[i]) == 0) {
+                *out = modes[i];
+                return SWIM_OK;
+            }
+    const char *near = node->kind == JOB_NODE_TEXT
+                           ? swim_text_nearest(node->text, names, SWIM_COUNT_OF(names))
+                           : NULL;
+    snprintf(expected, sizeof(expected), "nearest, reflect, wrap or constant%s%s%s",
+             near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+    return value_fail(node, expected, err);
+}
+
+int job_value_sizes(const struct job_node *node, const char *word, uint64_t *sizes,
+                    uint32_t *n, swim_error_t *err)
+{
+    char expected[DESCRIBE_SIZE];
+
+    *n = 0;
+    if (word && node->kind == JOB_NODE_TEXT && strcmp(node->text, word) == 0)
+        return SWIM_OK;
+    snprintf(expected, sizeof(expected), "%s%sa list of sizes such as [12, 73, 144]",
+             word ? word : "", word ? " or " : "");
+    if (node->kind != JOB_NODE_LIST || node->n == 0)
+        return value_fail(node, expected, err);
+    if (node->n > SWIM_NDIM_MAX)
+        return job_fail(err, &node->place,
+                        "\"%.60s\": %zu sizes; HDF5 has at most %d "
+                        "dimensions",
+                        node->key ? node->key : "", node->n, SWIM_NDIM_MAX);
+    for (const struct job_node *item = node->first; item; item = item->next) {
+        int64_t size = 0;
+        int rc = job_value_int(item, 1, INT64_MAX, &size, err);
+        if (rc != SWIM_OK) {
+            *n = 0;
+            return rc;
+        }
+        sizes[(*n)++] = (uint64_t)size;
+    }
+    return SWIM_OK;
+}

@@ -1,0 +1,309 @@
+/* kernel_compile.c - compiles a kernel's source, once for each text, compiler and
+ * flags.
+ *
+ * The name in the cache holds a hash of the preprocessed source, so that a changed
+ * header counts as a change; of the compiler's version and the flags; and of the macros
+ * it predefines, because -march=native means another processor on another machine that
+ * shares the home directory.  The compiler writes to a temporary name in the cache and
+ * the result is renamed: others see a whole file or none. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "batch/kernel_private.h"
+#include "core/log.h"
+
+#define ARGS_MAX 64
+#define STEM_MAX 100
+
+/* Without contraction a*b+c rounds alike on machines with and without FMA. */
+static const char *const default_flags[] = {
+    "-std=c11", "-D_GNU_SOURCE",       "-O3",   "-march=native",
+    "-fPIC",    "-fvisibility=hidden", "-Wall", "-ffp-contract=off",
+};
+
+struct compile {
+    const char *source;
+    char *cc, *flags, *include, *cache; /* cc and flags: cut into words */
+    char *args[ARGS_MAX];
+    size_t n_args; /* the compiler and its flags */
+    XXH3_state_t *hash;
+};
+
+static int compile_nomem(const struct compile *c, swim_error_t *err)
+{
+    return swim_error_set(err, SWIM_ERR_NOMEM, "compile %s: no memory", c->source);
+}
+
+static int words_add(struct compile *c, char *text, swim_error_t *err)
+{
+    char *rest = NULL;
+
+    for (char *word = strtok_r(text, " \t\n", &rest); word;
+         word = strtok_r(NULL, " \t\n", &rest)) {
+        if (c->n_args >= ARGS_MAX - 8)
+            return swim_error_set(err, SWIM_ERR_ARG,
+                                  "compile %s: too many words in CC and "
+                                  "SWIM_KERNEL_CFLAGS",
+                                  c->source);
+        c->args[c->n_args++] = word;
+    }
+    return SWIM_OK;
+}
+
+/* The installed headers, else those of the source tree that this was built from. */
+static char *include_find(void)
+{
+    char *dir = kernel_command_dir(), *flag = NULL, *header = NULL;
+
+    if (dir && asprintf(&header, "%s/../include/h5swim/kernel.h", dir) >= 0) {
+        if (access(header, R_OK) == 0 && asprintf(&flag, "-I%s/../include", dir) < 0)
+            flag = NULL;
+        free(header);
+    }
+    free(dir);
+    return flag ? flag : strdup("-I" SWIM_SOURCE_INCLUDE);
+}
+
+static int args_make(struct compile *c, swim_error_t *err)
+{
+    const char *cc = getenv("CC"), *flags = getenv("SWIM_KERNEL_CFLAGS");
+    int rc = SWIM_OK;
+
+    c->cc = strdup(cc && cc[strspn(cc, " \t")] ? cc : "cc");
+    c->flags = strdup(flags ? flags : "");
+    c->include = include_find();
+    if (!c->cc || !c->flags || !c->include)
+        return compile_nomem(c, err);
+    rc = words_add(c, c->cc, err);
+    for (size_t i = 0; i < sizeof(default_flags) / sizeof(*default_flags); i++)
+        c->args[c->n_args++] = (char *)default_flags[i]; /* execvp() changes none */
+    c->args[c->n_args++] = c->include;
+    if (rc == SWIM_OK)
+        rc = words_add(c, c->flags, err);
+    return rc;
+}
+
+/* Make a directory and those above it, closed to others. */
+static int dirs_make(char *path, swim_error_t *err)
+{
+    struct stat st;
+
+    for (char *c = path + 1;; c++) {
+        if (*c && *c != '/')
+            continue;
+        char end = *c;
+        *c = '\0';
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            return swim_error_sys(
+                err, errno,
+                "make directory %s for compiled kernels (SWIM_CACHE_DIR "
+                "names another place)",
+                path);
+        *c = end;
+        if (!end)
+            break;
+    }
+    if (stat(path, &st) != 0)
+        return swim_error_sys(err, errno, "look at directory %s", path);
+    /* Whoever can write there decides what code runs here. */
+    if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022))
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "use directory %s for compiled kernels: others may write "
+                              "to it; chmod go-w it or set SWIM_CACHE_DIR",
+                              path);
+    return SWIM_OK;
+}
+
+static int cache_make(struct compile *c, swim_error_t *err)
+{
+    const char *own = getenv("SWIM_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
+    int n = -1;
+
+    if (own && *own)
+        n = asprintf(&c->cache, "%s/kernels", own);
+    else if (xdg && *xdg == '/')
+        n = asprintf(&c->cache, "%s/h5swim/kernels", xdg);
+    else if (home && *home == '/')
+        n = asprintf(&c->cache, "%s/.cache/h5swim/kernels", home);
+    else
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "compile %s: no place to keep the result: set "
+                              "SWIM_CACHE_DIR or HOME",
+                              c->source);
+    if (n < 0) {
+        c->cache = NULL;
+        return compile_nomem(c, err);
+    }
+    return dirs_make(c->cache, err);
+}
+
+/* The line that says what is wrong, else the last one that says anything. */
+static const char *error_line(char *text)
+{
+    const char *best = NULL;
+    char *rest = NULL;
+
+    for (char *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (strstr(line, "error:"))
+            return line;
+        if (line[strspn(line, " \t")])
+            best = line;
+    }
+    return best;
+}
+
+static void text_log(const char *text)
+{
+    while (text && *text) {
+        int n = (int)strcspn(text, "\n");
+        if (n)
+            swim_log(SWIM_LOG_DEBUG, "kernel", "%.*s", n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
+static int run_verdict(const struct compile *c, struct kernel_run *run,
+                       swim_error_t *err)
+{
+    const char *line = NULL;
+
+    text_log(run->text);
+    if (WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0)
+        return SWIM_OK;
+    if (WIFSIGNALED(run->status))
+        return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s ended by signal %d",
+                              c->source, c->args[0], WTERMSIG(run->status));
+    line = error_line(run->text);
+    if (line)
+        return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s", c->source, line);
+    return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s exited with status %d",
+                          c->source, c->args[0], WEXITSTATUS(run->status));
+}
+
+static int compiler_run(struct compile *c, const char *const *more,
+                        void (*sink)(void *, const void *, size_t), swim_error_t *err)
+{
+    struct kernel_run run = {.sink = sink, .arg = c->hash};
+    swim_error_t cause = {0};
+    size_t n = c->n_args;
+    int rc = SWIM_OK;
+
+    while (*more)
+        c->args[n++] = (char *)*more++;
+    c->args[n] = NULL;
+    rc = kernel_run(c->args, &run, &cause);
+    if (rc != SWIM_OK)
+        swim_error_set(err, rc, "compile %s: %s", c->source, cause.text);
+    else
+        rc = run_verdict(c, &run, err);
+    free(run.text);
+    return rc;
+}
+
+static void hash_sink(void *arg, const void *bytes, size_t n)
+{
+    XXH3_128bits_update(arg, bytes, n);
+}
+
+static int source_hash(struct compile *c, XXH128_canonical_t *out, swim_error_t *err)
+{
+    const char *const version[] = {"--version", NULL};
+    const char *const macros[] = {"-E", "-dM", "-x", "c", "/dev/null", NULL};
+    const char *const text[] = {"-E", "-P", c->source, NULL};
+    const unsigned abi = SWIM_KERNEL_ABI;
+    int rc = SWIM_OK;
+
+    c->hash = XXH3_createState();
+    if (!c->hash)
+        return compile_nomem(c, err);
+    XXH3_128bits_reset(c->hash);
+    hash_sink(c->hash, &abi, sizeof(abi));
+    for (size_t i = 0; i < c->n_args; i++)
+        hash_sink(c->hash, c->args[i], strlen(c->args[i]) + 1);
+    rc = compiler_run(c, version, hash_sink, err);
+    if (rc == SWIM_OK)
+        rc = compiler_run(c, macros, hash_sink, err);
+    if (rc == SWIM_OK)
+        rc = compiler_run(c, text, hash_sink, err);
+    if (rc == SWIM_OK)
+        XXH128_canonicalFromHash(out, XXH3_128bits_digest(c->hash));
+    return rc;
+}
+
+static int cached_name(const struct compile *c, const XXH128_canonical_t *hash,
+                       char **out)
+{
+    const char *slash = strrchr(c->source, '/');
+    const char *stem = slash ? slash + 1 : c->source;
+    size_t length = strlen(stem) - 2; /* without .c */
+    char hex[2 * sizeof(hash->digest) + 1];
+
+    for (size_t i = 0; i < sizeof(hash->digest); i++)
+        snprintf(hex + 2 * i, 3, "%02x", hash->digest[i]);
+    return asprintf(out, "%s/%.*s-%s.so", c->cache,
+                    (int)(length < STEM_MAX ? length : STEM_MAX), stem, hex);
+}
+
+static int source_build(struct compile *c, const char *so, swim_error_t *err)
+{
+    char *temporary = NULL;
+    int rc = SWIM_OK, fd = -1;
+
+    if (asprintf(&temporary, "%s/.build-XXXXXX.so", c->cache) < 0)
+        return compile_nomem(c, err);
+    fd = mkostemps(temporary, 3, 0);
+    if (fd < 0) {
+        rc = swim_error_sys(err, errno, "compile %s: create a file in %s", c->source,
+                            c->cache);
+        free(temporary);
+        return rc;
+    }
+    close(fd);
+    const char *const build[] = {"-shared", "-o", temporary, c->source, "-lm", NULL};
+    rc = compiler_run(c, build, NULL, err);
+    if (rc == SWIM_OK && rename(temporary, so) != 0)
+        rc = swim_error_sys(err, errno, "rename %s to %s", temporary, so);
+    if (rc != SWIM_OK)
+        unlink(temporary);
+    free(temporary);
+    return rc;
+}
+
+int kernel_compile(const char *source, char **so, swim_error_t *err)
+{
+    struct compile c = {.source = source};
+    XXH128_canonical_t hash;
+    char *path = NULL;
+    int rc = args_make(&c, err);
+
+    *so = NULL;
+    if (rc == SWIM_OK)
+        rc = cache_make(&c, err);
+    if (rc == SWIM_OK)
+        rc = source_hash(&c, &hash, err);
+    if (rc == SWIM_OK && cached_name(&c, &hash, &path) < 0) {
+        path = NULL;
+        rc = compile_nomem(&c, err);
+    }
+    if (rc == SWIM_OK && access(path, R_OK) != 0)
+        rc = source_build(&c, path, err);
+    if (rc == SWIM_OK)
+        *so = path;
+    else
+        free(path);
+    XXH3_freeState(c.hash);
+    free(c.cache);
+    free(c.include);
+    free(c.flags);
+    free(c.cc);
+    return rc;
+}
