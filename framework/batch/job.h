@@ -1,21 +1,27 @@
 /* job.h - a job file, read and checked as far as that goes without its data.
  *
- *     kernel: wind_speed            a name, a path to a .so, or a .c source;
- *                                   or a mapping with the key "name"
+ *     kernel: wind_speed          # a name, a path to a .so or to a .c source; or a
+ *                                 # mapping with the key "name"
  *     params: {radius: 6371000}
- *     inputs:                       by port of the kernel
+ *     inputs:                     # by port of the kernel
  *       u: {file: winds.nc, dataset: UWND}
  *     outputs:
  *       speed:
  *         file: out.nc
  *         dataset: WSPD
- *         type: float32             int8 ... uint64, float32, float64; default: the
- * kernel's chunks: [12, 73, 144]     default: chosen filters: {shuffle: true, deflate:
- * 4, fletcher32: false}     or none fill: -99.9 block: auto                   or sizes
- * in elements: [12, 73, 144] memory: 256 MiB               budget of one rank edges:
- * {lon: wrap, lat: nearest}      stencils; by name of the axis
+ *         type: float32           # int8 ... uint64, float32, float64; default: the
+ *                                 # kernel's
+ *         chunks: [12, 73, 144]   # default: chosen
+ *         filters: {shuffle: true, deflate: 4, fletcher32: false} # or none
+ *         fill: -99.9             # also nan
+ *     block: auto                 # or sizes in elements: [12, 73, 144]
+ *     memory: 256 MiB             # budget of one rank; at least 1 MiB
+ *     edges: {lon: wrap, lat: nearest} # stencils; by name of the axis
  *
- * Relative paths are relative to the job file. */
+ * Relative paths are relative to the job file, those that --set gives too.  A "~" means
+ * nothing special.  In memory k, M, G and KiB, MiB, GiB are binary, KB, MB, GB decimal.
+ * Anchors and aliases work; a file of more than 1 MiB, 10000 values or 16 levels is
+ * refused.  */
 #ifndef SWIM_BATCH_JOB_H
 #define SWIM_BATCH_JOB_H
 

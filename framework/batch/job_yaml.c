@@ -402,21 +402,42 @@ static int stream_read(struct yaml_reader *r, struct job_node **root, swim_error
     return rc;
 }
 
-/* Control characters come with binary files, whose "YAML errors" would puzzle. */
+/* Bytes of the UTF-8 character at the start of text; 0: there is none. */
+static size_t utf8_length(const char *text, size_t left)
+{
+    unsigned char c = (unsigned char)*text;
+    size_t n = c < 0x80   ? 1
+               : c < 0xc2 ? 0
+               : c < 0xe0 ? 2
+               : c < 0xf0 ? 3
+               : c < 0xf5 ? 4
+                          : 0;
+
+    if (n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+/* Control characters come with binary files, whose "YAML errors" would puzzle; libfyaml
+ * takes bytes that are not UTF-8 for the end of the text. */
 static int bytes_check(const struct yaml_reader *r, const char *text, size_t length,
                        swim_error_t *err)
 {
     int line = 1, column = 1;
 
-    for (size_t i = 0; i < length; i++, column++) {
+    for (size_t i = 0, n = 0; i < length; i += n, column++) {
         unsigned char c = (unsigned char)text[i];
+        n = utf8_length(text + i, length - i);
         if (c == '\n') {
             line++;
             column = 0;
-        } else if (c < ' ' && c != '\t' && c != '\r') {
+        } else if (n == 0 || (c < ' ' && c != '\t' && c != '\r')) {
             struct job_place place;
             place_put(r, line, column, &place);
-            return job_fail(err, &place, "byte 0x%02x: this is not a text file", c);
+            return job_fail(err, &place, "byte 0x%02x: this is not UTF-8 text", c);
         }
     }
     return SWIM_OK;

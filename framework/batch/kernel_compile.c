@@ -183,6 +183,9 @@ static int run_verdict(const struct compile *c, struct kernel_run *run,
         return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s ended by signal %d",
                               c->source, c->args[0], WTERMSIG(run->status));
     line = error_line(run->text);
+    size_t length = strlen(c->source);
+    if (line && strncmp(line, c->source, length) == 0 && line[length] == ':')
+        return swim_error_set(err, SWIM_ERR_ARG, "compile %s", line);
     if (line)
         return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s", c->source, line);
     return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s exited with status %d",
