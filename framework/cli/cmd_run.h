@@ -1,0 +1,8 @@
+/* cmd_run.h - h5swim run. */
+#ifndef SWIM_CLI_CMD_RUN_H
+#define SWIM_CLI_CMD_RUN_H
+
+/* argv[0] is "run".  Returns an exit status. */
+int cmd_run(int argc, char **argv);
+
+#endif /* SWIM_CLI_CMD_RUN_H */
