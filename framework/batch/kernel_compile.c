@@ -284,7 +284,7 @@ static int source_build(struct compile *c, const char *so, swim_error_t *err)
 int kernel_compile(const char *source, char **so, swim_error_t *err)
 {
     struct compile c = {.source = source};
-    XXH128_canonical_t hash;
+    XXH128_canonical_t hash = {{0}};
     char *path = NULL;
     int rc = args_make(&c, err);
 
@@ -297,7 +297,7 @@ int kernel_compile(const char *source, char **so, swim_error_t *err)
         path = NULL;
         rc = compile_nomem(&c, err);
     }
-    if (rc == SWIM_OK && access(path, R_OK) != 0)
+    if (rc == SWIM_OK && path && access(path, R_OK) != 0)
         rc = source_build(&c, path, err);
     if (rc == SWIM_OK)
         *so = path;

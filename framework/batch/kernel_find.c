@@ -114,7 +114,7 @@ static int name_unknown(const char *kernel, char *const *dirs, swim_error_t *err
     struct names names = {.n = 0};
     const char *near = NULL;
 
-    for (; *dirs; dirs++)
+    for (; dirs && *dirs; dirs++)
         names_scan(*dirs, &names);
     near = swim_text_nearest(kernel, (const char *const *)names.names, names.n);
     swim_error_set(err, SWIM_ERR_ARG,
@@ -132,7 +132,7 @@ static int name_find(const char *kernel, char **so, swim_error_t *err)
 
     if (rc != SWIM_OK)
         return rc;
-    for (char **dir = dirs; *dir && !*so && rc == SWIM_OK; dir++) {
+    for (char **dir = dirs; dir && *dir && !*so && rc == SWIM_OK; dir++) {
         char *path = NULL;
         const char *here = strchr(*dir, '/') ? "" : "./";
         if (asprintf(&path, "%s%s/%s.so", here, *dir, kernel) < 0)

@@ -350,7 +350,7 @@ int kernel_load(const char *so, struct kernel_host **out, swim_error_t *err)
     }
     symbol = dlsym(k->dl, "swim_kernel_v1");
     rc = symbol ? sizes_check(so, symbol, err) : symbol_missing(k->dl, so, err);
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK && symbol)
         rc = kernel_take(k, symbol, err);
 out:
     if (rc == SWIM_OK)

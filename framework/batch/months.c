@@ -138,7 +138,7 @@ static int64_t days_from_date(enum calendar calendar, const struct date *d)
     case CALENDAR_ALL_LEAP:
         return year_start_days(d, 366);
     case CALENDAR_360:
-        return d->year * 360 + (d->month - 1) * 30 + d->day - 1;
+        return d->year * 360 + (d->month - 1) * INT64_C(30) + d->day - 1;
     case CALENDAR_STANDARD:
         break;
     }
@@ -345,7 +345,7 @@ static int units_read(const struct swim_axis *axis, enum calendar calendar,
         return swim_error_set(err, SWIM_ERR_NOMEM, "axis %s: no memory", name);
     *unit = text ? unit_ms(ut_trim(text, UT_UTF8)) : 0;
     free(text);
-    if (*unit <= 0)
+    if (!since || *unit <= 0)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "axis %s: \"%.80s\" is no unit of time as in \"hours "
                               "since 1980-01-01\"",
