@@ -191,6 +191,9 @@ static void the_cache_knows_text_headers_and_flags(void **state)
     setenv("SWIM_KERNEL_CFLAGS", "-O1  -DX=1", 1);
     assert_int_equal(find(s, "a.c"), SWIM_OK);
     assert_int_equal(cached(s), 3);
+    setenv("SWIM_KERNEL_CFLAGS", "-O1  -DX=1 -Wextra", 1); /* predefines nothing */
+    assert_int_equal(find(s, "a.c"), SWIM_OK);
+    assert_int_equal(cached(s), 4);
 }
 
 static void compiler_errors_come_with_their_line(void **state)
