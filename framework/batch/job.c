@@ -102,6 +102,24 @@ static int place_needs(const struct job_place *place, const char *what,
     return job_fail(err, place, "%s \"%.60s\" has no \"%s\"", what, port, key);
 }
 
+/* "jobs/../data/x.h5" reads better as the real directory's name, where there is one; the
+ * last part stays as it is.  Takes path. */
+static char *path_tidy(char *path)
+{
+    char *slash = strrchr(path, '/'), *dir, *tidy = NULL;
+
+    *slash = '\0';
+    dir = realpath(path, NULL);
+    *slash = '/';
+    if (dir && asprintf(&tidy, "%s%s", dir, slash) < 0)
+        tidy = NULL;
+    free(dir);
+    if (!tidy)
+        return path;
+    free(path);
+    return tidy;
+}
+
 /* Relative names are relative to the job file, so that a job runs from anywhere. */
 static int file_join(const char *dir, char **file, swim_error_t *err)
 {
@@ -113,7 +131,7 @@ static int file_join(const char *dir, char **file, swim_error_t *err)
     if (asprintf(&joined, "%s%s%s", dir, slash, *file) < 0)
         return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
     free(*file);
-    *file = joined;
+    *file = path_tidy(joined);
     return SWIM_OK;
 }
 

@@ -78,7 +78,7 @@ int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms
                  struct setup **out, swim_error_t *err);
 void setup_destroy(struct setup *setup);
 
-/* Second half of setup_create(), in setup_plan.c: the outputs, blocks and memory. */
+/* Second half of setup_create(), in setup_outputs.c and setup_blocks.c. */
 int setup_plan_outputs(struct setup *setup, swim_error_t *err);
 int setup_plan_blocks(struct setup *setup, swim_error_t *err);
 

@@ -1,0 +1,260 @@
+/* setup_outputs.c - what the outputs of a job will be: shape, type, chunks, fill. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "batch/setup.h"
+
+#define CHUNK_BYTES_WANTED (1U << 20)
+
+/* netCDF's default fill values, NC_FILL_* of netcdf.h. */
+static double default_fill(enum swim_type type)
+{
+    switch (type) {
+    case SWIM_TYPE_I8:
+        return -127;
+    case SWIM_TYPE_U8:
+        return 255;
+    case SWIM_TYPE_I16:
+        return -32767;
+    case SWIM_TYPE_U16:
+        return 65535;
+    case SWIM_TYPE_I32:
+        return -2147483647;
+    case SWIM_TYPE_U32:
+        return 4294967295;
+    case SWIM_TYPE_I64:
+        return -9223372036854774784.0; /* the nearest double above NC_FILL_INT64 */
+    case SWIM_TYPE_U64:
+        return 18446744073709549568.0; /* the nearest double below NC_FILL_UINT64 */
+    default:
+        return 9.9692099683868690e+36;
+    }
+}
+
+static bool type_holds(enum swim_type type, double value)
+{
+    static const double low[] = {
+        [SWIM_TYPE_I8] = -128,        [SWIM_TYPE_I16] = -32768,
+        [SWIM_TYPE_I32] = -2147483648.0, [SWIM_TYPE_I64] = -9223372036854775808.0,
+        [SWIM_TYPE_U64] = 0,
+    };
+    static const double high[] = {
+        [SWIM_TYPE_I8] = 127,           [SWIM_TYPE_U8] = 255,
+        [SWIM_TYPE_I16] = 32767,        [SWIM_TYPE_U16] = 65535,
+        [SWIM_TYPE_I32] = 2147483647,   [SWIM_TYPE_U32] = 4294967295.0,
+        [SWIM_TYPE_I64] = 9223372036854774784.0,
+        [SWIM_TYPE_U64] = 18446744073709549568.0,
+    };
+
+    if (type >= SWIM_TYPE_F32)
+        return true;
+    return value == floor(value) && value >= low[type] && value <= high[type];
+}
+
+static const struct job_output *output_of_port(const struct job *job, const char *port)
+{
+    for (size_t i = 0; i < job->n_outputs; i++)
+        if (strcmp(job->outputs[i].port, port) == 0)
+            return &job->outputs[i];
+    return NULL;
+}
+
+/* A kernel's plan() is foreign code: check it before it is used as sizes. */
+static int check_planned(const struct setup *setup, const struct swim_output *planned,
+                         swim_error_t *err)
+{
+    const struct dataset_info *first = setup->inputs[0].info;
+    const char *name = setup->kernel->api.name;
+    uint8_t used[SWIM_NDIM_MAX] = {0};
+
+    if (planned->ndim > SWIM_NDIM_MAX || planned->type == SWIM_TYPE_ANY ||
+        planned->type > SWIM_TYPE_LDOUBLE)
+        return swim_error_set(err, SWIM_ERR_KERNEL,
+                              "kernel %s plans an output of %u dimensions, type %d", name,
+                              planned->ndim, (int)planned->type);
+    for (uint32_t d = 0; d < planned->ndim; d++) {
+        int32_t a = planned->from_axis[d];
+        if (a >= (int32_t)first->ndim || (a < 0 && planned->shape[d] == 0) ||
+            (a >= 0 && (used[a]++ || setup->plan.reduced[a])))
+            return swim_error_set(err, SWIM_ERR_KERNEL,
+                                  "kernel %s plans output axis %u from input axis %d of %u",
+                                  name, d, (int)a, first->ndim);
+    }
+    for (uint32_t a = 0; a < first->ndim; a++)
+        if (!used[a] && !setup->plan.reduced[a])
+            return swim_error_set(err, SWIM_ERR_KERNEL,
+                                  "kernel %s plans an output without input axis %u, which "
+                                  "is not reduced", name, a);
+    return SWIM_OK;
+}
+
+/* Like the first input's chunks where the axes are the same, else about 1 MiB. */
+static void choose_chunks(const struct setup *setup, struct output_spec *spec)
+{
+    const struct dataset_info *first = setup->inputs[0].info;
+    uint64_t bytes = swim_type_size(spec->type);
+
+    for (uint32_t d = 0; d < spec->ndim; d++) {
+        spec->chunk[d] = 1;
+        if (spec->from_axis[d] >= 0 && first->chunked) {
+            spec->chunk[d] = first->chunk[spec->from_axis[d]];
+            if (spec->chunk[d] > spec->shape[d])
+                spec->chunk[d] = spec->shape[d];
+        }
+        bytes *= spec->chunk[d];
+    }
+    for (uint32_t i = 0; i < spec->ndim; i++) {
+        uint32_t d = spec->ndim - 1 - i;
+        if (spec->from_axis[d] >= 0 && first->chunked)
+            continue;
+        uint64_t room = bytes < CHUNK_BYTES_WANTED ? CHUNK_BYTES_WANTED / bytes : 1;
+        spec->chunk[d] = spec->shape[d] < room ? spec->shape[d] : room;
+        bytes *= spec->chunk[d];
+    }
+}
+
+static int take_chunks(const struct job_output *given, struct output_spec *spec,
+                       swim_error_t *err)
+{
+    if (given->n_chunks != spec->ndim)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: chunks has %u sizes, the output \"%s\" has %u dimensions",
+                              given->place.text, given->n_chunks, given->port, spec->ndim);
+    for (uint32_t d = 0; d < spec->ndim; d++)
+        spec->chunk[d] =
+            given->chunks[d] < spec->shape[d] ? given->chunks[d] : spec->shape[d];
+    return SWIM_OK;
+}
+
+static int check_chunk_bytes(const struct job_output *given, const struct output_spec *spec,
+                             swim_error_t *err)
+{
+    uint64_t bytes = swim_type_size(spec->type);
+
+    for (uint32_t d = 0; d < spec->ndim; d++)
+        if (__builtin_mul_overflow(bytes, spec->chunk[d], &bytes))
+            bytes = UINT64_MAX;
+    if (bytes < ((uint64_t)1 << 32)) /* HDF5 stores chunk sizes in 32 bits */
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "%s: a chunk of output \"%s\" would have %" PRIu64
+                          " bytes, HDF5 allows less than 4 GiB: give smaller chunks",
+                          given->place.text, given->port, bytes);
+}
+
+static int choose_fill(const struct setup *setup, const struct job_output *given,
+                       struct output_spec *spec, swim_error_t *err)
+{
+    const struct dataset_info *first = setup->inputs[0].info;
+
+    if (given->has_fill && !type_holds(spec->type, given->fill))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: fill %g of output \"%s\" is not a value of its type %s",
+                              given->place.text, given->fill, given->port,
+                              swim_type_name(spec->type));
+    if (given->has_fill)
+        spec->fill = given->fill;
+    else if (first->has_missing && !first->packed && type_holds(spec->type, first->missing))
+        spec->fill = first->missing;
+    else
+        spec->fill = default_fill(spec->type);
+    return SWIM_OK;
+}
+
+static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
+{
+    const struct swim_port *port = &setup->kernel->outputs[number];
+    const struct job_output *given = output_of_port(setup->job, port->name);
+    struct setup_output *out = &setup->outputs[number];
+    const struct swim_output *planned = &out->planned;
+    const struct dataset_info *first = setup->inputs[0].info;
+
+    if (!given)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s: kernel %s needs the output \"%s\"",
+                              setup->job->path, setup->kernel->api.name, port->name);
+    int rc = check_planned(setup, planned, err);
+    if (rc != SWIM_OK)
+        return rc;
+    out->type = planned->type;
+    out->spec = (struct output_spec){
+        .file = given->file,
+        .dataset = given->dataset,
+        .type = given->type ? given->type : planned->type,
+        .ndim = planned->ndim,
+        .shuffle = given->filters_set ? given->shuffle : true,
+        .fletcher32 = given->fletcher32,
+        .deflate = given->filters_set ? given->deflate : 1,
+        .units = planned->units,
+        .long_name = planned->long_name,
+        .cell_methods = planned->cell_methods,
+        .like = first,
+    };
+    out->other_type = out->spec.type != out->type;
+    for (uint32_t d = 0; d < planned->ndim; d++) {
+        int32_t a = planned->from_axis[d];
+        out->spec.from_axis[d] = a;
+        out->spec.axes[d] = a < 0 ? planned->axes[d] : NULL;
+        out->spec.shape[d] = a < 0 ? planned->shape[d] : first->shape[a];
+    }
+    choose_chunks(setup, &out->spec);
+    if (given->n_chunks)
+        rc = take_chunks(given, &out->spec, err);
+    if (rc == SWIM_OK)
+        rc = check_chunk_bytes(given, &out->spec, err);
+    if (rc == SWIM_OK)
+        rc = choose_fill(setup, given, &out->spec, err);
+    return rc;
+}
+
+static int check_files(const struct setup *setup, uint32_t number, swim_error_t *err)
+{
+    const struct output_spec *spec = &setup->outputs[number].spec;
+    struct file_identity mine, theirs;
+
+    for (uint32_t i = 0; i < number; i++) {
+        const struct output_spec *other = &setup->outputs[i].spec;
+        if (strcmp(other->file, spec->file) == 0 &&
+            strcmp(other->dataset, spec->dataset) == 0)
+            return swim_error_set(err, SWIM_ERR_ARG, "%s: two outputs go to %s:%s",
+                                  setup->job->path, spec->file, spec->dataset);
+    }
+    if (file_identity_get(spec->file, &mine, NULL) != SWIM_OK)
+        return SWIM_OK; /* does not exist yet */
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        const char *input = setup->inputs[i].info->file;
+        if (file_identity_get(input, &theirs, NULL) == SWIM_OK && mine.dev == theirs.dev &&
+            mine.ino == theirs.ino)
+            return swim_error_set(err, SWIM_ERR_ARG,
+                                  "%s: output file %s is also the input %s: give the "
+                                  "output another file",
+                                  setup->job->path, spec->file,
+                                  setup->inputs[i].field.port);
+    }
+    return SWIM_OK;
+}
+
+int setup_plan_outputs(struct setup *setup, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++) {
+        rc = plan_output(setup, i, err);
+        if (rc == SWIM_OK)
+            rc = check_files(setup, i, err);
+    }
+    return rc;
+}
+
+void setup_output_range(const struct setup_output *output, const struct block_range *range,
+                        struct block_range *out)
+{
+    out->elements = 1;
+    for (uint32_t d = 0; d < output->spec.ndim; d++) {
+        int32_t a = output->spec.from_axis[d];
+        out->start[d] = a < 0 ? 0 : range->start[a];
+        out->count[d] = a < 0 ? output->spec.shape[d] : range->count[a];
+        out->elements *= out->count[d];
+    }
+}
