@@ -1,0 +1,59 @@
+/* h5util.c - HDF5's error stack in one line. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_private.h"
+
+void store_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+struct cause {
+    char text[200];
+    bool from_system;
+};
+
+/* Drivers put "..., error message = 'No space left on device', ..." into their text;
+ * that is what people can act on.  Without one the innermost text is the cause. */
+static herr_t cause_look(unsigned n, const H5E_error2_t *entry, void *arg)
+{
+    static const char mark[] = "error message = '";
+    struct cause *cause = (struct cause *)arg;
+    const char *desc = entry->desc ? entry->desc : "";
+    const char *begin = strstr(desc, mark);
+
+    if (begin) {
+        begin += sizeof(mark) - 1;
+        snprintf(cause->text, sizeof(cause->text), "%.*s", (int)strcspn(begin, "'"),
+                 begin);
+        cause->from_system = true;
+        return 1; /* stop */
+    }
+    if (n == 0 || !cause->text[0])
+        snprintf(cause->text, sizeof(cause->text), "%s", desc);
+    return 0;
+}
+
+int h5_fail(swim_error_t *err, int code, const char *fmt, ...)
+{
+    struct cause cause = {{0}, false};
+    char what[400];
+    va_list args;
+
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, cause_look, &cause);
+    va_start(args, fmt);
+    vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    H5Eclear2(H5E_DEFAULT);
+    return swim_error_set(err, code, "%s: %s%s", what,
+                          cause.from_system ? "" : "HDF5: ",
+                          cause.text[0] ? cause.text : "no cause given");
+}
+
+void h5_release(hid_t id)
+{
+    if (id >= 0)
+        H5Idec_ref(id);
+}

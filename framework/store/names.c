@@ -1,0 +1,125 @@
+/* names.c - which datasets a file has, for hints when one is not there. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "store/store_private.h"
+
+#define NAMES_MAX 4096 /* more are not looked at: a hint need not be complete */
+#define HINTS_MAX 3
+
+struct each {
+    hid_t object;
+    int (*fn)(hid_t object, const char *path, void *arg);
+    void *arg;
+};
+
+/* The one place where the versions of H5Ovisit matter. */
+#if H5_VERSION_GE(1, 12, 0)
+static herr_t each_visit(hid_t object, const char *name, const H5O_info2_t *info,
+                         void *arg)
+#else
+static herr_t each_visit(hid_t object, const char *name, const H5O_info_t *info,
+                         void *arg)
+#endif
+{
+    struct each *each = (struct each *)arg;
+
+    (void)object;
+    return info->type == H5O_TYPE_DATASET ? each->fn(each->object, name, each->arg) : 0;
+}
+
+int names_each_dataset(hid_t object, int (*fn)(hid_t object, const char *path, void *),
+                       void *arg)
+{
+    struct each each = {object, fn, arg};
+
+#if H5_VERSION_GE(1, 12, 0)
+    return H5Ovisit3(object, H5_INDEX_NAME, H5_ITER_NATIVE, each_visit, &each,
+                     H5O_INFO_BASIC);
+#else
+    return H5Ovisit2(object, H5_INDEX_NAME, H5_ITER_NATIVE, each_visit, &each,
+                     H5O_INFO_BASIC);
+#endif
+}
+
+struct names {
+    char *path[NAMES_MAX];
+    const char *base[NAMES_MAX];
+    size_t n;
+};
+
+static int names_add(hid_t object, const char *path, void *arg)
+{
+    struct names *names = (struct names *)arg;
+    char *normal = h5_path_normal(path);
+
+    (void)object;
+    if (!normal)
+        return -1;
+    names->path[names->n] = normal;
+    names->base[names->n] = h5_path_base(normal);
+    names->n++;
+    return names->n == NAMES_MAX;
+}
+
+/* Take the name nearest to word out of words and move its path to the front part that
+ * begins at done. */
+static bool names_pick(struct names *names, const char *word, const char *const *words,
+                       size_t done)
+{
+    const char *found = swim_text_nearest(word, words + done, names->n - done);
+    size_t i = done;
+
+    if (!found)
+        return false;
+    while (words[i] != found)
+        i++;
+    char *path = names->path[i];
+    const char *base = names->base[i];
+    names->path[i] = names->path[done];
+    names->base[i] = names->base[done];
+    names->path[done] = path;
+    names->base[done] = base;
+    return true;
+}
+
+static void names_join(const struct names *names, size_t n, const char *between,
+                       char *buf, size_t size)
+{
+    size_t used = strlen(buf);
+
+    for (size_t i = 0; i < n && used < size; i++)
+        used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? between : "",
+                                 names->path[i]);
+}
+
+const char *names_hint(hid_t file, const char *path, char *buf, size_t size)
+{
+    struct names *names = (struct names *)calloc(1, sizeof(*names));
+    size_t near = 0;
+
+    snprintf(buf, size, "the file has no datasets");
+    if (!names)
+        return buf;
+    names_each_dataset(file, names_add, names);
+    while (near < HINTS_MAX && names_pick(names, h5_path_base(path), names->base, near))
+        near++;
+    while (near < HINTS_MAX &&
+           names_pick(names, path, (const char *const *)names->path, near))
+        near++;
+    if (near) {
+        snprintf(buf, size, "did you mean ");
+        names_join(names, near, " or ", buf, size - 1);
+        strcat(buf, "?");
+    } else if (names->n) {
+        snprintf(buf, size, "the file has ");
+        names_join(names, names->n < 5 ? names->n : 5, ", ", buf, size - 5);
+        strcat(buf, names->n > 5 ? ", ..." : "");
+    }
+    for (size_t i = 0; i < names->n; i++)
+        free(names->path[i]);
+    free(names);
+    return buf;
+}

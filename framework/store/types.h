@@ -1,0 +1,21 @@
+/* types.h - element types by name, and as HDF5 knows them. */
+#ifndef SWIM_STORE_TYPES_H
+#define SWIM_STORE_TYPES_H
+
+#include <stdbool.h>
+
+#include <h5swim/kernel.h>
+
+/* The type called name: int8 to int64, uint8 to uint64, float32, float64, longdouble,
+ * float, double, or as numpy abbreviates them (i4, u2, f8, "<f4").  0 when there is no
+ * such type. */
+enum swim_type swim_type_parse(const char *name);
+
+/* Whether a type is a floating-point one, or a signed integer. */
+bool swim_type_is_float(enum swim_type type);
+bool swim_type_is_signed(enum swim_type type);
+
+/* Whether each value of type from is also a value of the floating-point type to. */
+bool swim_type_fits(enum swim_type from, enum swim_type to);
+
+#endif /* SWIM_STORE_TYPES_H */
