@@ -1,0 +1,406 @@
+/* dataset.c - reading parts of a dataset as a kernel sees them.
+ *
+ * Where each stored value is also a value of the wanted type, HDF5 reads straight into
+ * the caller's array and one pass over the rows just read makes missing values NaN and
+ * unpacks.  Else the stored elements go through a buffer, because missing values must
+ * be recognised before the conversion makes their neighbours equal to them. */
+#include "store/dataset.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/box.h"
+#include "store/codec.h"
+#include "store/store_private.h"
+
+#define CACHE_MAX ((size_t)64 << 20)
+#define CACHE_CHUNK_MAX                                           \
+    ((size_t)512 << 20) /* a single chunk is kept up to this size \
+                         */
+#define PART 4096       /* elements converted at a time */
+
+struct dataset {
+    hid_t file, set;
+    char *file_name, *path;
+    uint32_t ndim;
+    enum swim_type stored, mem;
+    bool packed, buffered;
+    double scale, offset;
+    uint32_t n_missing;
+    unsigned char missing_raw[2][16]; /* as stored */
+    long double missing_mem[2];       /* converted to mem, then to long double */
+    unsigned char *buffer;
+    size_t buffer_bytes;
+};
+
+/* --- opening --------------------------------------------------------------------- */
+
+/* Room for all chunks along the last dimensions, so that reading on along the first
+ * one does not decode a chunk twice. */
+static hid_t chunk_cache(const struct dataset_info *info)
+{
+    hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
+    size_t chunk = swim_type_size(info->stored_type), row, n_chunks = 1, bytes;
+
+    if (dapl < 0 || !info->chunked)
+        return dapl;
+    for (uint32_t i = 0; i < info->ndim; i++) {
+        chunk *= (size_t)info->chunk[i];
+        if (i > 0)
+            n_chunks *=
+                (size_t)((info->shape[i] + info->chunk[i] - 1) / info->chunk[i]);
+    }
+    if (chunk == 0 || chunk > CACHE_CHUNK_MAX)
+        return dapl;
+    row = n_chunks > CACHE_MAX / chunk ? CACHE_MAX : n_chunks * chunk;
+    bytes = row > chunk ? row : chunk;
+    /* Slots: a hundred per chunk that fits, within reason; odd to spread them. */
+    n_chunks = bytes / chunk;
+    if (H5Pset_chunk_cache(dapl, n_chunks < 10000 ? n_chunks * 100 + 1 : 1000003, bytes,
+                           0.75) < 0)
+        H5Eclear2(H5E_DEFAULT);
+    return dapl;
+}
+
+/* The file that was opened, not what its name leads to now, must be the one that was
+ * inspected. */
+static int dataset_check_identity(const struct dataset_info *info, hid_t file,
+                                  swim_error_t *err)
+{
+    const struct file_identity *id = &info->identity;
+    struct stat st;
+    int fd = h5_file_descriptor(file);
+
+    if ((fd >= 0 ? fstat(fd, &st) : stat(info->file, &st)) < 0)
+        return swim_error_sys(err, errno, "open %s", info->file);
+    if ((uint64_t)st.st_dev != id->dev || (uint64_t)st.st_ino != id->ino ||
+        (uint64_t)st.st_size != id->size ||
+        (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec != id->mtime_ns)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "open %s: the file was changed while the job was reading "
+                              "it; run the job again",
+                              info->file);
+    return SWIM_OK;
+}
+
+static int dataset_open_set(struct dataset *ds, const struct dataset_info *info,
+                            swim_error_t *err)
+{
+    hid_t dapl;
+    int rc = SWIM_OK;
+
+    ds->file = H5Fopen(info->file, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (ds->file < 0)
+        return h5_fail(err, SWIM_ERR_IO, "open %s", info->file);
+    rc = dataset_check_identity(info, ds->file, err);
+    if (rc != SWIM_OK)
+        return rc;
+    dapl = chunk_cache(info);
+    ds->set = H5Dopen2(ds->file, info->path, dapl < 0 ? H5P_DEFAULT : dapl);
+    if (ds->set < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "open %s in %s", info->path, info->file);
+    h5_release(dapl);
+    return rc;
+}
+
+/* How the values are to be treated, see the top of this file. */
+static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
+                           swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    ds->ndim = info->ndim;
+    ds->stored = info->stored_type;
+    ds->packed = info->packed;
+    ds->scale = info->scale;
+    ds->offset = info->offset;
+    ds->n_missing = info->n_missing;
+    memcpy(ds->missing_raw, info->missing_raw, sizeof(ds->missing_raw));
+    for (uint32_t i = 0; i < 2 && rc == SWIM_OK; i++) {
+        unsigned char mem[16];
+        ds->missing_mem[i] = (long double)NAN; /* equal to nothing */
+        if (i >= ds->n_missing)
+            continue;
+        rc = codec_convert(ds->stored, ds->missing_raw[i], ds->mem, mem, 1, false, 0,
+                           err);
+        if (rc == SWIM_OK)
+            rc = codec_convert(ds->mem, mem, SWIM_TYPE_LDOUBLE, &ds->missing_mem[i], 1,
+                               false, 0, err);
+    }
+    if (!swim_type_is_float(ds->mem))
+        ds->buffered = ds->packed; /* missing values stay as they are */
+    else if (ds->packed || (ds->n_missing && !swim_type_is_float(ds->stored)))
+        ds->buffered = !swim_type_fits(ds->stored, ds->mem);
+    return rc;
+}
+
+int dataset_open(const struct dataset_info *info, enum swim_type mem_type,
+                 struct dataset **out, swim_error_t *err)
+{
+    struct dataset *ds = (struct dataset *)calloc(1, sizeof(*ds));
+    int rc;
+
+    *out = NULL;
+    if (!ds)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", info->file);
+    ds->file = ds->set = H5I_INVALID_HID;
+    ds->mem = mem_type;
+    ds->file_name = strdup(info->file);
+    ds->path = strdup(info->path);
+    if (!ds->file_name || !ds->path)
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "open %s", info->file);
+    else if (swim_type_size(mem_type) == 0)
+        rc = swim_error_set(err, SWIM_ERR_ARG, "open %s in %s: no element type given",
+                            info->path, info->file);
+    else
+        rc = dataset_prepare(ds, info, err);
+    if (rc == SWIM_OK)
+        rc = dataset_open_set(ds, info, err);
+    if (rc == SWIM_OK)
+        *out = ds;
+    else
+        dataset_close(ds);
+    return rc;
+}
+
+void dataset_close(struct dataset *ds)
+{
+    int saved = errno;
+
+    if (!ds)
+        return;
+    h5_release(ds->set);
+    h5_release(ds->file);
+    free(ds->buffer);
+    free(ds->path);
+    free(ds->file_name);
+    free(ds);
+    errno = saved;
+}
+
+/* --- values in place ------------------------------------------------------------- */
+
+/* | and not ||: without branches the loops become vector instructions. */
+#define FINISH_ROW(name, type)                                                      \
+    static void finish_##name(type *restrict v, size_t n, const struct dataset *ds) \
+    {                                                                               \
+        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1];    \
+        const double scale = ds->scale, offset = ds->offset;                        \
+        if (!ds->packed && ds->n_missing == 1)                                      \
+            for (size_t i = 0; i < n; i++)                                          \
+                v[i] = v[i] == m0 ? (type)NAN : v[i];                               \
+        else if (!ds->packed)                                                       \
+            for (size_t i = 0; i < n; i++)                                          \
+                v[i] = (v[i] == m0) | (v[i] == m1) ? (type)NAN : v[i];              \
+        else                                                                        \
+            for (size_t i = 0; i < n; i++) {                                        \
+                const type u = (type)((double)v[i] * scale + offset);               \
+                v[i] = (v[i] == m0) | (v[i] == m1) ? (type)NAN : u;                 \
+            }                                                                       \
+    }
+FINISH_ROW(float, float)
+FINISH_ROW(double, double)
+FINISH_ROW(ldouble, long double)
+
+static void finish_box(const struct dataset *ds, unsigned char *buf,
+                       const uint64_t *shape, const uint64_t *start,
+                       const uint64_t *count)
+{
+    struct box box;
+
+    if (!swim_type_is_float(ds->mem) || (!ds->packed && !ds->n_missing))
+        return;
+    for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;
+         more = box_next(&box)) {
+        void *row = buf + box.offset * swim_type_size(ds->mem);
+        if (ds->mem == SWIM_TYPE_F32)
+            finish_float((float *)row, box.row, ds);
+        else if (ds->mem == SWIM_TYPE_F64)
+            finish_double((double *)row, box.row, ds);
+        else
+            finish_ldouble((long double *)row, box.row, ds);
+    }
+}
+
+/* --- values through a buffer ------------------------------------------------------ */
+
+static bool raw_is_missing(const struct dataset *ds, const unsigned char *raw)
+{
+    size_t size = swim_type_size(ds->stored);
+
+    for (uint32_t m = 0; m < ds->n_missing; m++)
+        if (memcmp(raw, ds->missing_raw[m], size) == 0)
+            return true;
+    return false;
+}
+
+static void element_set(enum swim_type type, unsigned char *at, long double value)
+{
+    float f = (float)value;
+    double d = (double)value;
+
+    if (type == SWIM_TYPE_F32)
+        memcpy(at, &f, sizeof(f));
+    else if (type == SWIM_TYPE_F64)
+        memcpy(at, &d, sizeof(d));
+    else
+        memcpy(at, &value, sizeof(value));
+}
+
+/* Unpacked integers are rounded to the nearest; conversion alone would cut. */
+static int unpack_part(const struct dataset *ds, const unsigned char *raw,
+                       unsigned char *dst, size_t n, swim_error_t *err)
+{
+    double wide[PART];
+    bool round = !swim_type_is_float(ds->mem);
+    int rc = codec_convert(ds->stored, raw, SWIM_TYPE_F64, wide, n, false, 0, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    for (size_t i = 0; i < n; i++) {
+        wide[i] = wide[i] * ds->scale + ds->offset;
+        if (round)
+            wide[i] = nearbyint(wide[i]);
+    }
+    return codec_convert(SWIM_TYPE_F64, wide, ds->mem, dst, n, false, 0, err);
+}
+
+static int buffered_part(const struct dataset *ds, const unsigned char *raw,
+                         unsigned char *dst, size_t n, swim_error_t *err)
+{
+    size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
+    int rc = ds->packed
+                 ? unpack_part(ds, raw, dst, n, err)
+                 : codec_convert(ds->stored, raw, ds->mem, dst, n, false, 0, err);
+
+    for (size_t i = 0; i < n && rc == SWIM_OK && ds->n_missing; i++) {
+        const unsigned char *element = raw + i * raw_size;
+        if (!raw_is_missing(ds, element))
+            continue;
+        if (swim_type_is_float(ds->mem))
+            element_set(ds->mem, dst + i * size, (long double)NAN);
+        else
+            rc = codec_convert(ds->stored, element, ds->mem, dst + i * size, 1, false,
+                               0, err);
+    }
+    return rc;
+}
+
+static int buffered_box(struct dataset *ds, unsigned char *buf, const uint64_t *shape,
+                        const uint64_t *start, const uint64_t *count, swim_error_t *err)
+{
+    size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
+    struct box box;
+    int rc = SWIM_OK;
+
+    for (bool more = box_begin(&box, ds->ndim, shape, start, count);
+         more && rc == SWIM_OK; more = box_next(&box))
+        for (size_t i = 0; i < box.row && rc == SWIM_OK; i += PART) {
+            size_t n = box.row - i < PART ? box.row - i : PART;
+            rc = buffered_part(ds, ds->buffer + (box.done + i) * raw_size,
+                               buf + (box.offset + i) * size, n, err);
+        }
+    return rc;
+}
+
+/* --- reading ---------------------------------------------------------------------- */
+
+static int buffer_grow(struct dataset *ds, size_t bytes, swim_error_t *err)
+{
+    void *grown;
+
+    if (bytes <= ds->buffer_bytes)
+        return SWIM_OK;
+    grown = realloc(ds->buffer, bytes);
+    if (!grown)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s: %zu bytes", ds->path,
+                              ds->file_name, bytes);
+    ds->buffer = (unsigned char *)grown;
+    ds->buffer_bytes = bytes;
+    return SWIM_OK;
+}
+
+/* A dataspace of shape with count at start selected; scalar for ndim 0. */
+static hid_t space_select(uint32_t ndim, const uint64_t *shape, const uint64_t *start,
+                          const uint64_t *count)
+{
+    hsize_t dims[SWIM_NDIM_MAX], from[SWIM_NDIM_MAX], n[SWIM_NDIM_MAX];
+    hid_t space;
+
+    if (ndim == 0)
+        return H5Screate(H5S_SCALAR);
+    for (uint32_t i = 0; i < ndim; i++) {
+        dims[i] = shape[i];
+        from[i] = start ? start[i] : 0;
+        n[i] = count[i];
+    }
+    space = H5Screate_simple((int)ndim, dims, NULL);
+    if (space >= 0 && start &&
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, n, NULL) < 0) {
+        H5Sclose(space);
+        return H5I_INVALID_HID;
+    }
+    return space;
+}
+
+static hid_t space_of_file(const struct dataset *ds, const uint64_t *start,
+                           const uint64_t *count)
+{
+    uint64_t shape[SWIM_NDIM_MAX];
+    hsize_t dims[SWIM_NDIM_MAX] = {0};
+    hid_t space = H5Dget_space(ds->set);
+    int ndim = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dims, NULL);
+
+    h5_release(space);
+    if (ndim != (int)ds->ndim)
+        return H5I_INVALID_HID;
+    for (uint32_t i = 0; i < ds->ndim; i++)
+        shape[i] = dims[i];
+    return space_select(ds->ndim, shape, start, count);
+}
+
+static int dataset_read_into(struct dataset *ds, hid_t in_file, hid_t in_memory,
+                             enum swim_type type, void *buf, swim_error_t *err)
+{
+    if (in_file < 0 || in_memory < 0)
+        return h5_fail(err, SWIM_ERR_IO, "read %s in %s: select", ds->path,
+                       ds->file_name);
+    if (H5Dread(ds->set, types_native(type), in_memory, in_file, H5P_DEFAULT, buf) < 0)
+        return h5_fail(err, SWIM_ERR_IO, "read %s in %s", ds->path, ds->file_name);
+    return SWIM_OK;
+}
+
+int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *count,
+                 void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
+                 swim_error_t *err)
+{
+    unsigned char *bytes = (unsigned char *)buf;
+    hid_t in_file = H5I_INVALID_HID, in_memory = H5I_INVALID_HID;
+    size_t n = 1;
+    int rc = SWIM_OK;
+
+    for (uint32_t i = 0; i < ds->ndim; i++)
+        n *= (size_t)count[i];
+    if (n == 0)
+        return SWIM_OK;
+    in_file = space_of_file(ds, start, count);
+    if (ds->buffered) {
+        in_memory = space_select(ds->ndim, count, NULL, count);
+        rc = buffer_grow(ds, n * swim_type_size(ds->stored), err);
+        if (rc == SWIM_OK)
+            rc = dataset_read_into(ds, in_file, in_memory, ds->stored, ds->buffer, err);
+        if (rc == SWIM_OK)
+            rc = buffered_box(ds, bytes, buf_shape, buf_start, count, err);
+    } else {
+        in_memory = space_select(ds->ndim, buf_shape, buf_start, count);
+        rc = dataset_read_into(ds, in_file, in_memory, ds->mem, buf, err);
+        if (rc == SWIM_OK)
+            finish_box(ds, bytes, buf_shape, buf_start, count);
+    }
+    h5_release(in_memory);
+    h5_release(in_file);
+    return rc;
+}

@@ -1,0 +1,388 @@
+/* inspect.c - what a dataset is: shape, type, filters, missing values, axes. */
+#include <hdf5_hl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_private.h"
+
+static int no_memory(const struct dataset_info *info, swim_error_t *err)
+{
+    return swim_error_set(err, SWIM_ERR_NOMEM, "inspect %s in %s", info->path,
+                          info->file);
+}
+
+/* --- the object ---------------------------------------------------------------- */
+
+static int inspect_open(hid_t file, struct dataset_info *info, hid_t *out,
+                        swim_error_t *err)
+{
+    char hint[320];
+    H5I_type_t kind;
+
+    *out = H5Oopen(file, info->path, H5P_DEFAULT);
+    if (*out < 0)
+        return swim_error_set(err, SWIM_ERR_ARG, "no dataset %s in %s; %s", info->path,
+                              info->file,
+                              names_hint(file, info->path, hint, sizeof(hint)));
+    kind = H5Iget_type(*out);
+    if (kind == H5I_DATASET)
+        return SWIM_OK;
+    names_hint(kind == H5I_GROUP ? *out : file, "", hint, sizeof(hint));
+    return swim_error_set(err, SWIM_ERR_ARG, "%s in %s is a %s, not a dataset; %s",
+                          info->path, info->file,
+                          kind == H5I_GROUP ? "group" : "named type", hint);
+}
+
+static int inspect_type(hid_t set, struct dataset_info *info, swim_error_t *err)
+{
+    hid_t type = H5Dget_type(set);
+    int rc = SWIM_OK;
+
+    if (type < 0)
+        return h5_fail(err, SWIM_ERR_IO, "read the type of %s in %s", info->path,
+                       info->file);
+    info->stored_type = types_from_h5(type);
+    if (info->stored_type == SWIM_TYPE_ANY)
+        rc =
+            swim_error_set(err, SWIM_ERR_ARG,
+                           "%s in %s is of %s; kernels take integers up to 64 bits and "
+                           "floating-point numbers",
+                           info->path, info->file, types_describe(type));
+    h5_release(type);
+    return rc;
+}
+
+static int inspect_shape(hid_t set, struct dataset_info *info, swim_error_t *err)
+{
+    hsize_t dims[SWIM_NDIM_MAX] = {0};
+    hid_t space = H5Dget_space(set);
+    int ndim = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dims, NULL);
+    bool empty = ndim == 0 && H5Sget_simple_extent_type(space) == H5S_NULL;
+
+    h5_release(space);
+    if (ndim < 0)
+        return h5_fail(err, SWIM_ERR_IO, "read the shape of %s in %s", info->path,
+                       info->file);
+    info->ndim = (uint32_t)ndim;
+    for (uint32_t i = 0; i < info->ndim; i++) {
+        info->shape[i] = dims[i];
+        empty = empty || dims[i] == 0;
+    }
+    if (empty)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s in %s has no elements", info->path,
+                              info->file);
+    return SWIM_OK;
+}
+
+static void inspect_filters(hid_t dcpl, struct dataset_info *info)
+{
+    int n = H5Pget_nfilters(dcpl);
+
+    for (int i = 0; i < n; i++) {
+        unsigned flags = 0, config = 0, values[8] = {0};
+        size_t n_values = sizeof(values) / sizeof(*values);
+        H5Z_filter_t filter = H5Pget_filter2(dcpl, (unsigned)i, &flags, &n_values,
+                                             values, 0, NULL, &config);
+        if (filter == H5Z_FILTER_DEFLATE)
+            info->deflate = (int)values[0];
+        else if (filter == H5Z_FILTER_SHUFFLE)
+            info->shuffle = true;
+        else if (filter == H5Z_FILTER_FLETCHER32)
+            info->fletcher32 = true;
+        else
+            info->other_filters = true;
+    }
+}
+
+static int inspect_layout(hid_t set, struct dataset_info *info, swim_error_t *err)
+{
+    hsize_t chunk[SWIM_NDIM_MAX] = {0};
+    hid_t dcpl = H5Dget_create_plist(set);
+
+    if (dcpl < 0)
+        return h5_fail(err, SWIM_ERR_IO, "read the layout of %s in %s", info->path,
+                       info->file);
+    info->chunked = H5Pget_layout(dcpl) == H5D_CHUNKED &&
+                    H5Pget_chunk(dcpl, (int)info->ndim, chunk) >= 0;
+    for (uint32_t i = 0; info->chunked && i < info->ndim; i++)
+        info->chunk[i] = chunk[i];
+    inspect_filters(dcpl, info);
+    h5_release(dcpl);
+    return SWIM_OK;
+}
+
+/* --- attributes ------------------------------------------------------------------ */
+
+/* Add the missing value that an attribute names.  One that the stored type cannot hold
+ * (1e20 for 16-bit integers) marks nothing, so it is left out. */
+static void inspect_missing_one(hid_t set, const char *name, struct dataset_info *info)
+{
+    unsigned char raw[16] = {0};
+    double value = 0, back = 0;
+    hid_t native = types_native(info->stored_type);
+    union {
+        double value;
+        unsigned char raw[16];
+    } buf = {0};
+
+    if (!h5_attr_number(set, name, H5T_NATIVE_DOUBLE, &value) ||
+        !h5_attr_number(set, name, native, raw))
+        return;
+    memcpy(buf.raw, raw, sizeof(raw));
+    if (H5Tconvert(native, H5T_NATIVE_DOUBLE, 1, buf.raw, NULL, H5P_DEFAULT) < 0)
+        return;
+    back = buf.value;
+    if (!swim_type_is_float(info->stored_type) && !(back == value))
+        return;
+    if (info->n_missing == 1 && memcmp(info->missing_raw[0], raw, sizeof(raw)) == 0)
+        return;
+    if (info->n_missing == 0)
+        info->missing = back;
+    memcpy(info->missing_raw[info->n_missing++], raw, sizeof(raw));
+    info->has_missing = true;
+}
+
+static int inspect_attributes(hid_t set, struct dataset_info *info, swim_error_t *err)
+{
+    bool scaled, shifted;
+    int rc = h5_attr_text(set, "units", &info->units, err);
+
+    if (rc == SWIM_OK)
+        rc = h5_attr_text(set, "long_name", &info->long_name, err);
+    info->scale = 1;
+    scaled = h5_attr_number(set, "scale_factor", H5T_NATIVE_DOUBLE, &info->scale);
+    shifted = h5_attr_number(set, "add_offset", H5T_NATIVE_DOUBLE, &info->offset);
+    info->packed = scaled || shifted;
+    inspect_missing_one(set, "_FillValue", info);
+    inspect_missing_one(set, "missing_value", info);
+    return rc;
+}
+
+/* --- axes ------------------------------------------------------------------------ */
+
+bool inspect_is_pure_dimension(hid_t scale)
+{
+    char name[sizeof(PURE_DIMENSION) + 16] = "";
+
+    return H5DSget_scale_name(scale, name, sizeof(name)) > 0 &&
+           strncmp(name, PURE_DIMENSION, strlen(PURE_DIMENSION)) == 0;
+}
+
+static char *object_path(hid_t object)
+{
+    ssize_t n = H5Iget_name(object, NULL, 0);
+    char *path = n > 0 ? (char *)calloc((size_t)n + 1, 1) : NULL;
+
+    if (path && H5Iget_name(object, path, (size_t)n + 1) != n) {
+        free(path);
+        path = NULL;
+    }
+    return path;
+}
+
+static herr_t scale_visit(hid_t set, unsigned dim, hid_t scale, void *arg)
+{
+    (void)set;
+    (void)dim;
+    *(char **)arg = object_path(scale);
+    return 1; /* the first one */
+}
+
+int inspect_scale_path(hid_t dataset, uint32_t dim, char **out, swim_error_t *err)
+{
+    *out = NULL;
+    if (H5DSis_scale(dataset) > 0) {
+        *out = object_path(dataset);
+        return *out ? SWIM_OK : swim_error_set(err, SWIM_ERR_NOMEM, "read axes");
+    }
+    if (H5DSget_num_scales(dataset, dim) > 0)
+        H5DSiterate_scales(dataset, dim, NULL, scale_visit, out);
+    H5Eclear2(H5E_DEFAULT); /* scales that lead nowhere are no scales */
+    return SWIM_OK;
+}
+
+/* Coordinates as double; none when they are not one number per element. */
+static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
+{
+    hid_t type = H5Dget_type(scale), space = H5Dget_space(scale);
+    double *values = NULL;
+    int rc = SWIM_OK;
+
+    if (type < 0 || space < 0 || types_from_h5(type) == SWIM_TYPE_ANY ||
+        H5Sget_simple_extent_ndims(space) != 1 ||
+        H5Sget_simple_extent_npoints(space) != (hssize_t)axis->length)
+        goto out;
+    values = (double *)calloc(axis->length, sizeof(*values));
+    if (!values)
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "read coordinates of %s", axis->name);
+    else if (H5Dread(scale, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) <
+             0)
+        rc = h5_fail(err, SWIM_ERR_IO, "read coordinates of %s", axis->name);
+    if (rc == SWIM_OK) {
+        axis->values = values;
+        values = NULL;
+    }
+out:
+    free(values);
+    h5_release(space);
+    h5_release(type);
+    return rc;
+}
+
+static int axis_texts(hid_t scale, struct swim_axis *axis, swim_error_t *err)
+{
+    char *units = NULL, *calendar = NULL, *standard_name = NULL;
+    int rc = h5_attr_text(scale, "units", &units, err);
+
+    if (rc == SWIM_OK)
+        rc = h5_attr_text(scale, "calendar", &calendar, err);
+    if (rc == SWIM_OK)
+        rc = h5_attr_text(scale, "standard_name", &standard_name, err);
+    axis->units = units;
+    axis->calendar = calendar;
+    axis->standard_name = standard_name;
+    return rc;
+}
+
+static int axis_read(hid_t file, const char *path, struct swim_axis *axis,
+                     swim_error_t *err)
+{
+    hid_t scale = H5Dopen2(file, path, H5P_DEFAULT);
+    int rc;
+
+    if (scale < 0)
+        return h5_fail(err, SWIM_ERR_IO, "open dimension scale %s", path);
+    rc = axis_texts(scale, axis, err);
+    if (rc == SWIM_OK && !inspect_is_pure_dimension(scale))
+        rc = axis_values(scale, axis, err);
+    h5_release(scale);
+    return rc;
+}
+
+/* Without a scale an axis has at most a label (DIMENSION_LABELS) as its name. */
+static int axis_plain(hid_t set, uint32_t dim, const char *path, struct swim_axis *axis)
+{
+    char label[256] = "";
+
+    if (!path && H5DSget_label(set, dim, label, sizeof(label)) < 0)
+        label[0] = '\0';
+    axis->name = strdup(path ? h5_path_base(path) : label);
+    if (path)
+        return axis->name ? 0 : -1;
+    axis->units = strdup("");
+    axis->calendar = strdup("");
+    axis->standard_name = strdup("");
+    return axis->name && axis->units && axis->calendar && axis->standard_name ? 0 : -1;
+}
+
+static int inspect_axes(hid_t file, hid_t set, struct dataset_info *info,
+                        swim_error_t *err)
+{
+    int rc = SWIM_OK;
+    size_t n = info->ndim ? info->ndim : 1;
+
+    info->axes = (struct swim_axis *)calloc(n, sizeof(*info->axes));
+    info->axis_paths = (char **)calloc(n, sizeof(*info->axis_paths));
+    if (!info->axes || !info->axis_paths)
+        return no_memory(info, err);
+    for (uint32_t i = 0; i < info->ndim && rc == SWIM_OK; i++) {
+        info->axes[i].length = info->shape[i];
+        if (info->ndim == 1 || H5DSis_scale(set) <= 0)
+            rc = inspect_scale_path(set, i, &info->axis_paths[i], err);
+        if (rc == SWIM_OK &&
+            axis_plain(set, i, info->axis_paths[i], &info->axes[i]) < 0)
+            rc = no_memory(info, err);
+        if (rc == SWIM_OK && info->axis_paths[i])
+            rc = axis_read(file, info->axis_paths[i], &info->axes[i], err);
+    }
+    return rc;
+}
+
+/* --- all of it ------------------------------------------------------------------- */
+
+static int inspect_all(hid_t file, struct dataset_info *info, swim_error_t *err)
+{
+    hid_t set = H5I_INVALID_HID;
+    int rc = inspect_open(file, info, &set, err);
+
+    if (rc == SWIM_OK)
+        rc = inspect_type(set, info, err);
+    if (rc == SWIM_OK)
+        rc = inspect_shape(set, info, err);
+    if (rc == SWIM_OK)
+        rc = inspect_layout(set, info, err);
+    if (rc == SWIM_OK)
+        rc = inspect_attributes(set, info, err);
+    if (rc == SWIM_OK)
+        rc = inspect_axes(file, set, info, err);
+    h5_release(set);
+    return rc;
+}
+
+int dataset_inspect(const char *file, const char *dataset, struct dataset_info **out,
+                    swim_error_t *err)
+{
+    hid_t id = H5I_INVALID_HID;
+    struct dataset_info *info = (struct dataset_info *)calloc(1, sizeof(*info));
+    int rc = SWIM_OK;
+
+    *out = NULL;
+    if (!info)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "inspect %s in %s", dataset, file);
+    info->file = strdup(file);
+    info->path = h5_path_normal(dataset);
+    info->name = info->path ? strdup(h5_path_base(info->path)) : NULL;
+    if (!info->file || !info->name)
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "inspect %s in %s", dataset, file);
+    /* Identity first: a change while we look is then noticed at the opening. */
+    if (rc == SWIM_OK)
+        rc = file_identity_get(file, &info->identity, err);
+    if (rc == SWIM_OK)
+        rc = h5_file_open_read(file, &id, err);
+    if (rc == SWIM_OK)
+        rc = inspect_all(id, info, err);
+    h5_release(id);
+    if (rc == SWIM_OK)
+        *out = info;
+    else
+        dataset_info_destroy(info);
+    return rc;
+}
+
+static void axis_free(struct swim_axis *axis)
+{
+    free((void *)(uintptr_t)axis->name);
+    free((void *)(uintptr_t)axis->units);
+    free((void *)(uintptr_t)axis->calendar);
+    free((void *)(uintptr_t)axis->standard_name);
+    free((void *)(uintptr_t)axis->values);
+}
+
+void dataset_info_destroy(struct dataset_info *info)
+{
+    if (!info)
+        return;
+    for (uint32_t i = 0; i < info->ndim; i++) {
+        if (info->axes)
+            axis_free(&info->axes[i]);
+        if (info->axis_paths)
+            free(info->axis_paths[i]);
+    }
+    free((void *)info->axis_paths);
+    free(info->axes);
+    free(info->long_name);
+    free(info->units);
+    free(info->name);
+    free(info->path);
+    free(info->file);
+    free(info);
+}
+
+enum swim_type dataset_natural_type(const struct dataset_info *info)
+{
+    if (!info->packed || info->stored_type == SWIM_TYPE_LDOUBLE)
+        return info->stored_type;
+    return swim_type_fits(info->stored_type, SWIM_TYPE_F32) ? SWIM_TYPE_F32
+                                                            : SWIM_TYPE_F64;
+}
