@@ -1,0 +1,460 @@
+/* output.c - creating output files.
+ *
+ * Invariant: at every instant the file's name leads to what was there before or to a
+ * whole new file.  Hence: built under another name, its bytes durable, then rename,
+ * then the directory durable. */
+#include "store/output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "store/codec.h"
+#include "store/store_private.h"
+
+#define SIDE_MARK ".h5swim-new."
+
+/* --- checks -------------------------------------------------------------------------
+ */
+
+static int spec_fill(const struct output_spec *spec, void *fill, swim_error_t *err)
+{
+    enum swim_type type = spec->type;
+    double back = 0;
+    int rc;
+
+    rc = codec_convert(SWIM_TYPE_F64, &spec->fill, type, fill, 1, false, 0, err);
+    if (rc != SWIM_OK || swim_type_is_float(type))
+        return rc;
+    rc = codec_convert(type, fill, SWIM_TYPE_F64, &back, 1, false, 0, err);
+    if (rc == SWIM_OK && !(back == spec->fill))
+        rc = swim_error_set(
+            err, SWIM_ERR_ARG, "create %s in %s: fill value %g is not a value of %s",
+            spec->dataset, spec->file, spec->fill, swim_type_name(type));
+    return rc;
+}
+
+static int spec_check(const struct output_spec *spec, swim_error_t *err)
+{
+    unsigned char fill[16];
+
+    if (swim_type_size(spec->type) == 0 || spec->ndim > SWIM_NDIM_MAX ||
+        spec->deflate < 0 || spec->deflate > 9)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "create %s in %s: type %s, %u dimensions, deflate %d",
+                              spec->dataset, spec->file, swim_type_name(spec->type),
+                              spec->ndim, spec->deflate);
+    for (uint32_t i = 0; i < spec->ndim; i++) {
+        int from = spec->from_axis[i];
+        if (spec->chunk[i] < 1 || spec->chunk[i] > spec->shape[i])
+            return swim_error_set(
+                err, SWIM_ERR_ARG,
+                "create %s in %s: dimension %u has length %llu, chunk %llu",
+                spec->dataset, spec->file, i, (unsigned long long)spec->shape[i],
+                (unsigned long long)spec->chunk[i]);
+        if (from >= 0 && (!spec->like || (uint32_t)from >= spec->like->ndim ||
+                          spec->like->shape[from] != spec->shape[i]))
+            return swim_error_set(err, SWIM_ERR_ARG,
+                                  "create %s in %s: dimension %u is not axis %d of the "
+                                  "input",
+                                  spec->dataset, spec->file, i, from);
+    }
+    return spec_fill(spec, fill, err);
+}
+
+/* --- groups -------------------------------------------------------------------------
+ */
+
+/* Make the group of a dataset, each one on the way with the order of creation, which
+ * netCDF-4 wants of all. */
+static int group_make(hid_t file, const struct output_spec *spec, char *group,
+                      swim_error_t *err)
+{
+    hid_t gcpl = H5Pcreate(H5P_GROUP_CREATE), id = H5I_INVALID_HID;
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    int rc = SWIM_OK;
+
+    if (gcpl < 0 || H5Pset_link_creation_order(gcpl, order) < 0 ||
+        H5Pset_attr_creation_order(gcpl, order) < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "make group %s", group);
+    for (char *end = group; rc == SWIM_OK && end && strcmp(group, "/") != 0;) {
+        end = strchr(end + 1, '/');
+        if (end)
+            *end = '\0';
+        if (H5Lexists(file, group, H5P_DEFAULT) > 0)
+            id = H5Gopen2(file, group, H5P_DEFAULT);
+        else
+            id = H5Gcreate2(file, group, H5P_DEFAULT, gcpl, H5P_DEFAULT);
+        if (id < 0)
+            rc = h5_fail(err, SWIM_ERR_ARG, "make group %s for %s in %s", group,
+                         spec->dataset, spec->file);
+        h5_release(id);
+        if (end)
+            *end = '/';
+    }
+    h5_release(gcpl);
+    return rc;
+}
+
+/* --- the dataset --------------------------------------------------------------------
+ */
+
+static hid_t spec_dcpl(const struct output_spec *spec, const void *fill)
+{
+    hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    hsize_t chunk[SWIM_NDIM_MAX];
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    bool ok = dcpl >= 0 && H5Pset_attr_creation_order(dcpl, order) >= 0 &&
+              H5Pset_fill_value(dcpl, types_native(spec->type), fill) >= 0 &&
+              H5Pset_fill_time(dcpl, H5D_FILL_TIME_IFSET) >= 0;
+
+    for (uint32_t i = 0; i < spec->ndim; i++)
+        chunk[i] = spec->chunk[i];
+    if (ok && spec->ndim > 0) {
+        ok = H5Pset_chunk(dcpl, (int)spec->ndim, chunk) >= 0 &&
+             H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_INCR) >= 0;
+        if (ok && spec->shuffle)
+            ok = H5Pset_shuffle(dcpl) >= 0;
+        if (ok && spec->deflate)
+            ok = H5Pset_deflate(dcpl, (unsigned)spec->deflate) >= 0;
+        if (ok && spec->fletcher32)
+            ok = H5Pset_fletcher32(dcpl) >= 0;
+    }
+    if (!ok) {
+        h5_release(dcpl);
+        return H5I_INVALID_HID;
+    }
+    return dcpl;
+}
+
+static int spec_make(hid_t file, const struct output_spec *spec, const char *path,
+                     hid_t *out, swim_error_t *err)
+{
+    unsigned char fill[16] = {0};
+    hsize_t dims[SWIM_NDIM_MAX];
+    hid_t dcpl = H5I_INVALID_HID, space = H5I_INVALID_HID;
+    int rc = spec_fill(spec, fill, err);
+
+    *out = H5I_INVALID_HID;
+    if (rc != SWIM_OK)
+        return rc;
+    for (uint32_t i = 0; i < spec->ndim; i++)
+        dims[i] = spec->shape[i];
+    space = spec->ndim ? H5Screate_simple((int)spec->ndim, dims, NULL)
+                       : H5Screate(H5S_SCALAR);
+    dcpl = spec_dcpl(spec, fill);
+    if (space >= 0 && dcpl >= 0)
+        *out = H5Dcreate2(file, path, types_native(spec->type), space, H5P_DEFAULT,
+                          dcpl, H5P_DEFAULT);
+    if (*out < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "create %s in %s", path, spec->file);
+    h5_release(dcpl);
+    h5_release(space);
+    return rc;
+}
+
+/* What describes how the input was stored, or what its numbers meant. */
+static bool spec_skip_attribute(const char *name)
+{
+    static const char *const skipped[] = {
+        "_FillValue",  "missing_value", "scale_factor", "add_offset", "units",
+        "long_name",   "cell_methods",  "valid_range",  "valid_min",  "valid_max",
+        "valid_count", "actual_range",  "bounds",       "_Unsigned"};
+
+    for (size_t i = 0; i < sizeof(skipped) / sizeof(*skipped); i++)
+        if (strcmp(name, skipped[i]) == 0)
+            return true;
+    return scales_skip_attribute(name);
+}
+
+/* A text of the output: given, or as the input's, or none. */
+static int spec_put_text(hid_t set, const char *name, const char *given, hid_t like,
+                         swim_error_t *err)
+{
+    char *copied = NULL;
+    int rc = SWIM_OK;
+
+    if (!given && like >= 0)
+        rc = h5_attr_text(like, name, &copied, err);
+    if (!given)
+        given = copied;
+    if (rc == SWIM_OK && given && given[0])
+        rc = h5_attr_put_text(set, name, given, err);
+    free(copied);
+    return rc;
+}
+
+static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like,
+                           const char *digest, swim_error_t *err)
+{
+    hid_t native = types_native(spec->type);
+    unsigned char fill[16] = {0};
+    int rc = spec_fill(spec, fill, err);
+
+    if (rc == SWIM_OK)
+        rc = h5_attr_put_number(set, "_FillValue", native, fill, err);
+    if (rc == SWIM_OK && like >= 0 && h5_attr_exists(like, "missing_value"))
+        rc = h5_attr_put_number(set, "missing_value", native, fill, err);
+    if (rc == SWIM_OK)
+        rc = spec_put_text(set, "units", spec->units, like, err);
+    if (rc == SWIM_OK)
+        rc = spec_put_text(set, "long_name", spec->long_name, like, err);
+    if (rc == SWIM_OK)
+        rc = spec_put_text(set, "cell_methods", spec->cell_methods, like, err);
+    if (rc == SWIM_OK && like >= 0)
+        rc = h5_attr_copy_all(like, set, spec_skip_attribute, err);
+    if (rc == SWIM_OK)
+        rc = h5_attr_put_text(set, UNFINISHED, digest, err);
+    return rc;
+}
+
+/* --- one output in the new file
+ * -------------------------------------------------------- */
+
+static bool spec_skip_global(const char *name)
+{
+    return strcmp(name, "history") == 0 || scales_skip_attribute(name);
+}
+
+/* The new line of the history in front of the old ones. */
+static int put_history(hid_t file, hid_t like_file, const char *line, swim_error_t *err)
+{
+    char *old = NULL, *all = NULL;
+    int rc = SWIM_OK;
+
+    if (like_file >= 0)
+        rc = h5_attr_text(like_file, "history", &old, err);
+    if (rc == SWIM_OK &&
+        asprintf(&all, "%s%s%s", line, old && old[0] ? "\n" : "", old ? old : "") < 0) {
+        all = NULL;
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "write the history");
+    }
+    if (rc == SWIM_OK)
+        rc = h5_attr_put_text(file, "history", all, err);
+    free(all);
+    free(old);
+    return rc;
+}
+
+static int put_global(hid_t file, const struct output_spec *spec, const char *history,
+                      swim_error_t *err)
+{
+    hid_t like_file = H5I_INVALID_HID;
+    int rc = SWIM_OK;
+
+    if (spec->like)
+        rc = h5_file_open_read(spec->like->file, &like_file, err);
+    if (rc == SWIM_OK && history)
+        rc = put_history(file, like_file, history, err);
+    if (rc == SWIM_OK && like_file >= 0)
+        rc = h5_attr_copy_all(like_file, file,
+                              history ? spec_skip_global : scales_skip_attribute, err);
+    h5_release(like_file);
+    return rc;
+}
+
+static int put_output(hid_t file, struct scales *scales, const struct output_spec *spec,
+                      const char *digest, swim_error_t *err)
+{
+    hid_t like_file = H5I_INVALID_HID, like = H5I_INVALID_HID, set = H5I_INVALID_HID;
+    char *path = h5_path_normal(spec->dataset);
+    char *group = path ? strndup(path, (size_t)(h5_path_base(path) - path)) : NULL;
+    int rc = SWIM_OK;
+
+    if (!group)
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "create %s", spec->dataset);
+    else if (group[1]) /* "/a/" as "/a" */
+        group[strlen(group) - 1] = '\0';
+    if (rc == SWIM_OK && !h5_path_base(path)[0])
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "create \"%s\" in %s: it is no name of a dataset",
+                            spec->dataset, spec->file);
+    if (rc == SWIM_OK && spec->like)
+        rc = h5_file_open_read(spec->like->file, &like_file, err);
+    if (rc == SWIM_OK && spec->like) {
+        like = H5Dopen2(like_file, spec->like->path, H5P_DEFAULT);
+        if (like < 0)
+            rc = h5_fail(err, SWIM_ERR_IO, "open %s in %s", spec->like->path,
+                         spec->like->file);
+    }
+    if (rc == SWIM_OK)
+        rc = group_make(file, spec, group, err);
+    if (rc == SWIM_OK)
+        rc = spec_make(file, spec, path, &set, err);
+    if (rc == SWIM_OK)
+        rc = spec_attributes(set, spec, like, digest, err);
+    if (rc == SWIM_OK)
+        rc = scales_attach(scales, spec, group, like_file, set, err);
+    if (rc == SWIM_OK && spec->like)
+        rc = companions_of_output(scales, spec, group, like_file, set, err);
+    h5_release(set);
+    h5_release(like);
+    h5_release(like_file);
+    free(group);
+    free(path);
+    return rc;
+}
+
+/* --- the side file
+ * ---------------------------------------------------------------------- */
+
+struct side {
+    char *dir;  /* of the file, "." or with its path */
+    char *name; /* of the side file, with its path */
+};
+
+static void side_clear(struct side *side)
+{
+    free(side->name);
+    free(side->dir);
+}
+
+static int side_name(const char *file, struct side *side, swim_error_t *err)
+{
+    const char *base = h5_path_base(file);
+    struct stat st;
+
+    side->name = NULL;
+    side->dir = base == file ? strdup(".") : strndup(file, (size_t)(base - file));
+    if (!side->dir ||
+        asprintf(&side->name, "%s.%s" SIDE_MARK "%ld", base == file ? "" : side->dir,
+                 base, (long)getpid()) < 0) {
+        side->name = NULL;
+        return swim_error_set(err, SWIM_ERR_NOMEM, "create %s", file);
+    }
+    if (!base[0])
+        return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is a directory", file);
+    if (stat(side->dir, &st) < 0 || !S_ISDIR(st.st_mode))
+        return swim_error_set(err, SWIM_ERR_ARG, "create %s: no directory %s", file,
+                              side->dir);
+    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+        return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is not a regular file",
+                              file);
+    return SWIM_OK;
+}
+
+/* The caller alone may create this file, so what is there under such a name was left by
+ * a process that was killed. */
+static void side_sweep(const char *file, const struct side *side)
+{
+    char *prefix = NULL;
+    DIR *dir = opendir(side->dir);
+    const struct dirent *entry;
+
+    if (!dir)
+        return;
+    if (asprintf(&prefix, ".%s" SIDE_MARK, h5_path_base(file)) < 0)
+        prefix = NULL;
+    while (prefix && (entry = readdir(dir)) != NULL)
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    free(prefix);
+    closedir(dir);
+}
+
+static hid_t side_create(const char *name, swim_error_t *err)
+{
+    hid_t fcpl = H5Pcreate(H5P_FILE_CREATE), fapl = h5_file_write_fapl();
+    hid_t file = H5I_INVALID_HID;
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+
+    if (fcpl >= 0 && fapl >= 0 && H5Pset_link_creation_order(fcpl, order) >= 0 &&
+        H5Pset_attr_creation_order(fcpl, order) >= 0)
+        file = H5Fcreate(name, H5F_ACC_EXCL, fcpl, fapl);
+    if (file < 0)
+        h5_fail(err, SWIM_ERR_IO, "create %s", name);
+    if (fapl >= 0)
+        H5Pclose(fapl);
+    if (fcpl >= 0)
+        H5Pclose(fcpl);
+    return file;
+}
+
+/* As the file that it replaces.  The owner can be kept only by root or not at all. */
+static void side_take_mode(const char *file, int fd)
+{
+    struct stat st;
+
+    if (stat(file, &st) < 0)
+        return;
+    if (fchown(fd, st.st_uid, st.st_gid) < 0 && fchown(fd, (uid_t)-1, st.st_gid) < 0)
+        swim_log(SWIM_LOG_DEBUG, "store", "owner of %s not kept", file);
+    if (fchmod(fd, st.st_mode & 07777) < 0)
+        swim_log(SWIM_LOG_WARN, "store", "mode of %s not kept", file);
+}
+
+static int side_publish(const char *file, const struct side *side, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+    int dir_fd = open(side->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir_fd < 0)
+        return swim_error_sys(err, errno, "open directory %s", side->dir);
+    if (rename(side->name, file) < 0)
+        rc = swim_error_sys(err, errno, "rename %s to %s", side->name, file);
+    else if (fsync(dir_fd) < 0 &&
+             errno != EINVAL) /* no such thing on some file systems */
+        rc = swim_error_set(err, SWIM_ERR_UNSURE, "fsync directory %s after rename: %s",
+                            side->dir, strerror(errno));
+    close(dir_fd);
+    return rc;
+}
+
+static int side_fill(hid_t id, const struct output_spec *specs, size_t n_specs,
+                     const char *history, const char *digest, swim_error_t *err)
+{
+    struct scales *scales = NULL;
+    int rc = scales_create(id, specs, n_specs, &scales, err);
+
+    if (rc == SWIM_OK && n_specs > 0)
+        rc = put_global(id, &specs[0], history, err);
+    for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
+        rc = put_output(id, scales, &specs[i], digest, err);
+    scales_destroy(scales);
+    return rc;
+}
+
+int output_create(const char *file, const struct output_spec *specs, size_t n_specs,
+                  const char *history, const char *digest, swim_error_t *err)
+{
+    struct side side = {NULL, NULL};
+    hid_t id = H5I_INVALID_HID;
+    bool made = false;
+    int fd, rc = SWIM_OK;
+
+    for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
+        rc = spec_check(&specs[i], err);
+    if (rc == SWIM_OK)
+        rc = side_name(file, &side, err);
+    if (rc != SWIM_OK)
+        goto out;
+    side_sweep(file, &side);
+    id = side_create(side.name, err);
+    if (id < 0) {
+        rc = SWIM_ERR_IO;
+        goto out;
+    }
+    made = true;
+    fd = h5_file_descriptor(id);
+    if (fd >= 0)
+        side_take_mode(file, fd);
+    rc = side_fill(id, specs, n_specs, history, digest, err);
+    if (rc == SWIM_OK)
+        rc = h5_file_commit(id, file, err);
+    else
+        h5_file_discard(id);
+    if (rc == SWIM_OK)
+        rc = side_publish(file, &side, err);
+out:
+    if (made && rc != SWIM_OK && rc != SWIM_ERR_UNSURE)
+        unlink(side.name);
+    side_clear(&side);
+    return rc;
+}

@@ -1,0 +1,286 @@
+/* output_write.c - writing blocks into output files, and what is said about them.
+ *
+ * A session that fails (disk full) leaves the file as it was opened: chunks go beyond
+ * its old end, and the metadata that would lead to them stays in memory until
+ * output_close(), which drops it after a failure. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store_private.h"
+
+struct output {
+    char *name;
+    hid_t file;
+    size_t n;
+    hid_t *sets;
+    enum swim_type *types;
+    uint32_t *ndims;
+    swim_error_t failed; /* the first error of a write; from then on nothing is done */
+};
+
+/* --- what is there already
+ * ------------------------------------------------------------ */
+
+struct unfinished {
+    char *path;
+    char *digest;
+};
+
+static int unfinished_look(hid_t object, const char *path, void *arg)
+{
+    struct unfinished *found = (struct unfinished *)arg;
+    hid_t set = H5Dopen2(object, path, H5P_DEFAULT);
+    bool here = set >= 0 && h5_attr_exists(set, UNFINISHED);
+
+    if (here) {
+        found->path = strdup(path);
+        if (h5_attr_text(set, UNFINISHED, &found->digest, NULL) != SWIM_OK)
+            found->digest = NULL;
+    }
+    h5_release(set);
+    return here ? 1 : 0;
+}
+
+int output_refuse_existing(const char *file, swim_error_t *err)
+{
+    struct unfinished found = {NULL, NULL};
+    swim_error_t why = {0};
+    hid_t id = H5I_INVALID_HID;
+    int rc;
+
+    if (access(file, F_OK) < 0 && errno == ENOENT)
+        return SWIM_OK;
+    if (h5_file_open_read(file, &id, &why) == SWIM_OK)
+        names_each_dataset(id, unfinished_look, &found);
+    if (found.path)
+        rc = swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%s is the unfinished output of a job (dataset /%s, job %s); "
+            "--resume goes on with it, --overwrite replaces it",
+            file, found.path, found.digest ? found.digest : "unknown");
+    else
+        rc = swim_error_set(
+            err, SWIM_ERR_ARG, "%s exists already and is %s; --overwrite replaces it",
+            file, id >= 0 ? "not an unfinished output" : "no readable HDF5 file");
+    H5Eclear2(H5E_DEFAULT);
+    h5_release(id);
+    free(found.digest);
+    free(found.path);
+    return rc;
+}
+
+/* --- opening
+ * --------------------------------------------------------------------------- */
+
+/* Whether the dataset is what the job made; chunks of another shape would be taken for
+ * data and never noticed. */
+static bool set_fits(hid_t set, const struct output_spec *spec)
+{
+    hsize_t dims[SWIM_NDIM_MAX] = {0}, chunk[SWIM_NDIM_MAX] = {0};
+    hid_t space = H5Dget_space(set), type = H5Dget_type(set);
+    hid_t dcpl = H5Dget_create_plist(set);
+    int n_filters = spec->ndim == 0
+                        ? 0
+                        : (spec->shuffle ? 1 : 0) + (spec->deflate ? 1 : 0) +
+                              (spec->fletcher32 ? 1 : 0);
+    bool fits = space >= 0 && type >= 0 && dcpl >= 0 &&
+                H5Sget_simple_extent_dims(space, dims, NULL) == (int)spec->ndim &&
+                H5Tequal(type, types_native(spec->type)) > 0 &&
+                H5Pget_nfilters(dcpl) == n_filters;
+
+    if (fits && spec->ndim > 0)
+        fits = H5Pget_layout(dcpl) == H5D_CHUNKED &&
+               H5Pget_chunk(dcpl, (int)spec->ndim, chunk) == (int)spec->ndim;
+    for (uint32_t i = 0; fits && i < spec->ndim; i++)
+        fits = dims[i] == spec->shape[i] && chunk[i] == spec->chunk[i];
+    h5_release(dcpl);
+    h5_release(type);
+    h5_release(space);
+    return fits;
+}
+
+static int output_open_set(struct output *o, size_t i, const struct output_spec *spec,
+                           swim_error_t *err)
+{
+    char *path = h5_path_normal(spec->dataset);
+    int rc = SWIM_OK;
+
+    if (!path)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s in %s", spec->dataset,
+                              o->name);
+    o->types[i] = spec->type;
+    o->ndims[i] = spec->ndim;
+    o->sets[i] = H5Dopen2(o->file, path, H5P_DEFAULT);
+    if (o->sets[i] < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "open %s in %s", path, o->name);
+    else if (!h5_attr_exists(o->sets[i], UNFINISHED))
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "open %s in %s: it is no unfinished output of a job", path,
+                            o->name);
+    else if (!set_fits(o->sets[i], spec))
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "open %s in %s: its shape, type, chunks or filters are not "
+                            "those of the job",
+                            path, o->name);
+    free(path);
+    return rc;
+}
+
+static int output_open_file(const char *file, hid_t *out, swim_error_t *err)
+{
+    hid_t fapl = h5_file_write_fapl();
+    int rc = SWIM_OK;
+
+    *out = fapl < 0 ? H5I_INVALID_HID : H5Fopen(file, H5F_ACC_RDWR, fapl);
+    if (*out < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "open %s for writing", file);
+    h5_release(fapl);
+    return rc;
+}
+
+static void output_free(struct output *o)
+{
+    free(o->sets); /* the ids went with the file, which closes all that is in it */
+    free(o->types);
+    free(o->ndims);
+    free(o->name);
+    free(o);
+}
+
+int output_open(const char *file, const struct output_spec *specs, size_t n_specs,
+                struct output **out, swim_error_t *err)
+{
+    struct output *o = (struct output *)calloc(1, sizeof(*o));
+    size_t n = n_specs ? n_specs : 1;
+    int rc = SWIM_OK;
+
+    *out = NULL;
+    if (!o)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
+    o->file = H5I_INVALID_HID;
+    o->n = n_specs;
+    o->name = strdup(file);
+    o->sets = (hid_t *)malloc(n * sizeof(*o->sets));
+    o->types = (enum swim_type *)calloc(n, sizeof(*o->types));
+    o->ndims = (uint32_t *)calloc(n, sizeof(*o->ndims));
+    for (size_t i = 0; o->sets && i < n; i++)
+        o->sets[i] = H5I_INVALID_HID;
+    if (!o->name || !o->sets || !o->types || !o->ndims)
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
+    if (rc == SWIM_OK)
+        rc = output_open_file(file, &o->file, err);
+    for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
+        rc = output_open_set(o, i, &specs[i], err);
+    if (rc == SWIM_OK) {
+        *out = o;
+        return SWIM_OK;
+    }
+    if (o->file >= 0)
+        h5_file_discard(o->file);
+    output_free(o);
+    return rc;
+}
+
+/* --- writing
+ * ---------------------------------------------------------------------------- */
+
+/* Before a write: an earlier failure stays the answer. */
+static int output_usable(const struct output *o, size_t which, swim_error_t *err)
+{
+    if (o->failed.code != SWIM_OK)
+        return swim_error_set(err, o->failed.code, "%s", o->failed.text);
+    if (which >= o->n)
+        return swim_error_set(err, SWIM_ERR_ARG, "write %s: it has no output %zu",
+                              o->name, which);
+    return SWIM_OK;
+}
+
+static int output_broke(struct output *o, swim_error_t *err)
+{
+    h5_fail(&o->failed, SWIM_ERR_IO, "write %s", o->name);
+    return swim_error_set(err, o->failed.code, "%s", o->failed.text);
+}
+
+int output_write_chunk(struct output *o, size_t which, const uint64_t *coords,
+                       const void *bytes, size_t n_bytes, swim_error_t *err)
+{
+    hsize_t offset[SWIM_NDIM_MAX] = {0};
+    int rc = output_usable(o, which, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    for (uint32_t i = 0; i < o->ndims[which]; i++)
+        offset[i] = coords[i];
+    if (H5Dwrite_chunk(o->sets[which], H5P_DEFAULT, 0, offset, n_bytes, bytes) < 0)
+        return output_broke(o, err);
+    return SWIM_OK;
+}
+
+int output_write_slab(struct output *o, size_t which, const uint64_t *start,
+                      const uint64_t *count, const void *elements, swim_error_t *err)
+{
+    hsize_t from[SWIM_NDIM_MAX] = {0}, n[SWIM_NDIM_MAX] = {0};
+    hid_t in_file = H5I_INVALID_HID, in_memory = H5I_INVALID_HID;
+    int rc = output_usable(o, which, err);
+    int ndim;
+
+    if (rc != SWIM_OK)
+        return rc;
+    ndim = (int)o->ndims[which];
+    for (int i = 0; i < ndim; i++) {
+        from[i] = start[i];
+        n[i] = count[i];
+    }
+    in_file = H5Dget_space(o->sets[which]);
+    in_memory = ndim ? H5Screate_simple(ndim, n, NULL) : H5Screate(H5S_SCALAR);
+    if (in_file < 0 || in_memory < 0 ||
+        (ndim &&
+         H5Sselect_hyperslab(in_file, H5S_SELECT_SET, from, NULL, n, NULL) < 0) ||
+        H5Dwrite(o->sets[which], types_native(o->types[which]), in_memory, in_file,
+                 H5P_DEFAULT, elements) < 0)
+        rc = output_broke(o, err);
+    h5_release(in_memory);
+    h5_release(in_file);
+    return rc;
+}
+
+int output_close(struct output *o, swim_error_t *err)
+{
+    int rc;
+
+    if (!o)
+        return SWIM_OK;
+    rc = o->failed.code;
+    if (rc != SWIM_OK) {
+        swim_error_set(err, rc, "%s", o->failed.text);
+        h5_file_discard(o->file);
+    } else {
+        rc = h5_file_commit(o->file, o->name, err);
+    }
+    output_free(o);
+    return rc;
+}
+
+int output_finish(const char *file, const struct output_spec *specs, size_t n_specs,
+                  swim_error_t *err)
+{
+    hid_t id = H5I_INVALID_HID;
+    int rc = output_open_file(file, &id, err);
+
+    for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++) {
+        char *path = h5_path_normal(specs[i].dataset);
+        hid_t set = path ? H5Dopen2(id, path, H5P_DEFAULT) : H5I_INVALID_HID;
+        if (set < 0 ||
+            (h5_attr_exists(set, UNFINISHED) && H5Adelete(set, UNFINISHED) < 0))
+            rc = h5_fail(err, SWIM_ERR_IO, "finish %s in %s", specs[i].dataset, file);
+        h5_release(set);
+        free(path);
+    }
+    if (rc == SWIM_OK)
+        return h5_file_commit(id, file, err);
+    if (id >= 0)
+        h5_file_discard(id);
+    return rc;
+}
