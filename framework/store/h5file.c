@@ -157,11 +157,21 @@ int h5_file_descriptor(hid_t file)
     return fd;
 }
 
-void h5_file_discard(hid_t file)
+int64_t h5_file_size(hid_t file)
+{
+    int fd = h5_file_descriptor(file);
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+void h5_file_discard(hid_t file, int64_t size_before)
 {
     int fd = h5_file_descriptor(file);
     int memory = fd < 0 ? -1 : memfd_create("h5swim-discard", MFD_CLOEXEC);
 
+    if (fd >= 0 && size_before >= 0 && ftruncate(fd, size_before) < 0)
+        swim_log(SWIM_LOG_WARN, "store", "discard: ftruncate: %s", strerror(errno));
     if (memory >= 0 && dup3(memory, fd, O_CLOEXEC) < 0)
         swim_log(SWIM_LOG_WARN, "store", "discard: dup3: %s", strerror(errno));
     if (memory >= 0)
@@ -186,7 +196,7 @@ static int file_make_room(hid_t file, int fd, const char *name, swim_error_t *er
     return SWIM_OK;
 }
 
-int h5_file_commit(hid_t file, const char *name, swim_error_t *err)
+int h5_file_commit(hid_t file, const char *name, int64_t size_before, swim_error_t *err)
 {
     int rc = SWIM_OK;
     int own = h5_file_descriptor(file);
@@ -196,16 +206,19 @@ int h5_file_commit(hid_t file, const char *name, swim_error_t *err)
         rc = swim_error_sys(err, errno, "write %s: duplicate its descriptor", name);
     if (rc == SWIM_OK && fd >= 0)
         rc = file_make_room(file, fd, name, err);
-    if (rc == SWIM_OK && H5Fflush(file, H5F_SCOPE_LOCAL) < 0)
-        rc = h5_fail(err, SWIM_ERR_IO, "write %s", name);
+    if (rc == SWIM_OK) {
+        size_before = -1; /* from here on metadata may lead to what is behind it */
+        if (H5Fflush(file, H5F_SCOPE_LOCAL) < 0)
+            rc = h5_fail(err, SWIM_ERR_IO, "write %s", name);
+    }
     if (rc == SWIM_OK && fd >= 0 && fsync(fd) < 0)
         rc = swim_error_sys(err, errno, "fsync %s", name);
     if (rc != SWIM_OK) {
-        h5_file_discard(file);
+        h5_file_discard(file, size_before);
     } else if (H5Fclose(file) < 0) {
         rc = h5_fail(err, SWIM_ERR_IO, "close %s", name);
         if (H5Iis_valid(file) > 0)
-            h5_file_discard(file);
+            h5_file_discard(file, -1);
     }
     /* The close itself may have written the superblock once more. */
     if (rc == SWIM_OK && fd >= 0 && fsync(fd) < 0)

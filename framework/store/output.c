@@ -436,20 +436,20 @@ int output_create(const char *file, const struct output_spec *specs, size_t n_sp
     if (rc != SWIM_OK)
         goto out;
     side_sweep(file, &side);
+    made = true; /* a creation that fails may leave an empty file */
     id = side_create(side.name, err);
     if (id < 0) {
         rc = SWIM_ERR_IO;
         goto out;
     }
-    made = true;
     fd = h5_file_descriptor(id);
     if (fd >= 0)
         side_take_mode(file, fd);
     rc = side_fill(id, specs, n_specs, history, digest, err);
     if (rc == SWIM_OK)
-        rc = h5_file_commit(id, file, err);
+        rc = h5_file_commit(id, file, -1, err);
     else
-        h5_file_discard(id);
+        h5_file_discard(id, -1);
     if (rc == SWIM_OK)
         rc = side_publish(file, &side, err);
 out:

@@ -13,6 +13,7 @@
 struct output {
     char *name;
     hid_t file;
+    int64_t size_before; /* of the file when it was opened */
     size_t n;
     hid_t *sets;
     enum swim_type *types;
@@ -171,6 +172,8 @@ int output_open(const char *file, const struct output_spec *specs, size_t n_spec
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
     if (rc == SWIM_OK)
         rc = output_open_file(file, &o->file, err);
+    if (rc == SWIM_OK)
+        o->size_before = h5_file_size(o->file);
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
         rc = output_open_set(o, i, &specs[i], err);
     if (rc == SWIM_OK) {
@@ -178,7 +181,7 @@ int output_open(const char *file, const struct output_spec *specs, size_t n_spec
         return SWIM_OK;
     }
     if (o->file >= 0)
-        h5_file_discard(o->file);
+        h5_file_discard(o->file, -1);
     output_free(o);
     return rc;
 }
@@ -255,9 +258,9 @@ int output_close(struct output *o, swim_error_t *err)
     rc = o->failed.code;
     if (rc != SWIM_OK) {
         swim_error_set(err, rc, "%s", o->failed.text);
-        h5_file_discard(o->file);
+        h5_file_discard(o->file, o->size_before);
     } else {
-        rc = h5_file_commit(o->file, o->name, err);
+        rc = h5_file_commit(o->file, o->name, o->size_before, err);
     }
     output_free(o);
     return rc;
@@ -279,8 +282,8 @@ int output_finish(const char *file, const struct output_spec *specs, size_t n_sp
         free(path);
     }
     if (rc == SWIM_OK)
-        return h5_file_commit(id, file, err);
+        return h5_file_commit(id, file, h5_file_size(id), err);
     if (id >= 0)
-        h5_file_discard(id);
+        h5_file_discard(id, -1);
     return rc;
 }

@@ -65,12 +65,17 @@ hid_t h5_file_write_fapl(void);
 /* The descriptor below an open file, HDF5's own; -1 when the driver has none. */
 int h5_file_descriptor(hid_t file);
 
-/* Bring everything to disk and close.  The file is closed whatever is returned; after
- * a failure to find room nothing of the metadata has reached the file. */
-int h5_file_commit(hid_t file, const char *name, swim_error_t *err);
+/* Bytes of an open file on disk now; -1 when that cannot be known. */
+int64_t h5_file_size(hid_t file);
 
-/* Close without writing anything that is still in memory. */
-void h5_file_discard(hid_t file);
+/* Bring everything to disk and close.  The file is closed whatever is returned; after
+ * a failure to find room nothing of the metadata has reached the file, and it is cut
+ * back to size_before (-1: not). */
+int h5_file_commit(hid_t file, const char *name, int64_t size_before,
+                   swim_error_t *err);
+
+/* Close without writing anything that is still in memory, cut back to size_before. */
+void h5_file_discard(hid_t file, int64_t size_before);
 
 /* "/a/b" of "a//b/": absolute, no doubled or trailing slash.  NULL: no memory. */
 char *h5_path_normal(const char *path);
