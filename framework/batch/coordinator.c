@@ -112,4 +112,5 @@ void coordinator_handle(struct coordinator *c, struct rank_report *reports,
     orders->stop = c->stop;
     orders->signo = c->signo;
     orders->code = c->error.code;
+    orders->left = report->leaving;
 }

@@ -41,6 +41,8 @@ struct rank_orders {
     uint32_t stop; /* leave, without an error of one's own */
     uint32_t signo;
     int32_t code; /* with stop: why, enum swim_status */
+    uint32_t left; /* the answer to a report that was leaving */
+    uint32_t reserved;
     uint64_t first, count; /* blocks of the phase, for this rank */
 };
 

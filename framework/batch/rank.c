@@ -339,17 +339,16 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
 static void last_reports(struct rank *r, int wait_ms)
 {
     int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
-    struct rank_orders orders;
+    struct rank_orders orders = {.left = 0};
     bool answered = false, all = false;
 
     fill_report(r);
     r->report.leaving = 1;
     r->report.want = 0;
     /* A report may be under way still: its answer is not the answer to this one. */
-    for (int answers = 0; answers < 2 && swim_clock_mono_ns() < until;) {
+    while (!(answered && orders.left) && swim_clock_mono_ns() < until) {
         if (r->link->ops->exchange(r->link, &r->report, &orders, &answered, NULL))
             return;
-        answers += answered;
         if (!answered)
             swim_clock_nap_ns(500000);
     }

@@ -124,10 +124,8 @@ static int ring_take(struct region *region, uint64_t *block)
 
 int region_pop(struct region *region, int wait_ms, uint64_t *block)
 {
-    if (ring_take(region, block))
-        return 1;
-    region_wait(&region->blocks_ready, wait_ms);
-    return ring_take(region, block);
+    /* One post for each block: who gets past the semaphore finds one, or a stop. */
+    return region_wait(&region->blocks_ready, wait_ms) && ring_take(region, block);
 }
 
 uint64_t region_queued(struct region *region)

@@ -10,8 +10,7 @@
  *                                                    (after its commit)
  *
  * Blocks come through a ring: the rank's main process puts numbers in, readers take them.
- * Semaphores only wake: who is woken looks at the states, so a lost or an additional post
- * does no harm.  Nothing here is locked, so no process that dies can leave a lock. */
+ * Semaphores wake: who is woken looks at the states, so a post too many does no harm.  Nothing here is locked, so no process that dies can leave a lock. */
 #ifndef SWIM_BATCH_REGION_H
 #define SWIM_BATCH_REGION_H
 
