@@ -13,7 +13,8 @@
 
 #include <h5swim/kernel.h>
 
-/* Turn n elements of type from into elements of type to; dst and src may not overlap.
+/* Turn n elements of type from into elements of type to; dst and src may not overlap
+ * and are aligned as their types want.
  * Floating-point NaN becomes fill where to is an integer type or fill is not NaN.
  * Values out of range of an integer type become fill as well (has_fill), else the
  * nearest value. */

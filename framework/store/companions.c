@@ -126,26 +126,29 @@ static int companions_named(const struct companion *c, const char *path,
                             const char *attribute, hid_t made, swim_error_t *err)
 {
     char *text = NULL, *left = NULL, *rest = NULL;
+    size_t used = 0, size = 0;
     int rc = h5_attr_text(made, attribute, &text, err);
 
     if (rc != SWIM_OK || !text[0])
         goto out;
-    left = (char *)calloc(strlen(text) + 2, 1);
-    if (!left)
+    size = strlen(text) + 2;
+    left = (char *)calloc(size, 1);
+    if (!left) {
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "copy what %s names", path);
+        goto out;
+    }
     for (char *word = strtok_r(text, " ", &rest); word && rc == SWIM_OK;
          word = strtok_r(NULL, " ", &rest)) {
         char *full = companion_path(path, word);
         bool kept = false;
         rc = full ? companion_copy(c, full, &kept, err)
                   : swim_error_set(err, SWIM_ERR_NOMEM, "copy %s", word);
-        if (kept) {
-            strcat(left, left[0] ? " " : "");
-            strcat(left, h5_path_base(full));
-        }
+        if (kept)
+            used += (size_t)snprintf(left + used, size - used, "%s%s", used ? " " : "",
+                                     h5_path_base(full));
         free(full);
     }
-    if (rc == SWIM_OK && left[0])
+    if (rc == SWIM_OK && used)
         rc = h5_attr_put_text(made, attribute, left, err);
     else if (rc == SWIM_OK && H5Adelete(made, attribute) < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "remove attribute %s", attribute);

@@ -11,7 +11,7 @@
 struct replace {
     bool has_fill;
     enum swim_type to;
-    unsigned char fill[ELEMENT_MAX]; /* as type to */
+    _Alignas(16) unsigned char fill[ELEMENT_MAX]; /* as type to */
 };
 
 /* HDF5 asks here about each integer that its target type cannot hold.  Left alone, it
@@ -94,6 +94,7 @@ static void convert_widen(const float *restrict src, double *restrict dst, size_
 /* --- floating point to integers: HDF5 leaves NaN to the processor, which makes of it
  * what it likes, so these are ours.  Fractions are cut off, as C and HDF5 do. */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): type cannot stand in parentheses */
 /* low_1 is the number before the lowest one, or that itself where it cannot be told
  * apart; high_1 the one after the highest. */
 #define FLOAT_TO_INT(name, real, type, low, high, low_1, high_1)             \
@@ -126,6 +127,7 @@ FLOATS_TO_INT(i32, int32_t, INT32_MIN, INT32_MAX, -2147483649.0, 2147483648.0)
 FLOATS_TO_INT(u32, uint32_t, 0, UINT32_MAX, -1.0, 4294967296.0)
 FLOATS_TO_INT(i64, int64_t, INT64_MIN, INT64_MAX, -0x1p63, 0x1p63)
 FLOATS_TO_INT(u64, uint64_t, 0, UINT64_MAX, -1.0, 0x1p64)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static void f64_to_int(enum swim_type to, const double *src, void *dst, size_t n,
                        const struct replace *replace)

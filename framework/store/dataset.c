@@ -30,8 +30,8 @@ struct dataset {
     bool packed, buffered;
     double scale, offset;
     uint32_t n_missing;
-    unsigned char missing_raw[2][16]; /* as stored */
-    long double missing_mem[2];       /* converted to mem, then to long double */
+    _Alignas(16) unsigned char missing_raw[2][16]; /* as stored */
+    long double missing_mem[2]; /* converted to mem, then to long double */
     unsigned char *buffer;
     size_t buffer_bytes;
 };
@@ -120,7 +120,7 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
     ds->n_missing = info->n_missing;
     memcpy(ds->missing_raw, info->missing_raw, sizeof(ds->missing_raw));
     for (uint32_t i = 0; i < 2 && rc == SWIM_OK; i++) {
-        unsigned char mem[16];
+        _Alignas(16) unsigned char mem[16];
         ds->missing_mem[i] = (long double)NAN; /* equal to nothing */
         if (i >= ds->n_missing)
             continue;
@@ -183,6 +183,7 @@ void dataset_close(struct dataset *ds)
 
 /* --- values in place ------------------------------------------------------------- */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): type cannot stand in parentheses */
 /* | and not ||: without branches the loops become vector instructions. */
 #define FINISH_ROW(name, type)                                                      \
     static void finish_##name(type *restrict v, size_t n, const struct dataset *ds) \
@@ -204,6 +205,7 @@ void dataset_close(struct dataset *ds)
 FINISH_ROW(float, float)
 FINISH_ROW(double, double)
 FINISH_ROW(ldouble, long double)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static void finish_box(const struct dataset *ds, unsigned char *buf,
                        const uint64_t *shape, const uint64_t *start,

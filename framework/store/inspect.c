@@ -118,12 +118,12 @@ static int inspect_layout(hid_t set, struct dataset_info *info, swim_error_t *er
  * (1e20 for 16-bit integers) marks nothing, so it is left out. */
 static void inspect_missing_one(hid_t set, const char *name, struct dataset_info *info)
 {
-    unsigned char raw[16] = {0};
+    _Alignas(16) unsigned char raw[16] = {0};
     double value = 0, back = 0;
     hid_t native = types_native(info->stored_type);
     union {
         double value;
-        unsigned char raw[16];
+        _Alignas(16) unsigned char raw[16];
     } buf = {0};
 
     if (!h5_attr_number(set, name, H5T_NATIVE_DOUBLE, &value) ||

@@ -86,13 +86,15 @@ static bool names_pick(struct names *names, const char *word, const char *const 
 }
 
 static void names_join(const struct names *names, size_t n, const char *between,
-                       char *buf, size_t size)
+                       const char *end, char *buf, size_t size)
 {
     size_t used = strlen(buf);
 
     for (size_t i = 0; i < n && used < size; i++)
         used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? between : "",
                                  names->path[i]);
+    if (used < size)
+        snprintf(buf + used, size - used, "%s", end);
 }
 
 const char *names_hint(hid_t file, const char *path, char *buf, size_t size)
@@ -111,12 +113,11 @@ const char *names_hint(hid_t file, const char *path, char *buf, size_t size)
         near++;
     if (near) {
         snprintf(buf, size, "did you mean ");
-        names_join(names, near, " or ", buf, size - 1);
-        strcat(buf, "?");
+        names_join(names, near, " or ", "?", buf, size);
     } else if (names->n) {
         snprintf(buf, size, "the file has ");
-        names_join(names, names->n < 5 ? names->n : 5, ", ", buf, size - 5);
-        strcat(buf, names->n > 5 ? ", ..." : "");
+        names_join(names, names->n < 5 ? names->n : 5, ", ",
+                   names->n > 5 ? ", ..." : "", buf, size);
     }
     for (size_t i = 0; i < names->n; i++)
         free(names->path[i]);

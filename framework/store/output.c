@@ -43,7 +43,7 @@ static int spec_fill(const struct output_spec *spec, void *fill, swim_error_t *e
 
 static int spec_check(const struct output_spec *spec, swim_error_t *err)
 {
-    unsigned char fill[16];
+    _Alignas(16) unsigned char fill[16];
 
     if (swim_type_size(spec->type) == 0 || spec->ndim > SWIM_NDIM_MAX ||
         spec->deflate < 0 || spec->deflate > 9)
@@ -137,7 +137,7 @@ static hid_t spec_dcpl(const struct output_spec *spec, const void *fill)
 static int spec_make(hid_t file, const struct output_spec *spec, const char *path,
                      hid_t *out, swim_error_t *err)
 {
-    unsigned char fill[16] = {0};
+    _Alignas(16) unsigned char fill[16] = {0};
     hsize_t dims[SWIM_NDIM_MAX];
     hid_t dcpl = H5I_INVALID_HID, space = H5I_INVALID_HID;
     int rc = spec_fill(spec, fill, err);
@@ -195,7 +195,7 @@ static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like
                            const char *digest, swim_error_t *err)
 {
     hid_t native = types_native(spec->type);
-    unsigned char fill[16] = {0};
+    _Alignas(16) unsigned char fill[16] = {0};
     int rc = spec_fill(spec, fill, err);
 
     if (rc == SWIM_OK)
@@ -306,6 +306,7 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
  * ---------------------------------------------------------------------- */
 
 struct side {
+    char *file; /* what is replaced: where the name leads through symbolic links */
     char *dir;  /* of the file, "." or with its path */
     char *name; /* of the side file, with its path */
 };
@@ -314,27 +315,40 @@ static void side_clear(struct side *side)
 {
     free(side->name);
     free(side->dir);
+    free(side->file);
+}
+
+static int side_no_memory(const char *file, swim_error_t *err)
+{
+    swim_error_set(err, SWIM_ERR_NOMEM, "create %s", file);
+    return SWIM_ERR_NOMEM;
 }
 
 static int side_name(const char *file, struct side *side, swim_error_t *err)
 {
-    const char *base = h5_path_base(file);
+    const char *base;
+    char *name = NULL;
     struct stat st;
 
-    side->name = NULL;
-    side->dir = base == file ? strdup(".") : strndup(file, (size_t)(base - file));
-    if (!side->dir ||
-        asprintf(&side->name, "%s.%s" SIDE_MARK "%ld", base == file ? "" : side->dir,
-                 base, (long)getpid()) < 0) {
-        side->name = NULL;
-        return swim_error_set(err, SWIM_ERR_NOMEM, "create %s", file);
-    }
+    side->file = realpath(file, NULL);
+    if (!side->file)
+        side->file = strdup(file);
+    if (!side->file)
+        return side_no_memory(file, err);
+    base = h5_path_base(side->file);
+    side->dir = base == side->file ? strdup(".")
+                                   : strndup(side->file, (size_t)(base - side->file));
+    if (!side->dir)
+        return side_no_memory(file, err);
+    if (asprintf(&name, "%s/.%s" SIDE_MARK "%ld", side->dir, base, (long)getpid()) < 0)
+        return side_no_memory(file, err);
+    side->name = name;
     if (!base[0])
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is a directory", file);
     if (stat(side->dir, &st) < 0 || !S_ISDIR(st.st_mode))
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: no directory %s", file,
                               side->dir);
-    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+    if (stat(side->file, &st) == 0 && !S_ISREG(st.st_mode))
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is not a regular file",
                               file);
     return SWIM_OK;
@@ -342,7 +356,7 @@ static int side_name(const char *file, struct side *side, swim_error_t *err)
 
 /* The caller alone may create this file, so what is there under such a name was left by
  * a process that was killed. */
-static void side_sweep(const char *file, const struct side *side)
+static void side_sweep(const struct side *side)
 {
     char *prefix = NULL;
     DIR *dir = opendir(side->dir);
@@ -350,7 +364,7 @@ static void side_sweep(const char *file, const struct side *side)
 
     if (!dir)
         return;
-    if (asprintf(&prefix, ".%s" SIDE_MARK, h5_path_base(file)) < 0)
+    if (asprintf(&prefix, ".%s" SIDE_MARK, h5_path_base(side->file)) < 0)
         prefix = NULL;
     while (prefix && (entry = readdir(dir)) != NULL)
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
@@ -390,15 +404,15 @@ static void side_take_mode(const char *file, int fd)
         swim_log(SWIM_LOG_WARN, "store", "mode of %s not kept", file);
 }
 
-static int side_publish(const char *file, const struct side *side, swim_error_t *err)
+static int side_publish(const struct side *side, swim_error_t *err)
 {
     int rc = SWIM_OK;
     int dir_fd = open(side->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (dir_fd < 0)
         return swim_error_sys(err, errno, "open directory %s", side->dir);
-    if (rename(side->name, file) < 0)
-        rc = swim_error_sys(err, errno, "rename %s to %s", side->name, file);
+    if (rename(side->name, side->file) < 0)
+        rc = swim_error_sys(err, errno, "rename %s to %s", side->name, side->file);
     else if (fsync(dir_fd) < 0 &&
              errno != EINVAL) /* no such thing on some file systems */
         rc = swim_error_set(err, SWIM_ERR_UNSURE, "fsync directory %s after rename: %s",
@@ -424,9 +438,9 @@ static int side_fill(hid_t id, const struct output_spec *specs, size_t n_specs,
 int output_create(const char *file, const struct output_spec *specs, size_t n_specs,
                   const char *history, const char *digest, swim_error_t *err)
 {
-    struct side side = {NULL, NULL};
+    struct side side = {NULL, NULL, NULL};
     hid_t id = H5I_INVALID_HID;
-    bool made = false;
+    bool may_be_there = false;
     int fd, rc = SWIM_OK;
 
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
@@ -435,8 +449,8 @@ int output_create(const char *file, const struct output_spec *specs, size_t n_sp
         rc = side_name(file, &side, err);
     if (rc != SWIM_OK)
         goto out;
-    side_sweep(file, &side);
-    made = true; /* a creation that fails may leave an empty file */
+    side_sweep(&side);
+    may_be_there = true; /* a creation that fails may leave an empty file */
     id = side_create(side.name, err);
     if (id < 0) {
         rc = SWIM_ERR_IO;
@@ -444,16 +458,16 @@ int output_create(const char *file, const struct output_spec *specs, size_t n_sp
     }
     fd = h5_file_descriptor(id);
     if (fd >= 0)
-        side_take_mode(file, fd);
+        side_take_mode(side.file, fd);
     rc = side_fill(id, specs, n_specs, history, digest, err);
     if (rc == SWIM_OK)
         rc = h5_file_commit(id, file, -1, err);
     else
         h5_file_discard(id, -1);
     if (rc == SWIM_OK)
-        rc = side_publish(file, &side, err);
+        rc = side_publish(&side, err);
 out:
-    if (made && rc != SWIM_OK && rc != SWIM_ERR_UNSURE)
+    if (may_be_there && side.name && rc != SWIM_OK && rc != SWIM_ERR_UNSURE)
         unlink(side.name);
     side_clear(&side);
     return rc;

@@ -150,28 +150,35 @@ static void output_free(struct output *o)
     free(o);
 }
 
-int output_open(const char *file, const struct output_spec *specs, size_t n_specs,
-                struct output **out, swim_error_t *err)
+static struct output *output_alloc(const char *file, size_t n_specs)
 {
     struct output *o = (struct output *)calloc(1, sizeof(*o));
     size_t n = n_specs ? n_specs : 1;
-    int rc = SWIM_OK;
+
+    if (!o)
+        return NULL;
+    o->file = H5I_INVALID_HID;
+    o->n = n_specs;
+    o->name = strdup(file);
+    o->sets = (hid_t *)calloc(n, sizeof(*o->sets));
+    o->types = (enum swim_type *)calloc(n, sizeof(*o->types));
+    o->ndims = (uint32_t *)calloc(n, sizeof(*o->ndims));
+    if (o->name && o->sets && o->types && o->ndims)
+        return o;
+    output_free(o);
+    return NULL;
+}
+
+int output_open(const char *file, const struct output_spec *specs, size_t n_specs,
+                struct output **out, swim_error_t *err)
+{
+    struct output *o = output_alloc(file, n_specs);
+    int rc;
 
     *out = NULL;
     if (!o)
         return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
-    o->file = H5I_INVALID_HID;
-    o->n = n_specs;
-    o->name = strdup(file);
-    o->sets = (hid_t *)malloc(n * sizeof(*o->sets));
-    o->types = (enum swim_type *)calloc(n, sizeof(*o->types));
-    o->ndims = (uint32_t *)calloc(n, sizeof(*o->ndims));
-    for (size_t i = 0; o->sets && i < n; i++)
-        o->sets[i] = H5I_INVALID_HID;
-    if (!o->name || !o->sets || !o->types || !o->ndims)
-        rc = swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
-    if (rc == SWIM_OK)
-        rc = output_open_file(file, &o->file, err);
+    rc = output_open_file(file, &o->file, err);
     if (rc == SWIM_OK)
         o->size_before = h5_file_size(o->file);
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
