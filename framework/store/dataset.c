@@ -195,11 +195,11 @@ void dataset_close(struct dataset *ds)
                 v[i] = v[i] == m0 ? (type)NAN : v[i];                               \
         else if (!ds->packed)                                                       \
             for (size_t i = 0; i < n; i++)                                          \
-                v[i] = (v[i] == m0) | (v[i] == m1) ? (type)NAN : v[i];              \
+                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : v[i];            \
         else                                                                        \
             for (size_t i = 0; i < n; i++) {                                        \
                 const type u = (type)((double)v[i] * scale + offset);               \
-                v[i] = (v[i] == m0) | (v[i] == m1) ? (type)NAN : u;                 \
+                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : u;               \
             }                                                                       \
     }
 FINISH_ROW(float, float)

@@ -15,10 +15,10 @@
 #include "store/dataset.h"
 #include "store/types.h"
 
-#define ROWS 10
-#define COLUMNS 7
-#define CHUNK_ROWS 4
-#define CHUNK_COLUMNS 3
+#define ROWS ((size_t)10)
+#define COLUMNS ((size_t)7)
+#define CHUNK_ROWS ((size_t)4)
+#define CHUNK_COLUMNS ((size_t)3)
 
 static const uint64_t shape[2] = {ROWS, COLUMNS};
 static const uint64_t chunk[2] = {CHUNK_ROWS, CHUNK_COLUMNS};

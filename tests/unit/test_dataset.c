@@ -280,7 +280,7 @@ static void reads_unusual_numbers(void **state)
     const uint64_t zero = 0;
     struct dataset_info *info = NULL;
     struct dataset *ds = NULL;
-    double out[3];
+    double out[3] = {0};
 
     assert_int_equal(scratch_dir_run(*state, command), 0);
     assert_int_equal(
@@ -303,9 +303,9 @@ static void reads_unusual_numbers(void **state)
 
 static void missing_values_become_nan_in_any_float(void **state)
 {
-    float f[24];
-    double d[24];
-    long double l[24];
+    float f[24] = {0};
+    double d[24] = {0};
+    long double l[24] = {0};
 
     read_all(state, "t", SWIM_TYPE_F32, f);
     read_all(state, "t", SWIM_TYPE_F64, d);
@@ -324,7 +324,7 @@ static void missing_values_become_nan_in_any_float(void **state)
 
 static void missing_values_stay_in_integers(void **state)
 {
-    int32_t w[24];
+    int32_t w[24] = {0};
 
     read_all(state, "big", SWIM_TYPE_I32, w);
     assert_true(w[0] == 16777216 && w[1] == 16777217);
@@ -335,8 +335,8 @@ static void missing_values_stay_in_integers(void **state)
 /* 16777216 and 16777217 are one number as float32. */
 static void neighbours_of_a_missing_value_are_not_missing(void **state)
 {
-    float f[3];
-    double d[3];
+    float f[3] = {0};
+    double d[3] = {0};
 
     read_all(state, "big", SWIM_TYPE_F32, f);
     assert_true(f[0] == 16777216.0F && isnan(f[1]) && f[2] == 5);
@@ -346,7 +346,7 @@ static void neighbours_of_a_missing_value_are_not_missing(void **state)
 
 static void a_missing_value_that_the_type_cannot_hold_marks_nothing(void **state)
 {
-    float f[2];
+    float f[2] = {0};
     struct dataset_info *info = inspect(state, "odd");
 
     assert_int_equal(info->n_missing, 1);
@@ -359,9 +359,9 @@ static void a_missing_value_that_the_type_cannot_hold_marks_nothing(void **state
 static void packed_values_arrive_unpacked(void **state)
 {
     struct dataset_info *info = inspect(state, "p");
-    float f[4];
-    double d[4];
-    int32_t i[4];
+    float f[4] = {0};
+    double d[4] = {0};
+    int32_t i[4] = {0};
 
     assert_true(info->packed && info->scale == 0.5 && info->offset == 100);
     assert_int_equal(info->n_missing, 2);
@@ -386,7 +386,7 @@ static void every_type_is_read_as_stored(void **state)
 {
     static const char *const names[] = {"i8",  "u8",  "i16", "u16", "i32",
                                         "u32", "i64", "u64", "f32", "f64"};
-    long double wide[2];
+    long double wide[2] = {0};
     unsigned char raw[32];
 
     for (int i = 0; i < 10; i++) {

@@ -128,8 +128,8 @@ static void write_all(const char *file, const struct output_spec *spec)
 
     for (int i = 0; i < 24; i++)
         data[i] = (float)(100 + i);
-    if (codec_create(2 * 2 * 2 * sizeof(float), sizeof(float), spec->shuffle,
-                     spec->deflate, spec->fletcher32, &codec, &err) ||
+    if (codec_create(8 * sizeof(float), sizeof(float), spec->shuffle, spec->deflate,
+                     spec->fletcher32, &codec, &err) ||
         output_open(file, spec, 1, &o, &err))
         fail_msg("%s", err.text);
     assert_true(codec_bound(codec) <= sizeof(coded));
@@ -180,7 +180,7 @@ static void an_output_starts_all_missing_and_unfinished(void **state)
     const char *file = scratch_dir_file(*state, "out.nc");
     struct output_spec spec = spec_like(file, "r", like);
     swim_error_t err = {0};
-    float values[24];
+    float values[24] = {0};
 
     spec.fill = 1e20;
     create(file, &spec, 1);
@@ -210,7 +210,7 @@ static void written_chunks_are_read_back(void **state)
     char file[512];
     struct output_spec spec;
     swim_error_t err = {0};
-    float values[24];
+    float values[24] = {0};
 
     snprintf(file, sizeof(file), "%s", scratch_dir_file(*state, "out.nc"));
     spec = spec_like(file, "r", like);
@@ -241,7 +241,7 @@ static void slabs_of_every_type_are_read_back(void **state)
         struct output_spec spec = spec_like(file, "r", like);
         struct output *o = NULL;
         unsigned char raw[48];
-        float values[3];
+        float values[3] = {0};
         spec.type = (enum swim_type)t;
         spec.fill = 100;
         create(file, &spec, 1);
