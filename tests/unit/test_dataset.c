@@ -40,7 +40,7 @@ static const char sample_cdl[] =
     "data:\n"
     " time = 0, 6; lat = -10, 0, 10; lon = 0, 90, 180, 270;\n"
     " t = 0,1,2,3, 4,-1,6,7, 8,9,1e20f,11, 12,13,14,15, 16,17,18,19, 20,21,22,-1;\n"
-    " p = 0, 1, -32768, -9999; w = 10, 7, 30; big = 16777216, 16777217, 5;\n"
+    " p = 0, 3, -32768, -9999; w = 10, 7, 30; big = 16777216, 16777217, 5;\n"
     " i8 = -128, 127; u8 = 0, 255; i16 = -32768, 32767; u16 = 0, 65535;\n"
     " i32 = -2147483648, 2147483647; u32 = 0, 4294967295;\n"
     " i64 = -9223372036854775808, 9223372036854775807;\n"
@@ -368,11 +368,11 @@ static void packed_values_arrive_unpacked(void **state)
     assert_int_equal(dataset_natural_type(info), SWIM_TYPE_F32);
     dataset_info_destroy(info);
     read_all(state, "p", SWIM_TYPE_F32, f);
-    assert_true(f[0] == 100 && f[1] == 100.5F && isnan(f[2]) && isnan(f[3]));
+    assert_true(f[0] == 100 && f[1] == 101.5F && isnan(f[2]) && isnan(f[3]));
     read_all(state, "p", SWIM_TYPE_F64, d);
-    assert_true(d[0] == 100 && d[1] == 100.5 && isnan(d[2]) && isnan(d[3]));
+    assert_true(d[0] == 100 && d[1] == 101.5 && isnan(d[2]) && isnan(d[3]));
     read_all(state, "p", SWIM_TYPE_I32, i);
-    assert_true(i[0] == 100 && i[1] == 100 && i[2] == -32768 && i[3] == -9999);
+    assert_true(i[0] == 100 && i[1] == 102 && i[2] == -32768 && i[3] == -9999);
     info = inspect(state, "w");
     assert_int_equal(dataset_natural_type(info), SWIM_TYPE_F64);
     dataset_info_destroy(info);

@@ -687,7 +687,10 @@ static int create_when_full(const char *file)
 static int in_child(int (*body)(const char *file), const char *file)
 {
     int status = -1;
-    pid_t pid = fork();
+    pid_t pid;
+
+    fflush(NULL); /* or both would write what is buffered */
+    pid = fork();
 
     if (pid == 0)
         exit(body(file)); /* NOLINT(concurrency-mt-unsafe): HDF5's exit handler runs */
@@ -731,18 +734,30 @@ static void a_full_disk_is_reported_and_the_file_stays(void **state)
     assert_int_equal(left, 0);
 }
 
-/* A session killed before its close leaves the file as it was opened. */
+/* A session killed before its close leaves the file as it was opened, however much
+ * metadata there was: more than HDF5's cache would hold by itself. */
+#define MANY_CHUNKS 10000
+
+static struct output_spec many_spec(const char *file)
+{
+    struct output_spec spec = big_spec(file);
+
+    spec.shape[0] = MANY_CHUNKS;
+    spec.chunk[0] = 1;
+    return spec;
+}
+
 static int write_and_die(const char *file)
 {
-    static const unsigned char chunk[FULL_CHUNK];
-    struct output_spec spec = big_spec(file);
+    static const float value = 5;
+    struct output_spec spec = many_spec(file);
     struct output *o = NULL;
 
     if (output_open(file, &spec, 1, &o, NULL))
         _exit(1);
-    for (uint64_t i = 0; i < 64; i++) {
-        const uint64_t at[SWIM_NDIM_MAX] = {i * FULL_CHUNK / 4};
-        if (output_write_chunk(o, 0, at, chunk, sizeof(chunk), NULL))
+    for (uint64_t i = 0; i < MANY_CHUNKS; i++) {
+        const uint64_t at[SWIM_NDIM_MAX] = {i};
+        if (output_write_chunk(o, 0, at, &value, sizeof(value), NULL))
             _exit(1);
     }
     _exit(0);
@@ -752,25 +767,23 @@ static void a_killed_session_leaves_the_file_as_it_was(void **state)
 {
     char file[512];
     struct output_spec spec;
-    struct dataset_info *made;
-    const uint64_t zero[SWIM_NDIM_MAX] = {0};
-    uint64_t one[SWIM_NDIM_MAX];
-    struct dataset *ds = NULL;
-    float value = 0;
-
-    for (int i = 0; i < SWIM_NDIM_MAX; i++)
-        one[i] = 1;
+    struct output *o = NULL;
 
     snprintf(file, sizeof(file), "%s", scratch_dir_file(*state, "out.nc"));
-    spec = big_spec(file);
+    spec = many_spec(file);
     create(file, &spec, 1);
+    assert_int_equal(scratch_dir_run(*state, "cp out.nc before.nc"), 0);
     assert_int_equal(in_child(write_and_die, file), 0);
-    made = inspect(state, "out.nc", "r");
-    assert_int_equal(dataset_open(made, SWIM_TYPE_F32, &ds, NULL), SWIM_OK);
-    assert_int_equal(dataset_read(ds, zero, one, &value, one, zero, NULL), SWIM_OK);
-    assert_true(isnan(value));
-    dataset_close(ds);
-    dataset_info_destroy(made);
+    /* But for the superblock, 48 bytes, which says that the file is being written; in
+     * this version of the format nobody looks at that. */
+    assert_int_equal(scratch_dir_run(*state,
+                                     "n=`stat -c %s before.nc`; "
+                                     "test `stat -c %s out.nc` -gt $n && "
+                                     "cmp -i 48 -n $((n - 48)) out.nc before.nc && "
+                                     "ncdump -h out.nc > header"),
+                     0);
+    assert_int_equal(output_open(file, &spec, 1, &o, NULL), SWIM_OK);
+    assert_int_equal(output_close(o, NULL), SWIM_OK);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
