@@ -1,0 +1,342 @@
+/* redis_link.c - questions to Redis with waits of our own; the only user of hiredis.
+ *
+ * hiredis only writes and reads the protocol here: its blocking calls cannot be ended
+ * by a second descriptor, and its connections differ between versions. */
+#include "redis_link.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+#define ARGS_MAX 40
+
+struct redis_link {
+    const struct lock_url *url;
+    const struct redis_link_ops *ops;
+    atomic_int fd;
+    redisReader *reader;
+    int refused;
+};
+
+struct redis_link *redis_link_create(const struct lock_url *url,
+                                     const struct redis_link_ops *ops)
+{
+    struct redis_link *link = calloc(1, sizeof(*link));
+
+    if (!link)
+        return NULL;
+    link->url = url;
+    link->ops = ops;
+    atomic_init(&link->fd, -1);
+    return link;
+}
+
+void redis_link_close(struct redis_link *link)
+{
+    const struct linger drop = {1, 0};
+    int fd = atomic_exchange(&link->fd, -1);
+
+    if (fd >= 0) {
+        /* A question without an answer must not arrive after we asked again. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
+        close(fd);
+    }
+    if (link->reader)
+        redisReaderFree(link->reader);
+    link->reader = NULL;
+}
+
+void redis_link_destroy(struct redis_link *link)
+{
+    if (!link)
+        return;
+    redis_link_close(link);
+    free(link);
+}
+
+void redis_link_forked(struct redis_link *link)
+{
+    int fd = atomic_exchange(&link->fd, -1);
+
+    if (fd >= 0)
+        close(fd);
+}
+
+int redis_link_refused(const struct redis_link *link)
+{
+    return link->refused;
+}
+
+int redis_link_fd(const struct redis_link *link)
+{
+    return atomic_load(&link->fd);
+}
+
+char *redis_command_bytes(int argc, const char *const *argv, size_t *size)
+{
+    char *command = NULL, *bytes = NULL;
+    /* hiredis takes the same array without the const */
+    long long len = redisFormatCommandArgv(&command, argc, (const char **)argv, NULL);
+
+    if (len < 0)
+        return NULL;
+    bytes = malloc((size_t)len);
+    if (bytes) {
+        memcpy(bytes, command, (size_t)len);
+        *size = (size_t)len;
+    }
+    free(command);
+    return bytes;
+}
+
+static int link_failed(struct redis_link *link, int code, const char *why,
+                       swim_error_t *err)
+{
+    char shown[320];
+
+    return swim_error_set(err, code, "ask lock server %s: %s",
+                          lock_url_show(link->url, shown, sizeof(shown)), why);
+}
+
+/* Wait until the socket is ready for events: SWIM_OK, UNSURE or CANCELLED. */
+static int link_wait(struct redis_link *link, short events,
+                     const struct redis_wait *wait, swim_error_t *err)
+{
+    struct pollfd fds[1 + REDIS_WAIT_FDS] = {{atomic_load(&link->fd), events, 0}};
+    int count = wait->fds_count < REDIS_WAIT_FDS ? wait->fds_count : REDIS_WAIT_FDS;
+
+    for (int i = 0; i < count; i++)
+        fds[1 + i] = (struct pollfd){wait->fds[i], POLLIN, 0};
+    for (;;) {
+        int64_t left_ns = wait->until_ns - swim_clock_mono_ns();
+        if (left_ns <= 0)
+            return link_failed(link, SWIM_ERR_UNSURE, "no answer in time", err);
+        const struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
+        int n = ppoll(fds, (nfds_t)(1 + count), &left, NULL);
+        if (n < 0 && errno != EINTR)
+            return link_failed(link, SWIM_ERR_UNSURE, "poll failed", err);
+        if (n <= 0)
+            continue;
+        if (fds[0].revents)
+            return SWIM_OK;
+        return link_failed(link, SWIM_ERR_CANCELLED, "interrupted", err);
+    }
+}
+
+static int link_send(struct redis_link *link, const char *bytes, size_t size,
+                     const struct redis_wait *wait, swim_error_t *err)
+{
+    char reason[128];
+
+    while (size > 0) {
+        ssize_t n = link->ops->send(atomic_load(&link->fd), bytes, size);
+        if (n > 0) {
+            bytes += n;
+            size -= (size_t)n;
+        } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            return link_failed(link, SWIM_ERR_UNSURE,
+                               strerror_r(errno, reason, sizeof(reason)), err);
+        } else {
+            int rc = link_wait(link, POLLOUT, wait, err);
+            if (rc != SWIM_OK)
+                return rc;
+        }
+    }
+    return SWIM_OK;
+}
+
+static int link_receive(struct redis_link *link, const struct redis_wait *wait,
+                        redisReply **reply, swim_error_t *err)
+{
+    char buf[16384], reason[128];
+    void *got = NULL;
+
+    for (;;) {
+        if (redisReaderGetReply(link->reader, &got) != REDIS_OK)
+            return link_failed(link, SWIM_ERR_UNSURE, "it does not speak Redis", err);
+        if (got) {
+            *reply = got;
+            return SWIM_OK;
+        }
+        int rc = link_wait(link, POLLIN, wait, err);
+        if (rc != SWIM_OK)
+            return rc;
+        ssize_t n = link->ops->recv(atomic_load(&link->fd), buf, sizeof(buf));
+        if (n == 0)
+            return link_failed(link, SWIM_ERR_UNSURE, "it closed the connection", err);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return link_failed(link, SWIM_ERR_UNSURE,
+                               strerror_r(errno, reason, sizeof(reason)), err);
+        if (n > 0 && redisReaderFeed(link->reader, buf, (size_t)n) != REDIS_OK)
+            return link_failed(link, SWIM_ERR_UNSURE, "no memory for the answer", err);
+    }
+}
+
+/* One question on an open link; an error answer is still an answer here. */
+static int link_ask(struct redis_link *link, int argc, const char *const *argv,
+                    const struct redis_wait *wait, redisReply **reply,
+                    swim_error_t *err)
+{
+    char *command = NULL;
+    long long size = redisFormatCommandArgv(&command, argc, (const char **)argv, NULL);
+
+    if (size < 0)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "ask the lock server: no memory");
+    int rc = link_send(link, command, (size_t)size, wait, err);
+    if (rc == SWIM_OK)
+        rc = link_receive(link, wait, reply, err);
+    free(command);
+    if (rc != SWIM_OK)
+        redis_link_close(link);
+    return rc;
+}
+
+/* A question of the login; its failures are failures to connect. */
+static int link_greet(struct redis_link *link, int argc, const char *const *argv,
+                      const char *attempt, swim_error_t *err)
+{
+    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
+                                                REDIS_LINK_REQUEST_MS * 1000000LL};
+    redisReply *reply = NULL;
+    char shown[320];
+
+    int rc = link_ask(link, argc, argv, &wait, &reply, err);
+    if (rc != SWIM_OK) {
+        if (err && err->code == SWIM_ERR_UNSURE)
+            err->code = SWIM_ERR_IO;
+        return rc == SWIM_ERR_UNSURE ? SWIM_ERR_IO : rc;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        link->refused = 1;
+        rc = swim_error_set(err, SWIM_ERR_IO, "%s lock server %s: %s", attempt,
+                            lock_url_show(link->url, shown, sizeof(shown)), reply->str);
+        redis_link_close(link);
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
+static int link_login(struct redis_link *link, swim_error_t *err)
+{
+    const struct lock_url *url = link->url;
+    int rc = SWIM_OK;
+
+    if (url->has_login && url->user[0]) {
+        const char *auth[] = {"AUTH", url->user, url->password};
+        rc = link_greet(link, 3, auth, "log in with user and password of the URL to",
+                        err);
+    } else if (url->has_login) {
+        const char *auth[] = {"AUTH", url->password};
+        rc = link_greet(link, 2, auth, "log in with the password of the URL to", err);
+    }
+    if (rc == SWIM_OK && url->db != 0) {
+        char db[16];
+        const char *select[] = {"SELECT", db};
+        snprintf(db, sizeof(db), "%d", url->db);
+        rc = link_greet(link, 2, select, "select the database of the URL on", err);
+    }
+    return rc;
+}
+
+static int link_open(struct redis_link *link, swim_error_t *err)
+{
+    if (atomic_load(&link->fd) >= 0)
+        return SWIM_OK;
+    redis_link_close(link);
+    link->reader = redisReaderCreate();
+    if (!link->reader)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "connect to lock server: no memory");
+    int rc = link->ops->connect(link->url, REDIS_LINK_CONNECT_MS, &link->fd, err);
+    return rc == SWIM_OK ? link_login(link, err) : rc;
+}
+
+/* Errors that pass by themselves: the same question may be asked again. */
+static int reply_is_passing(const redisReply *reply)
+{
+    return strncmp(reply->str, "LOADING", 7) == 0 ||
+           strncmp(reply->str, "BUSY ", 5) == 0;
+}
+
+int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
+                    const struct redis_wait *wait, struct redis_answer **answer,
+                    swim_error_t *err)
+{
+    redisReply *reply = NULL;
+
+    *answer = NULL;
+    link->refused = 0;
+    int rc = link_open(link, err);
+    if (rc == SWIM_OK)
+        rc = link_ask(link, argc, argv, wait, &reply, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        link->refused = !reply_is_passing(reply);
+        rc = link_failed(link, SWIM_ERR_IO, reply->str, err);
+        freeReplyObject(reply);
+        return rc;
+    }
+    *answer = (struct redis_answer *)reply;
+    return SWIM_OK;
+}
+
+int redis_link_eval(struct redis_link *link, const struct lock_script *script, int argc,
+                    const char *const *argv, const struct redis_wait *wait,
+                    struct redis_answer **answer, swim_error_t *err)
+{
+    const char *command[ARGS_MAX] = {"EVALSHA", script->sha, "0"};
+    swim_error_t first = {0};
+
+    for (int i = 0; i < argc && 3 + i < ARGS_MAX; i++)
+        command[3 + i] = argv[i];
+    int rc = redis_link_call(link, 3 + argc, command, wait, answer, &first);
+    if (rc == SWIM_ERR_IO && link->refused && strstr(first.text, "NOSCRIPT")) {
+        command[0] = "EVAL";
+        command[1] = script->text;
+        return redis_link_call(link, 3 + argc, command, wait, answer, err);
+    }
+    return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", first.text);
+}
+
+const char *redis_answer_text(const struct redis_answer *answer)
+{
+    const redisReply *reply = (const redisReply *)answer;
+
+    return reply && reply->str ? reply->str : "";
+}
+
+long long redis_answer_number(const struct redis_answer *answer)
+{
+    const redisReply *reply = (const redisReply *)answer;
+
+    return reply && reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+}
+
+size_t redis_answer_count(const struct redis_answer *answer)
+{
+    const redisReply *reply = (const redisReply *)answer;
+
+    return reply && reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+}
+
+const struct redis_answer *redis_answer_at(const struct redis_answer *answer, size_t i)
+{
+    const redisReply *reply = (const redisReply *)answer;
+
+    if (i >= redis_answer_count(answer))
+        return NULL;
+    return (const struct redis_answer *)reply->element[i];
+}
+
+void redis_answer_free(struct redis_answer *answer)
+{
+    if (answer)
+        freeReplyObject(answer);
+}
