@@ -1,0 +1,175 @@
+/* keeper.c - the process that starts the private lock server and ends it when idle.
+ *
+ * It is forked from a process that may have threads and never executes another program,
+ * so it allocates nothing.  Its end takes the server along. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/signals.h"
+#include "server_private.h"
+
+#define NS_PER_S 1000000000LL
+
+struct keeper {
+    const struct server_place *place;
+    pid_t server;
+    int fd; /* its one connection, -1 before it is made */
+    sigset_t signals;
+    long long connections; /* made in the server's life, as last seen */
+    int64_t used_ns;       /* when somebody was last seen */
+};
+
+_Noreturn static void server_exec(const struct server_place *p, pid_t keeper)
+{
+    const char *const argv[] = {
+        p->program, "--port",           "0",         "--unixsocket",
+        p->socket,  "--unixsocketperm", "700",       "--save",
+        "",         "--appendonly",     "no",        "--logfile",
+        p->log,     "--pidfile",        p->pid_file, "--dir",
+        p->dir,     "--daemonize",      "no",        NULL};
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != keeper)
+        _exit(1);
+    swim_signals_unblock();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* execv takes the strings as they are; its type is older than const */
+    execv(p->program, (char *const *)argv);
+    _exit(127);
+}
+
+static void keeper_detach(void)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    for (int fd = 0; fd <= 2 && null >= 0; fd++)
+        dup2(null, fd);
+    /* Above all the starter's hold on start.lock, which would not end with it. */
+    close_range(3, ~0U, 0);
+    umask(077);
+    if (chdir("/") != 0)
+        _exit(1);
+}
+
+/* Wait for a signal, at most ms: its number, 0 when none came. */
+static int keeper_nap(const struct keeper *k, int64_t ms)
+{
+    const struct timespec nap = {ms / 1000, ms % 1000 * 1000000};
+    int signo = sigtimedwait(&k->signals, NULL, &nap);
+
+    return signo > 0 ? signo : 0;
+}
+
+/* Whether somebody is connected or was since the last look. */
+static int keeper_sees_use(struct keeper *k)
+{
+    char info[32768];
+
+    if (k->fd < 0)
+        k->fd = server_dial(k->place->socket);
+    if (k->fd < 0 || server_say(k->fd, "INFO\r\n", info, sizeof(info)) <= 0)
+        return 0; /* it hangs or has ended; a dead child ends the loop */
+    long long made = server_info_number(info, "total_connections_received");
+    int used =
+        made != k->connections || server_info_number(info, "connected_clients") > 1;
+    k->connections = made;
+    return used;
+}
+
+static void keeper_end(const struct keeper *k)
+{
+    int64_t until_ns = swim_clock_mono_ns() + 2 * NS_PER_S;
+
+    kill(k->server, SIGTERM);
+    while (waitpid(k->server, NULL, WNOHANG) == 0) {
+        if (swim_clock_mono_ns() >= until_ns)
+            kill(k->server, SIGKILL);
+        swim_clock_nap_ns(1000000);
+    }
+    (void)unlink(k->place->socket);
+    (void)unlink(k->place->pid_file);
+    _exit(0);
+}
+
+/* Idle for long enough: look once more while nobody can find the server. */
+static void keeper_end_if_unused(struct keeper *k)
+{
+    int fd = server_lock_start(k->place, 0);
+
+    if (fd < 0)
+        return; /* somebody is looking for the server at this moment */
+    if (!keeper_sees_use(k))
+        keeper_end(k);
+    k->used_ns = swim_clock_mono_ns();
+    close(fd);
+}
+
+_Noreturn static void keeper_run(const struct server_place *place)
+{
+    struct keeper k = {.place = place, .fd = -1};
+    int64_t look_ms = place->idle_s > 4 ? 1000 : 250;
+
+    keeper_detach();
+    sigemptyset(&k.signals);
+    sigaddset(&k.signals, SIGTERM);
+    sigaddset(&k.signals, SIGINT);
+    sigaddset(&k.signals, SIGHUP);
+    sigaddset(&k.signals, SIGCHLD);
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &k.signals, NULL);
+
+    pid_t self = getpid();
+    k.server = fork();
+    if (k.server == 0)
+        server_exec(place, self);
+    if (k.server < 0)
+        _exit(1);
+    k.used_ns = swim_clock_mono_ns();
+    for (;;) {
+        int signo = keeper_nap(&k, look_ms);
+        if (signo == SIGCHLD && waitpid(k.server, NULL, WNOHANG) == 0)
+            continue;
+        if (signo == SIGCHLD)
+            _exit(0); /* whoever starts the next one clears away the socket */
+        if (signo != 0)
+            keeper_end(&k);
+        if (keeper_sees_use(&k))
+            k.used_ns = swim_clock_mono_ns();
+        else if (swim_clock_mono_ns() - k.used_ns >= place->idle_s * NS_PER_S)
+            keeper_end_if_unused(&k);
+    }
+}
+
+int keeper_start(const struct server_place *place, swim_error_t *err)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return swim_error_sys(err, errno, "fork to start the private lock server");
+    if (pid == 0) {
+        setsid();
+        pid = fork();
+        if (pid != 0)
+            _exit(pid > 0 ? 0 : 1);
+        keeper_run(place);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (status != 0)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "start the private lock server: fork failed");
+    return SWIM_OK;
+}

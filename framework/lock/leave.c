@@ -1,0 +1,146 @@
+/* leave.c - the last question of a process that a signal ended: close my session.
+ *
+ * The hook runs in a forked child of a process that had threads, so all memory and the
+ * address are prepared before; in it only system calls are made.  The script goes as
+ * full text: the server may have forgotten it. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/signals.h"
+#include "lock_private.h"
+
+#define LEAVE_MS 200
+
+struct leave_plan {
+    int hook;
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    int answers; /* lines to wait for */
+    char *bytes;
+    size_t size;
+};
+
+static bool leave_wait(int fd, short events, int64_t until_ns)
+{
+    int64_t left_ms = (until_ns - swim_clock_mono_ns()) / 1000000;
+    struct pollfd p = {fd, events, 0};
+
+    return left_ms > 0 && poll(&p, 1, (int)left_ms) > 0;
+}
+
+static void leave_send(int fd, const struct leave_plan *plan, int64_t until_ns)
+{
+    size_t done = 0;
+
+    while (done < plan->size) {
+        ssize_t n = send(fd, plan->bytes + done, plan->size - done, MSG_NOSIGNAL);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n < 0 && errno != EAGAIN)
+            return;
+        else if (!leave_wait(fd, POLLOUT, until_ns))
+            return;
+    }
+    char buf[256];
+    for (int lines = 0; lines < plan->answers;) {
+        ssize_t n = recv(fd, buf, sizeof(buf), 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            return;
+        if (n < 0 && !leave_wait(fd, POLLIN, until_ns))
+            return;
+        for (ssize_t i = 0; i < n; i++)
+            lines += buf[i] == '\n';
+    }
+}
+
+static void leave_hook(void *arg)
+{
+    const struct leave_plan *plan = arg;
+    int64_t until_ns = swim_clock_mono_ns() + LEAVE_MS * 1000000LL;
+    int fd =
+        socket(plan->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)&plan->address, plan->address_len) == 0 ||
+        (errno == EINPROGRESS && leave_wait(fd, POLLOUT, until_ns)))
+        leave_send(fd, plan, until_ns);
+    close(fd);
+}
+
+static bool plan_add(struct leave_plan *plan, int argc, const char *const *argv)
+{
+    size_t size = 0;
+    char *bytes = redis_command_bytes(argc, argv, &size);
+    char *grown = bytes ? realloc(plan->bytes, plan->size + size) : NULL;
+
+    if (grown) {
+        memcpy(grown + plan->size, bytes, size);
+        plan->bytes = grown;
+        plan->size += size;
+        plan->answers++;
+    }
+    if (bytes)
+        explicit_bzero(bytes, size);
+    free(bytes);
+    return grown != NULL;
+}
+
+static bool plan_fill(struct leave_plan *plan, const swim_session_t *session)
+{
+    const struct lock_url *url = &session->url;
+    const char *auth[3] = {"AUTH"};
+    const char *close_it[] = {"EVAL", script_close.text, "0", session->id};
+    int n = 1;
+
+    if (url->has_login) {
+        if (url->user[0])
+            auth[n++] = url->user;
+        auth[n++] = url->password;
+        if (!plan_add(plan, n, auth))
+            return false;
+    }
+    if (url->db != 0) {
+        char db[16];
+        const char *select[] = {"SELECT", db};
+        snprintf(db, sizeof(db), "%d", url->db);
+        if (!plan_add(plan, 2, select))
+            return false;
+    }
+    return plan_add(plan, 4, close_it);
+}
+
+struct leave_plan *leave_arm(const swim_session_t *session, int fd)
+{
+    struct leave_plan *plan = calloc(1, sizeof(*plan));
+
+    if (!plan)
+        return NULL;
+    plan->hook = -1;
+    plan->address_len = sizeof(plan->address);
+    if (!plan_fill(plan, session) ||
+        getpeername(fd, (struct sockaddr *)&plan->address, &plan->address_len) != 0) {
+        leave_disarm(plan, false);
+        return NULL;
+    }
+    plan->hook = swim_signals_on_leave(leave_hook, plan);
+    return plan;
+}
+
+void leave_disarm(struct leave_plan *plan, bool forked)
+{
+    if (!plan)
+        return;
+    if (!forked)
+        swim_signals_drop(plan->hook); /* in a child the number may be its own hook's */
+    if (plan->bytes)
+        explicit_bzero(plan->bytes, plan->size);
+    free(plan->bytes);
+    free(plan);
+}

@@ -1,0 +1,63 @@
+/* server_check.c - refuse a server on which a lock may silently disappear. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "lock_private.h"
+
+#define VERSION_MIN 6 /* BLPOP with fractions of a second */
+
+/* The value of "name:value" in INFO's text, up to the end of the line. */
+static const char *info_value(const char *info, const char *name, char *buf,
+                              size_t size)
+{
+    char wanted[64];
+    int len = snprintf(wanted, sizeof(wanted), "\n%s:", name);
+    const char *at = strstr(info, wanted);
+
+    buf[0] = '\0';
+    if (at)
+        snprintf(buf, size, "%.*s", (int)strcspn(at + len, "\r\n"), at + len);
+    return buf;
+}
+
+static int info_check(const char *info, const char *shown, swim_error_t *err)
+{
+    char value[64], policy[64];
+
+    info_value(info, "redis_version", value, sizeof(value));
+    if (value[0] && atoi(value) < VERSION_MIN)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "use lock server %s: it is version %s, at least %d is "
+                              "needed (install a newer redis-server)",
+                              shown, value, VERSION_MIN);
+    if (strcmp(info_value(info, "role", value, sizeof(value)), "slave") == 0)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "use lock server %s: it is a read-only replica (give the "
+                              "URL of its primary)",
+                              shown);
+    info_value(info, "maxmemory_policy", policy, sizeof(policy));
+    if (atoll(info_value(info, "maxmemory", value, sizeof(value))) > 0 &&
+        strcmp(policy, "noeviction") != 0)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "use lock server %s: its maxmemory-policy %s may evict "
+                              "locks (set it to noeviction, or maxmemory to 0)",
+                              shown, policy);
+    return SWIM_OK;
+}
+
+int server_check(swim_session_t *session, struct redis_link *link, swim_error_t *err)
+{
+    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
+                                                REDIS_LINK_REQUEST_MS * 1000000LL};
+    const char *command[] = {"INFO"};
+    struct redis_answer *answer = NULL;
+
+    int rc = redis_link_call(link, 1, command, &wait, &answer, err);
+    if (rc != SWIM_OK)
+        return rc;
+    rc = info_check(redis_answer_text(answer), session->shown, err);
+    redis_answer_free(answer);
+    return rc;
+}

@@ -1,0 +1,335 @@
+/* session.c - a process's presence at the lock server.
+ *
+ * Order of opening: connect, check the server, register, then the thread, the leave
+ * hook and the fork list; closing undoes it backwards, so that no hook and no thread
+ * sees a session that is half there.
+ *
+ * The lease: registered and renewed for lease_ms by the server's clock from when the
+ * server answers; deadline_ns counts from before the question was sent, so it is the
+ * earlier of the two as long as both clocks run equally fast. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/signals.h"
+#include "lock_private.h"
+#include "server.h"
+
+#define LEASE_DEFAULT_MS 10000
+#define LEASE_MIN_MS 1000
+#define LEASE_MAX_MS 600000
+#define BACKOFF_FIRST_NS 5000000LL
+#define BACKOFF_MAX_NS 200000000LL
+
+static int64_t min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int session_check(swim_session_t *s, uint32_t margin_ms, const char *what,
+                  swim_error_t *err)
+{
+    if (atomic_load(&s->forked))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: the session belongs to the process that opened it, "
+                              "not to its child (open another after fork)",
+                              what);
+    int64_t left_ns = atomic_load(&s->deadline_ns) - swim_clock_boot_ns();
+    if (left_ns <= 0)
+        atomic_store(&s->lost, true);
+    if (atomic_load(&s->lost))
+        return swim_error_set(
+            err, SWIM_ERR_LOST,
+            "%s: the lease of %u ms at lock server %s has ended, others "
+            "may hold the lock (do not write; start again)",
+            what, s->lease_ms, s->shown);
+    if (left_ns < (int64_t)margin_ms * 1000000)
+        return swim_error_set(
+            err, SWIM_ERR_LOST,
+            "%s: only %lld ms of the lease at lock server %s are left, "
+            "%u are needed",
+            what, (long long)(left_ns / 1000000), s->shown, margin_ms);
+    return SWIM_OK;
+}
+
+/* One attempt; *refused: asking again is of no use. */
+static int session_ask_once(swim_session_t *s, const struct lock_script *script,
+                            int argc, const char *const *argv,
+                            struct redis_answer **answer, bool *refused,
+                            swim_error_t *err)
+{
+    pthread_mutex_lock(&s->command_mutex);
+    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
+                                                REDIS_LINK_REQUEST_MS * 1000000LL};
+    int rc = redis_link_eval(s->command, script, argc, argv, &wait, answer, err);
+    *refused = rc != SWIM_OK && redis_link_refused(s->command);
+    pthread_mutex_unlock(&s->command_mutex);
+    return rc;
+}
+
+int session_ask(swim_session_t *s, const struct lock_script *script, int argc,
+                const char *const *argv, int64_t until_ns, struct redis_answer **answer,
+                bool *unsure, swim_error_t *err)
+{
+    int64_t nap_ns = BACKOFF_FIRST_NS;
+
+    for (;;) {
+        swim_error_t now = {0};
+        bool refused = false;
+        int rc = session_ask_once(s, script, argc, argv, answer, &refused, &now);
+        if (rc == SWIM_ERR_UNSURE)
+            *unsure = true;
+        if (rc == SWIM_OK)
+            return rc;
+        int64_t left_ns = min_i64(until_ns - swim_clock_mono_ns(),
+                                  atomic_load(&s->deadline_ns) - swim_clock_boot_ns());
+        if (refused || rc == SWIM_ERR_NOMEM || left_ns < nap_ns)
+            return swim_error_set(err, rc, "%s", now.text);
+        swim_clock_nap_ns(nap_ns);
+        nap_ns = min_i64(nap_ns * 2, BACKOFF_MAX_NS);
+    }
+}
+
+struct waiter_link *session_waiter_take(swim_session_t *s)
+{
+    struct waiter_link *w;
+
+    for (w = atomic_load(&s->waiters); w; w = w->next)
+        if (!atomic_exchange(&w->taken, true))
+            return w;
+    w = calloc(1, sizeof(*w));
+    if (!w)
+        return NULL;
+    w->link = redis_link_create(&s->url, s->ops);
+    if (!w->link) {
+        free(w);
+        return NULL;
+    }
+    atomic_init(&w->taken, true);
+    w->next = atomic_load(&s->waiters);
+    while (!atomic_compare_exchange_weak(&s->waiters, &w->next, w))
+        ;
+    return w;
+}
+
+void session_waiter_give(struct waiter_link *waiter)
+{
+    atomic_store(&waiter->taken, false);
+}
+
+void session_orphan(swim_session_t *s, const char *ticket, const char *resource)
+{
+    size_t len = strlen(resource) + 1;
+    struct orphan *o = malloc(sizeof(*o) + len);
+
+    if (!o) {
+        swim_log(SWIM_LOG_WARN, "lock", "no memory: %s stays until its session ends",
+                 ticket);
+        return;
+    }
+    snprintf(o->ticket, sizeof(o->ticket), "%s", ticket);
+    memcpy(o->resource, resource, len);
+    pthread_mutex_lock(&s->orphan_mutex);
+    o->next = s->orphans;
+    s->orphans = o;
+    pthread_mutex_unlock(&s->orphan_mutex);
+}
+
+static int session_register(swim_session_t *s, const struct swim_session_options *opt,
+                            swim_error_t *err)
+{
+    char lease[16], pid[24], start[24], rank[16];
+    const char *argv[] = {s->id,   lease,
+                          "host",  s->self.host,
+                          "boot",  s->self.boot,
+                          "pid",   pid,
+                          "start", start,
+                          "user",  s->self.user,
+                          "job",   opt->job ? opt->job : "",
+                          "rank",  rank};
+    struct redis_answer *answer = NULL;
+    bool unsure = false;
+
+    snprintf(lease, sizeof(lease), "%u", s->lease_ms);
+    snprintf(pid, sizeof(pid), "%lld", (long long)s->self.pid);
+    snprintf(start, sizeof(start), "%lld", (long long)s->self.start);
+    snprintf(rank, sizeof(rank), "%d", opt->rank);
+    int64_t sent_ns = swim_clock_boot_ns();
+    atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
+    int rc = session_ask(s, &script_register, sizeof(argv) / sizeof(*argv), argv,
+                         swim_clock_mono_ns() + 1000000000LL, &answer, &unsure, err);
+    redis_answer_free(answer);
+    if (rc == SWIM_ERR_UNSURE && err)
+        err->code = SWIM_ERR_IO; /* a session that nobody uses ends with its lease */
+    return rc == SWIM_ERR_UNSURE ? SWIM_ERR_IO : rc;
+}
+
+static void session_free(swim_session_t *s)
+{
+    bool child = atomic_load(&s->forked);
+
+    /* In a child another thread may have been inside a link: leave its memory. */
+    if (!child) {
+        redis_link_destroy(s->command);
+        redis_link_destroy(s->pulse);
+    }
+    for (struct waiter_link *w = atomic_load(&s->waiters), *next; w; w = next) {
+        next = w->next;
+        if (!child)
+            redis_link_destroy(w->link);
+        free(w);
+    }
+    for (struct orphan *o = s->orphans, *next; o && !child; o = next) {
+        next = o->next;
+        free(o);
+    }
+    leave_disarm(s->leave, child);
+    if (s->stop_fd >= 0)
+        close(s->stop_fd);
+    explicit_bzero(&s->url, sizeof(s->url));
+    free(s);
+}
+
+/* NULL: no memory. */
+static swim_session_t *session_create(const struct swim_session_options *opt,
+                                      const struct redis_link_ops *ops)
+{
+    swim_session_t *s = calloc(1, sizeof(*s));
+    uint64_t number = 0;
+
+    if (!s)
+        return NULL;
+    s->stop_fd = -1;
+    s->ops = ops;
+    s->lease_ms = opt->lease_ms ? opt->lease_ms : LEASE_DEFAULT_MS;
+    pthread_mutex_init(&s->command_mutex, NULL);
+    pthread_mutex_init(&s->orphan_mutex, NULL);
+    process_self(&s->self);
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
+        number = (uint64_t)swim_clock_boot_ns();
+    snprintf(s->id, sizeof(s->id), "%s:%lld:%llu", s->self.host, (long long)s->self.pid,
+             (unsigned long long)(number >> 16));
+    s->command = redis_link_create(&s->url, ops);
+    s->pulse = redis_link_create(&s->url, ops);
+    if (!s->command || !s->pulse) {
+        session_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+/* Find the server's URL: the option, the environment, the private server. */
+static int session_find_server(swim_session_t *s, const char *url, swim_error_t *err)
+{
+    char private_url[512];
+    int rc = SWIM_OK;
+
+    if (!url)
+        url = getenv("SWIM_REDIS_URL");
+    if (!url || !url[0]) {
+        rc = server_private_url(private_url, sizeof(private_url), err);
+        url = private_url;
+    }
+    if (rc == SWIM_OK)
+        rc = lock_url_parse(url, &s->url, err);
+    if (rc == SWIM_OK)
+        lock_url_show(&s->url, s->shown, sizeof(s->shown));
+    return rc;
+}
+
+static int session_start(swim_session_t *s, const struct swim_session_options *opt,
+                         swim_error_t *err)
+{
+    int rc = session_find_server(s, opt->url, err);
+
+    if (rc == SWIM_OK)
+        rc = server_check(s, s->command, err);
+    if (rc == SWIM_OK)
+        rc = session_register(s, opt, err);
+    if (rc != SWIM_OK)
+        return rc;
+    s->leave = leave_arm(s, redis_link_fd(s->command));
+    if (!s->leave)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open a lock session: no memory");
+    s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->stop_fd < 0)
+        return swim_error_sys(err, errno, "eventfd for a lock session");
+    return pulse_start(s, err);
+}
+
+int session_open(const struct swim_session_options *opt,
+                 const struct redis_link_ops *ops, swim_session_t **out,
+                 swim_error_t *err)
+{
+    *out = NULL;
+    if (!opt || opt->struct_size != sizeof(*opt))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "open a lock session: struct_size is %zu, not %zu",
+                              opt ? opt->struct_size : 0, sizeof(*opt));
+    if (opt->lease_ms && (opt->lease_ms < LEASE_MIN_MS || opt->lease_ms > LEASE_MAX_MS))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "open a lock session: a lease of %u ms is not between %d "
+                              "and %d",
+                              opt->lease_ms, LEASE_MIN_MS, LEASE_MAX_MS);
+    int rc = swim_signals_check("open a lock session", err);
+    if (rc != SWIM_OK)
+        return rc;
+    swim_session_t *s = session_create(opt, ops);
+    if (!s)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open a lock session: no memory");
+    fork_guard_add(s);
+    rc = session_start(s, opt, err);
+    if (rc != SWIM_OK) {
+        fork_guard_remove(s);
+        session_free(s);
+        return rc;
+    }
+    *out = s;
+    return SWIM_OK;
+}
+
+int swim_session_open(const struct swim_session_options *opt, swim_session_t **out,
+                      swim_error_t *err)
+{
+    return session_open(opt, &redis_link_sockets, out, err);
+}
+
+void swim_session_close(swim_session_t *s)
+{
+    int saved = errno;
+
+    if (!s)
+        return;
+    fork_guard_remove(s);
+    if (!atomic_load(&s->forked)) {
+        const char *argv[] = {s->id};
+        struct redis_answer *answer = NULL;
+        bool unsure = false;
+        pulse_stop(s);
+        /* A server that does not answer ends the session with its lease. */
+        if (!atomic_load(&s->lost))
+            (void)session_ask(s, &script_close, 1, argv, swim_clock_mono_ns(), &answer,
+                              &unsure, NULL);
+        redis_answer_free(answer);
+    }
+    session_free(s);
+    errno = saved;
+}
+
+const char *swim_session_id(const swim_session_t *s)
+{
+    return s->id;
+}
+
+void swim_session_get_stats(swim_session_t *s, struct swim_session_stats *stats)
+{
+    stats->acquired = atomic_load(&s->acquired);
+    stats->waited = atomic_load(&s->waited);
+    stats->wait_ns = atomic_load(&s->wait_ns);
+}
