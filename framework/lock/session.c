@@ -165,9 +165,7 @@ static int session_register(swim_session_t *s, const struct swim_session_options
     int rc = session_ask(s, &script_register, sizeof(argv) / sizeof(*argv), argv,
                          swim_clock_mono_ns() + 1000000000LL, &answer, &unsure, err);
     redis_answer_free(answer);
-    if (rc == SWIM_ERR_UNSURE && err)
-        err->code = SWIM_ERR_IO; /* a session that nobody uses ends with its lease */
-    return rc == SWIM_ERR_UNSURE ? SWIM_ERR_IO : rc;
+    return rc;
 }
 
 static void session_free(swim_session_t *s)
@@ -288,7 +286,12 @@ int session_open(const struct swim_session_options *opt,
     if (rc != SWIM_OK) {
         fork_guard_remove(s);
         session_free(s);
-        return rc;
+        if (rc != SWIM_ERR_UNSURE)
+            return rc;
+        if (err)
+            err->code =
+                SWIM_ERR_IO; /* a session that nobody uses ends with its lease */
+        return SWIM_ERR_IO;
     }
     *out = s;
     return SWIM_OK;

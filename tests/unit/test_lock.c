@@ -250,6 +250,24 @@ static void an_update_that_is_next_goes_with_the_readers(void **state)
     waiter_finish(&w1);
 }
 
+/* The wake-up comes with the release, not when the waiter happens to look. */
+static void a_release_wakes_a_long_waiter_at_once(void **state)
+{
+    const struct scene *s = *state;
+    struct waiter w1;
+    atomic_int turn = 0;
+    swim_lock_t *lock = NULL;
+
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
+    waiter_queue(s, &w1, SWIM_LOCK_WRITE, &turn, 1);
+    test_nap_ms(200);
+    int64_t begin = test_now_ms();
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    waiter_await_in(&w1);
+    assert_true(test_now_ms() - begin < 100);
+    waiter_finish(&w1);
+}
+
 static void readers_pass_a_waiting_update(void **state)
 {
     const struct scene *s = *state;
@@ -488,6 +506,7 @@ int main(void)
         TEST(writers_are_served_in_order),
         TEST(admission_is_phase_fair),
         TEST(an_update_that_is_next_goes_with_the_readers),
+        TEST(a_release_wakes_a_long_waiter_at_once),
         TEST(readers_pass_a_waiting_update),
         TEST(a_time_limit_says_who_holds_it_and_leaves_nothing),
         TEST(a_waiter_that_gives_up_lets_others_pass),

@@ -1,0 +1,263 @@
+/* test_lock_death.c - holders and waiters that die, hang or are told to go. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <h5swim/lock.h>
+
+#include "actor.h"
+#include "redis_fixture.h"
+
+#define RESOURCE "/data/a.h5"
+#define QUEUE "ZCARD h5swim:{" RESOURCE "}:queue"
+#define LEASE_MS 1000
+
+struct scene {
+    struct redis_fixture redis;
+    struct actor a, b, c;
+};
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+
+    *state = s;
+    return s ? redis_fixture_open(&s->redis, NULL) : -1;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+
+    actor_kill(&s->a);
+    actor_kill(&s->b);
+    actor_kill(&s->c);
+    redis_fixture_close(&s->redis);
+    free(s);
+    return 0;
+}
+
+static void start(const struct scene *s, struct actor *a, uint32_t lease_ms,
+                  enum swim_lock_mode mode)
+{
+    assert_int_equal(actor_start(a, s->redis.url, lease_ms, mode, RESOURCE, 20000), 0);
+}
+
+static void start_holding(const struct scene *s, struct actor *a, uint32_t lease_ms,
+                          enum swim_lock_mode mode)
+{
+    start(s, a, lease_ms, mode);
+    assert_int_equal(actor_hear(a, NULL), SWIM_OK);
+}
+
+static void start_queued(const struct scene *s, struct actor *a,
+                         enum swim_lock_mode mode, long n)
+{
+    start(s, a, LEASE_MS, mode);
+    assert_true(redis_fixture_await(&s->redis, QUEUE, n));
+}
+
+/* All sessions seem to be on another host: only leases can end them. */
+static void forget_boots(const struct scene *s)
+{
+    char answer[64];
+
+    assert_true(redis_fixture_say(
+        &s->redis,
+        "EVAL \"for _,k in ipairs(redis.call('KEYS','h5swim:session:*')) do "
+        "if redis.call('TYPE',k).ok=='hash' and redis.call('HEXISTS',k,'boot')==1 then "
+        "redis.call('HSET',k,'boot','other') end end return 1\" 0",
+        answer, sizeof(answer)));
+}
+
+static void a_killed_writer_of_this_host_is_replaced_at_once(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
+    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    test_nap_ms(200); /* past the quiet phase: it watches the holder */
+    int64_t begin = test_now_ms();
+    actor_kill(&s->a);
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_true(test_now_ms() - begin < 1000);
+}
+
+static void a_killed_reader_of_this_host_is_forgotten_at_once(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, 60000, SWIM_LOCK_READ);
+    start_holding(s, &s->c, 60000, SWIM_LOCK_READ);
+    kill(s->a.pid, SIGKILL); /* not reaped: a zombie is dead too */
+    int64_t begin = test_now_ms();
+    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    actor_tell(&s->c, 'r');
+    assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_true(test_now_ms() - begin < 2000);
+}
+
+static void a_killed_writer_elsewhere_is_replaced_within_its_lease(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    forget_boots(s);
+    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_queued(s, &s->c, SWIM_LOCK_WRITE, 2); /* two that retry renew nothing */
+    int64_t begin = test_now_ms();
+    actor_kill(&s->a);
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_true(test_now_ms() - begin < LEASE_MS + 500);
+}
+
+static void a_killed_waiter_is_passed_by(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_READ);
+    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    forget_boots(s);
+    start_queued(s, &s->c, SWIM_LOCK_READ, 2);
+    int64_t begin = test_now_ms();
+    actor_kill(&s->b);
+    assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
+    assert_true(test_now_ms() - begin < LEASE_MS + 500);
+}
+
+/* Both die, the waiter first in line as well: the lock must not go to it. */
+static void a_dead_holder_hands_over_to_the_living(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    forget_boots(s);
+    start_queued(s, &s->c, SWIM_LOCK_WRITE, 2);
+    int64_t begin = test_now_ms();
+    actor_kill(&s->a);
+    actor_kill(&s->b);
+    assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
+    assert_true(test_now_ms() - begin < LEASE_MS + 700);
+}
+
+static void a_holder_told_to_go_leaves_the_lock_free(void **state)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    struct scene *s = *state;
+
+    for (int i = 0; i < 3; i++) {
+        start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
+        start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+        int64_t begin = test_now_ms();
+        kill(s->a.pid, signals[i]);
+        assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+        int64_t took = test_now_ms() - begin;
+        int status = actor_reap(&s->a);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 128 + signals[i]);
+        if (took >= 200)
+            fail_msg("free after %ld ms", (long)took);
+        actor_kill(&s->b);
+        char answer[64];
+        redis_fixture_say(&s->redis, "FLUSHALL", answer, sizeof(answer));
+    }
+}
+
+/* Nobody waits, so nobody else can have ended the session. */
+static void the_leave_hook_itself_closes_the_session(void **state)
+{
+    struct scene *s = *state;
+    char answer[64];
+
+    start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
+    redis_fixture_say(&s->redis, "SCRIPT FLUSH", answer, sizeof(answer));
+    kill(s->a.pid, SIGTERM);
+    assert_true(WIFEXITED(actor_reap(&s->a)));
+    int64_t begin = test_now_ms();
+    assert_true(redis_fixture_await(&s->redis, "ZCARD h5swim:sessions", 0));
+    assert_true(test_now_ms() - begin < 200);
+}
+
+static void a_waiter_told_to_go_gives_its_place_up(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    kill(s->b.pid, SIGTERM);
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_ERR_CANCELLED);
+    assert_true(redis_fixture_await(&s->redis, QUEUE, 0));
+    assert_int_equal(WEXITSTATUS(actor_reap(&s->b)), 128 + SIGTERM);
+}
+
+static void a_paused_holder_knows_that_it_has_lost(void **state)
+{
+    struct scene *s = *state;
+    uint64_t first = 0, second = 0;
+
+    start(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    assert_int_equal(actor_hear(&s->a, &first), SWIM_OK);
+    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    kill(s->a.pid, SIGSTOP);
+    assert_int_equal(actor_hear(&s->b, &second), SWIM_OK);
+    assert_true(second > first);
+    kill(s->a.pid, SIGCONT);
+    actor_tell(&s->a, 'c');
+    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
+    actor_tell(&s->a, 'r');
+    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
+    /* Its late release took nothing from the new holder. */
+    actor_tell(&s->b, 'c');
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    start_queued(s, &s->c, SWIM_LOCK_READ, 1);
+    actor_tell(&s->b, 'r');
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
+}
+
+/* With nobody waiting the server may not have purged it yet: the client's own clock
+ * decides, and its heartbeat does not revive it. */
+static void a_paused_holder_has_lost_even_if_nobody_wanted_it(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    kill(s->a.pid, SIGSTOP);
+    test_nap_ms(LEASE_MS + 100);
+    kill(s->a.pid, SIGCONT);
+    test_nap_ms(LEASE_MS / 2); /* time for a renewal that must not be */
+    actor_tell(&s->a, 'c');
+    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
+    assert_true(redis_fixture_await(&s->redis, "ZCARD h5swim:sessions", 0));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_killed_writer_of_this_host_is_replaced_at_once),
+        TEST(a_killed_reader_of_this_host_is_forgotten_at_once),
+        TEST(a_killed_writer_elsewhere_is_replaced_within_its_lease),
+        TEST(a_killed_waiter_is_passed_by),
+        TEST(a_dead_holder_hands_over_to_the_living),
+        TEST(a_holder_told_to_go_leaves_the_lock_free),
+        TEST(the_leave_hook_itself_closes_the_session),
+        TEST(a_waiter_told_to_go_gives_its_place_up),
+        TEST(a_paused_holder_knows_that_it_has_lost),
+        TEST(a_paused_holder_has_lost_even_if_nobody_wanted_it),
+    };
+    if (actor_main(argc, argv))
+        return 0;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,445 @@
+/* test_lock_faults.c - servers that are not fit, gone or restarted, and lost messages.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lock/lock_private.h"
+#include "redis_fixture.h"
+
+#define QUEUE "ZCARD h5swim:{r}:queue"
+
+struct scene {
+    struct redis_fixture redis;
+    char url[192];
+};
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+
+    *state = s;
+    if (!s || redis_fixture_open(&s->redis, NULL) != 0)
+        return -1;
+    snprintf(s->url, sizeof(s->url), "%s", s->redis.url);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+
+    redis_fixture_close(&s->redis);
+    free(s);
+    return 0;
+}
+
+static int open_at(const char *url, uint32_t lease_ms, const struct redis_link_ops *ops,
+                   swim_session_t **session, swim_error_t *err)
+{
+    const struct swim_session_options opt = {
+        .struct_size = sizeof(opt), .url = url, .lease_ms = lease_ms, .rank = -1};
+
+    return session_open(&opt, ops, session, err);
+}
+
+static swim_session_t *session_new(const struct scene *s, uint32_t lease_ms,
+                                   const struct redis_link_ops *ops)
+{
+    swim_session_t *session = NULL;
+    swim_error_t err = {0};
+
+    if (open_at(s->url, lease_ms, ops ? ops : &redis_link_sockets, &session, &err) !=
+        SWIM_OK)
+        fail_msg("%s", err.text);
+    return session;
+}
+
+static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
+                swim_lock_t **lock, swim_error_t *err)
+{
+    const struct swim_lock_options opt = {sizeof(opt), wait_ms};
+
+    return swim_lock_acquire(session, "r", mode, &opt, lock, err);
+}
+
+static void say(const struct scene *s, const char *command, const char *wanted)
+{
+    char answer[256];
+
+    assert_true(redis_fixture_say(&s->redis, command, answer, sizeof(answer)));
+    if (strncmp(answer, wanted, strlen(wanted)) != 0)
+        fail_msg("%s: %s", command, answer);
+}
+
+static void a_server_that_may_lose_locks_is_refused(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = NULL;
+    swim_error_t err = {0};
+
+    say(s, "CONFIG SET maxmemory 100mb", "+OK");
+    say(s, "CONFIG SET maxmemory-policy allkeys-lru", "+OK");
+    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
+                     SWIM_ERR_IO);
+    assert_non_null(strstr(err.text, "allkeys-lru"));
+    assert_null(session);
+    say(s, "CONFIG SET maxmemory-policy noeviction", "+OK");
+    session = session_new(s, 0, NULL);
+    swim_session_close(session);
+    say(s, "REPLICAOF 127.0.0.1 1", "+OK");
+    swim_error_clear(&err);
+    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
+                     SWIM_ERR_IO);
+    assert_non_null(strstr(err.text, "replica"));
+}
+
+static void a_wrong_password_is_said_and_not_shown(void **state)
+{
+    struct scene *s = *state;
+    char url[160];
+    swim_session_t *session = NULL;
+    swim_error_t err = {0};
+
+    say(s, "CONFIG SET requirepass TRUEPW", "+OK");
+    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
+                     SWIM_ERR_IO); /* none at all */
+    static const char *const logins[] = {":WRONGPW", "default:WRONGPW", "me:WRONGPW"};
+    for (int i = 0; i < 3; i++) {
+        swim_error_clear(&err);
+        snprintf(url, sizeof(url), "unix://%s@%s", logins[i], s->redis.socket);
+        assert_int_equal(open_at(url, 0, &redis_link_sockets, &session, &err),
+                         SWIM_ERR_IO);
+        assert_non_null(strstr(err.text, "log in"));
+        assert_null(strstr(err.text, "WRONGPW"));
+    }
+    snprintf(s->url, sizeof(s->url), "unix://default:TRUEPW@%s?db=3", s->redis.socket);
+    session = session_new(s, 0, NULL);
+    swim_session_close(session);
+}
+
+static void no_server_is_said_in_bounded_time(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = NULL;
+    swim_error_t err = {0};
+
+    redis_fixture_kill(&s->redis);
+    int64_t begin = test_now_ms();
+    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
+                     SWIM_ERR_IO);
+    assert_non_null(strstr(err.text, "No such file"));
+    swim_error_clear(&err);
+    assert_int_equal(
+        open_at("redis://127.0.0.1:1", 0, &redis_link_sockets, &session, &err),
+        SWIM_ERR_IO);
+    assert_non_null(strstr(err.text, "Connection refused"));
+    assert_null(strchr(err.text, '\n'));
+    assert_true(test_now_ms() - begin < 2000);
+}
+
+/* The server is stopped, not dead: nothing answers. */
+static void a_server_that_hangs_is_said_in_bounded_time(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = NULL;
+    swim_error_t err = {0};
+
+    kill(s->redis.pid, SIGSTOP);
+    int64_t begin = test_now_ms();
+    int rc = open_at(s->url, 0, &redis_link_sockets, &session, &err);
+    int64_t took = test_now_ms() - begin;
+    kill(s->redis.pid, SIGCONT);
+    assert_int_equal(rc, SWIM_ERR_IO);
+    assert_in_range(took, 1500, 5000);
+}
+
+static void a_server_that_went_away_ends_in_errors(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 1500, NULL);
+    swim_lock_t *lock = NULL, *none = NULL;
+    swim_error_t err = {0};
+
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    redis_fixture_kill(&s->redis);
+    int64_t begin = test_now_ms();
+    int rc = swim_lock_acquire(session, "other", SWIM_LOCK_READ, NULL, &none, &err);
+    assert_int_equal(rc, SWIM_ERR_IO);
+    assert_null(none);
+    assert_true(test_now_ms() - begin < 4000);
+    rc = swim_lock_release(lock, NULL);
+    assert_true(rc == SWIM_ERR_LOST || rc == SWIM_ERR_UNSURE);
+    swim_session_close(session);
+}
+
+static void a_restarted_server_without_data_has_lost_the_session(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 1000, NULL);
+    swim_lock_t *lock = NULL, *none = NULL;
+
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    uint64_t fence = swim_lock_fence(lock);
+    redis_fixture_kill(&s->redis);
+    assert_int_equal(redis_fixture_start(&s->redis), 0);
+    int64_t until = test_now_ms() + 5000;
+    while (swim_lock_check(lock, 0, NULL) == SWIM_OK && test_now_ms() < until)
+        test_nap_ms(2);
+    assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_ERR_LOST);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_LOST);
+    assert_int_equal(take(session, SWIM_LOCK_READ, 0, &none, NULL), SWIM_ERR_LOST);
+    swim_session_close(session);
+    session = session_new(s, 1000, NULL);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_true(swim_lock_fence(lock) > fence);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    swim_session_close(session);
+}
+
+/* Links that all break are made again, and the session lives on. */
+static void broken_links_are_made_again(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 1000, NULL);
+    swim_lock_t *lock = NULL;
+
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        (void)redis_fixture_number(&s->redis, "CLIENT KILL TYPE normal SKIPME yes");
+        assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
+        assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+        test_nap_ms(150);
+    }
+    swim_session_close(session);
+}
+
+/* Faults by the number of the message: a lost one is never delivered and its connection
+ * is cut; for an answer, the question has been carried out. */
+static struct {
+    _Atomic long send_at, recv_at; /* counts down; 1: this one is lost */
+    _Atomic bool fired;
+} faults;
+
+static bool fault_hits(_Atomic long *at)
+{
+    return atomic_load(at) > 0 && atomic_fetch_sub(at, 1) == 1;
+}
+
+static ssize_t faulty_send(int fd, const void *bytes, size_t size)
+{
+    if (!fault_hits(&faults.send_at))
+        return send(fd, bytes, size, MSG_NOSIGNAL);
+    atomic_store(&faults.fired, true);
+    shutdown(fd, SHUT_RDWR);
+    return (ssize_t)size; /* it seemed to go */
+}
+
+static ssize_t faulty_recv(int fd, void *bytes, size_t size)
+{
+    ssize_t n = recv(fd, bytes, size, 0);
+
+    if (n <= 0 || !fault_hits(&faults.recv_at))
+        return n;
+    atomic_store(&faults.fired, true);
+    errno = ECONNRESET;
+    return -1;
+}
+
+static struct redis_link_ops faulty(void)
+{
+    return (struct redis_link_ops){redis_link_sockets.connect, faulty_send,
+                                   faulty_recv};
+}
+
+static void nothing_is_left(const struct scene *s)
+{
+    assert_int_equal(
+        redis_fixture_number(
+            &s->redis, "EXISTS h5swim:{r}:readers h5swim:{r}:writers h5swim:{r}:queue"),
+        0);
+}
+
+static void acquire_and_release_survive_any_lost_message(void **state)
+{
+    struct scene *s = *state;
+    const struct redis_link_ops ops = faulty();
+    swim_session_t *session = session_new(s, 60000, &ops);
+    int fired = 0;
+
+    for (int kind = 0; kind < 2; kind++)
+        for (int mode = SWIM_LOCK_READ; mode <= SWIM_LOCK_WRITE; mode++)
+            for (long n = 1;; n++) {
+                swim_lock_t *lock = NULL;
+                atomic_store(&faults.fired, false);
+                atomic_store(kind ? &faults.recv_at : &faults.send_at, n);
+                assert_int_equal(
+                    take(session, (enum swim_lock_mode)mode, 2000, &lock, NULL),
+                    SWIM_OK);
+                long held = redis_fixture_number(
+                    &s->redis, mode == SWIM_LOCK_READ ? "HLEN h5swim:{r}:readers"
+                                                      : "HLEN h5swim:{r}:writers");
+                assert_int_equal(held, 1);
+                assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+                nothing_is_left(s);
+                atomic_store(&faults.send_at, 0);
+                atomic_store(&faults.recv_at, 0);
+                if (!atomic_load(&faults.fired))
+                    break;
+                fired++;
+            }
+    assert_true(fired >= 12);
+    swim_session_close(session);
+}
+
+/* A try that fails leaves nothing, whichever message of it is lost. */
+static void a_failed_try_leaves_nothing_at_any_lost_message(void **state)
+{
+    struct scene *s = *state;
+    const struct redis_link_ops ops = faulty();
+    swim_session_t *holder = session_new(s, 60000, NULL);
+    swim_session_t *session = session_new(s, 60000, &ops);
+    swim_lock_t *held = NULL, *none = NULL;
+
+    assert_int_equal(take(holder, SWIM_LOCK_WRITE, 0, &held, NULL), SWIM_OK);
+    for (int kind = 0; kind < 2; kind++)
+        for (int64_t wait_ms = SWIM_LOCK_TRY; wait_ms < 100; wait_ms += 81)
+            for (long n = 1;; n++) {
+                atomic_store(&faults.fired, false);
+                atomic_store(kind ? &faults.recv_at : &faults.send_at, n);
+                assert_int_equal(take(session, SWIM_LOCK_READ, wait_ms, &none, NULL),
+                                 SWIM_ERR_TIMEOUT);
+                atomic_store(&faults.send_at, 0);
+                atomic_store(&faults.recv_at, 0);
+                /* A lost cancel is made up for by the pulse thread; here it is asked
+                 * once more at most. */
+                if (!atomic_load(&faults.fired))
+                    break;
+                if (redis_fixture_number(&s->redis, QUEUE) != 0) {
+                    assert_non_null(session->orphans);
+                    swim_session_close(session);
+                    session = session_new(s, 60000, &ops);
+                }
+                assert_int_equal(redis_fixture_number(&s->redis, QUEUE), 0);
+            }
+    assert_int_equal(swim_lock_release(held, NULL), SWIM_OK);
+    swim_session_close(session);
+    swim_session_close(holder);
+}
+
+/* The request that got no answer arrives after the lock was given back. */
+static void a_request_that_arrives_late_gets_nothing(void **state)
+{
+    struct scene *s = *state;
+    const struct redis_link_ops ops = faulty();
+    swim_session_t *session = session_new(s, 60000, &ops);
+    struct redis_answer *answer = NULL;
+    swim_lock_t *lock = NULL;
+    bool unsure = false;
+
+    assert_int_equal(take(session, SWIM_LOCK_READ, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    atomic_store(&faults.send_at, 1);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    char ticket[TICKET_MAX];
+    snprintf(ticket, sizeof(ticket), "%s", lock->ticket);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    const char *late[] = {session->id, ticket, "r", "wait"};
+    assert_int_equal(
+        session_ask(session, &script_acquire, 4, late, 0, &answer, &unsure, NULL),
+        SWIM_OK);
+    assert_string_equal(redis_answer_text(redis_answer_at(answer, 0)), "over");
+    redis_answer_free(answer);
+    nothing_is_left(s);
+    swim_session_close(session);
+}
+
+static void *release_soon(void *lock)
+{
+    test_nap_ms(120);
+    return swim_lock_release(lock, NULL) == SWIM_OK ? NULL : lock;
+}
+
+/* Whichever message of a wait is lost, the wake-up included, the lock comes. */
+static void a_wait_survives_any_lost_message(void **state)
+{
+    struct scene *s = *state;
+    const struct redis_link_ops ops = faulty();
+    swim_session_t *a = session_new(s, 1000, NULL), *b = session_new(s, 1000, &ops);
+
+    for (int kind = 0; kind < 2; kind++)
+        for (long n = 1;; n++) {
+            swim_lock_t *first = NULL, *second = NULL;
+            pthread_t thread;
+            void *failed = NULL;
+            assert_int_equal(take(a, SWIM_LOCK_WRITE, 0, &first, NULL), SWIM_OK);
+            pthread_create(&thread, NULL, release_soon, first);
+            atomic_store(&faults.fired, false);
+            atomic_store(kind ? &faults.recv_at : &faults.send_at, n);
+            assert_int_equal(take(b, SWIM_LOCK_WRITE, 0, &second, NULL), SWIM_OK);
+            atomic_store(&faults.send_at, 0);
+            atomic_store(&faults.recv_at, 0);
+            pthread_join(thread, &failed);
+            assert_null(failed);
+            assert_int_equal(swim_lock_release(second, NULL), SWIM_OK);
+            nothing_is_left(s);
+            if (!atomic_load(&faults.fired) || n > 20)
+                break;
+        }
+    swim_session_close(a);
+    swim_session_close(b);
+}
+
+/* The lease is ended by somebody else (a break): nothing of it is left, all say so. */
+static void a_broken_session_is_lost_for_ever(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 1000, NULL);
+    struct redis_answer *answer = NULL;
+    swim_lock_t *lock = NULL, *none = NULL;
+    bool unsure = false;
+    const char *argv[] = {session->id};
+
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(
+        session_ask(session, &script_close, 1, argv, 0, &answer, &unsure, NULL),
+        SWIM_OK);
+    assert_int_equal(redis_answer_number(answer), 1);
+    redis_answer_free(answer);
+    nothing_is_left(s);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_LOST);
+    assert_int_equal(take(session, SWIM_LOCK_READ, 0, &none, NULL), SWIM_ERR_LOST);
+    swim_session_close(session);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_server_that_may_lose_locks_is_refused),
+        TEST(a_wrong_password_is_said_and_not_shown),
+        TEST(no_server_is_said_in_bounded_time),
+        TEST(a_server_that_hangs_is_said_in_bounded_time),
+        TEST(a_server_that_went_away_ends_in_errors),
+        TEST(a_restarted_server_without_data_has_lost_the_session),
+        TEST(broken_links_are_made_again),
+        TEST(acquire_and_release_survive_any_lost_message),
+        TEST(a_failed_try_leaves_nothing_at_any_lost_message),
+        TEST(a_request_that_arrives_late_gets_nothing),
+        TEST(a_wait_survives_any_lost_message),
+        TEST(a_broken_session_is_lost_for_ever),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

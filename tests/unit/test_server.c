@@ -1,0 +1,247 @@
+/* test_server.c - the private lock server: started once, closed to others, ended. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <h5swim/lock.h>
+
+#include "lock/server.h"
+#include "redis_fixture.h"
+
+struct scene {
+    char base[64], dir[80], path[110];
+};
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+
+    *state = s;
+    if (!s)
+        return -1;
+    snprintf(s->base, sizeof(s->base), "/tmp/swim-test-XXXXXX");
+    if (!mkdtemp(s->base))
+        return -1;
+    snprintf(s->dir, sizeof(s->dir), "%s/run", s->base);
+    setenv("SWIM_SERVER_DIR", s->dir, 1);
+    setenv("SWIM_SERVER_IDLE_S", "1", 1);
+    unsetenv("SWIM_REDIS_URL");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    static const char *const names[] = {"redis.sock", "redis.pid", "redis.log",
+                                        "start.lock"};
+    struct server_status status;
+
+    (void)server_private_stop(NULL);
+    while (server_private_status(&status, NULL) == SWIM_OK && status.running)
+        test_nap_ms(5);
+    test_nap_ms(50); /* the keeper takes its files away */
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(s->path, sizeof(s->path), "%s/%s", s->dir, names[i]);
+        unlink(s->path);
+    }
+    rmdir(s->dir);
+    unlink(s->dir);
+    int rc = rmdir(s->base);
+    free(s);
+    return rc;
+}
+
+static swim_session_t *session_new(void)
+{
+    const struct swim_session_options opt = {.struct_size = sizeof(opt), .rank = -1};
+    swim_session_t *session = NULL;
+    swim_error_t err = {0};
+
+    if (swim_session_open(&opt, &session, &err) != SWIM_OK)
+        fail_msg("%s", err.text);
+    return session;
+}
+
+static bool path_is(struct scene *s, const char *name, mode_t mode)
+{
+    struct stat st;
+
+    snprintf(s->path, sizeof(s->path), "%s/%s", s->dir, name);
+    return lstat(s->path, &st) == 0 && (st.st_mode & 07777) == mode;
+}
+
+static long server_pid(void)
+{
+    struct server_status status;
+
+    assert_int_equal(server_private_status(&status, NULL), SWIM_OK);
+    return status.running ? status.pid : 0;
+}
+
+static void it_is_started_and_nobody_else_gets_in(void **state)
+{
+    struct scene *s = *state;
+
+    assert_int_equal(server_pid(), 0);
+    swim_session_t *session = session_new();
+    assert_true(server_pid() > 0);
+    assert_true(path_is(s, "", 0700));
+    assert_true(path_is(s, "redis.sock", 0700));
+    swim_session_close(session);
+}
+
+static void many_that_start_at_once_share_one(void **state)
+{
+    pid_t pids[8];
+    long first = 0;
+    int pipes[2];
+
+    (void)state;
+    assert_int_equal(pipe(pipes), 0);
+    for (int i = 0; i < 8; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            char url[256];
+            if (server_private_url(url, sizeof(url), NULL) != SWIM_OK)
+                _exit(1);
+            long pid = server_pid();
+            _exit(write(pipes[1], &pid, sizeof(pid)) == sizeof(pid) ? 0 : 2);
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        int status = -1;
+        long pid = 0;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+        assert_int_equal(read(pipes[0], &pid, sizeof(pid)), sizeof(pid));
+        assert_true(pid > 0 && (first == 0 || pid == first));
+        first = pid;
+    }
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+static bool ended_by(int64_t until)
+{
+    while (server_pid() != 0)
+        if (test_now_ms() >= until)
+            return false;
+        else
+            test_nap_ms(300); /* each look is a use for a moment, but not a long one */
+    return true;
+}
+
+static void it_ends_when_idle_and_not_before(void **state)
+{
+    struct scene *s = *state;
+    struct stat st;
+
+    swim_session_t *session = session_new();
+    long pid = server_pid();
+    test_nap_ms(2500);
+    assert_int_equal(server_pid(), pid); /* a session is open */
+    swim_session_close(session);
+    snprintf(s->path, sizeof(s->path), "%s/redis.sock", s->dir);
+    int64_t until = test_now_ms() + 8000;
+    while (lstat(s->path, &st) == 0 && test_now_ms() < until)
+        test_nap_ms(20);
+    assert_int_equal(server_pid(), 0);
+    assert_true(kill((pid_t)pid, 0) != 0);
+    snprintf(s->path, sizeof(s->path), "%s/redis.pid", s->dir);
+    assert_true(lstat(s->path, &st) != 0);
+    swim_session_close(session_new()); /* and it comes again */
+}
+
+static void a_killed_one_is_replaced(void **state)
+{
+    swim_session_t *session = session_new();
+    long pid = server_pid();
+
+    (void)state;
+    swim_session_close(session);
+    kill((pid_t)pid, SIGKILL);
+    session = session_new();
+    assert_true(server_pid() > 0 && server_pid() != pid);
+    swim_session_close(session);
+}
+
+/* The parent of the server is the keeper; without it nobody would end the server. */
+static void it_dies_with_its_keeper(void **state)
+{
+    char path[64], stat[256];
+
+    (void)state;
+    swim_session_close(session_new());
+    snprintf(path, sizeof(path), "/proc/%ld/stat", server_pid());
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    assert_non_null(fgets(stat, sizeof(stat), f));
+    fclose(f);
+    long keeper = strtol(strrchr(stat, ')') + 4, NULL, 10);
+    assert_true(keeper > 1);
+    kill((pid_t)keeper, SIGKILL);
+    assert_true(ended_by(test_now_ms() + 3000));
+    swim_session_close(session_new());
+}
+
+static void a_folder_that_is_not_ours_alone_is_refused(void **state)
+{
+    struct scene *s = *state;
+    char url[256];
+    swim_error_t err = {0};
+
+    assert_int_equal(mkdir(s->dir, 0700), 0);
+    assert_int_equal(chmod(s->dir, 0750), 0);
+    assert_int_equal(server_private_url(url, sizeof(url), &err), SWIM_ERR_IO);
+    assert_non_null(strstr(err.text, "0700"));
+    rmdir(s->dir);
+    assert_int_equal(symlink("/tmp", s->dir), 0);
+    assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_ERR_IO);
+    unlink(s->dir);
+    if (geteuid() == 0) {
+        assert_int_equal(mkdir(s->dir, 0700), 0);
+        assert_int_equal(chown(s->dir, 1, 1), 0);
+        assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_ERR_IO);
+    }
+}
+
+static void a_path_too_long_for_a_socket_is_refused(void **state)
+{
+    char url[256], dir[120];
+
+    (void)state;
+    memset(dir, 'x', sizeof(dir));
+    dir[0] = '/';
+    dir[110] = '\0';
+    setenv("SWIM_SERVER_DIR", dir, 1);
+    assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_ERR_ARG);
+    setenv("SWIM_SERVER_DIR", "relative", 1);
+    assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_ERR_ARG);
+    setenv("SWIM_SERVER_DIR", ((struct scene *)*state)->dir, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_is_started_and_nobody_else_gets_in),
+        TEST(many_that_start_at_once_share_one),
+        TEST(it_ends_when_idle_and_not_before),
+        TEST(a_killed_one_is_replaced),
+        TEST(it_dies_with_its_keeper),
+        TEST(a_folder_that_is_not_ours_alone_is_refused),
+        TEST(a_path_too_long_for_a_socket_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
