@@ -42,9 +42,7 @@ static void leave_send(int fd, const struct leave_plan *plan, int64_t until_ns)
         ssize_t n = send(fd, plan->bytes + done, plan->size - done, MSG_NOSIGNAL);
         if (n > 0)
             done += (size_t)n;
-        else if (n < 0 && errno != EAGAIN)
-            return;
-        else if (!leave_wait(fd, POLLOUT, until_ns))
+        else if ((n < 0 && errno != EAGAIN) || !leave_wait(fd, POLLOUT, until_ns))
             return;
     }
     char buf[256];

@@ -119,7 +119,7 @@ static int link_wait(struct redis_link *link, short events,
         if (left_ns <= 0)
             return link_failed(link, SWIM_ERR_UNSURE, "no answer in time", err);
         const struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
-        int n = ppoll(fds, (nfds_t)(1 + count), &left, NULL);
+        int n = ppoll(fds, 1 + (nfds_t)count, &left, NULL);
         if (n < 0 && errno != EINTR)
             return link_failed(link, SWIM_ERR_UNSURE, "poll failed", err);
         if (n <= 0)
@@ -275,7 +275,7 @@ int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
     int rc = link_open(link, err);
     if (rc == SWIM_OK)
         rc = link_ask(link, argc, argv, wait, &reply, err);
-    if (rc != SWIM_OK)
+    if (rc != SWIM_OK || !reply)
         return rc;
     if (reply->type == REDIS_REPLY_ERROR) {
         link->refused = !reply_is_passing(reply);

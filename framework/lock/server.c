@@ -27,7 +27,11 @@ int server_dial(const char *socket_path)
 
     if (fd < 0)
         return -1;
-    strncpy(address.sun_path, socket_path, sizeof(address.sun_path) - 1);
+    if (strlen(socket_path) >= sizeof(address.sun_path)) {
+        close(fd);
+        return -1;
+    }
+    memcpy(address.sun_path, socket_path, strlen(socket_path));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     close(fd);

@@ -126,8 +126,8 @@ static void scripts_survive_a_flush(void **state)
 struct waiter {
     pthread_t thread;
     swim_session_t *session;
-    enum swim_lock_mode mode;
     atomic_int *turn; /* counts those that were let in */
+    enum swim_lock_mode mode;
     atomic_int place; /* 0: waits */
     atomic_int go;    /* release now */
     int rc;

@@ -155,7 +155,7 @@ static void exclusion_holds_while_processes_are_killed(void **state)
     assert_int_equal(redis_fixture_open(&redis, NULL), 0);
     for (int i = 0; i < PROCESSES; i++)
         pids[i] = soak_start(redis.url, i, (unsigned)rand_r(&seed));
-    int64_t until = test_now_ms() + SECONDS * 1000;
+    int64_t until = test_now_ms() + SECONDS * INT64_C(1000);
     while (test_now_ms() < until) {
         test_nap_ms(100 + rand_r(&seed) % 200);
         int victim = rand_r(&seed) % PROCESSES;
