@@ -151,10 +151,11 @@ end
 -- End every session whose lease is over.  All are forgotten before anybody is let in:
 -- a place must not go to a waiter that is just as dead.
 local function purge()
-    local dead = redis.call('ZRANGEBYSCORE', SESSIONS, '-inf', '(' .. now_ms)
-    if #dead == 0 then
+    local first = redis.call('ZRANGE', SESSIONS, 0, 0, 'WITHSCORES')
+    if not first[2] or tonumber(first[2]) >= now_ms then
         return
     end
+    local dead = redis.call('ZRANGEBYSCORE', SESSIONS, '-inf', '(' .. now_ms)
     local left = {}
     for _, session in ipairs(dead) do
         forget(session, left)

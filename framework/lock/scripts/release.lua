@@ -6,11 +6,12 @@
 -- its way and must find it over.
 local session, ticket, resource, how = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-if not redis.call('ZSCORE', SESSIONS, session) then
-    return {'lost'}
-end
 local left = {}
 local was = remove(resource, ticket, left)
+-- What was there belonged to a session that lives: others have been purged.
+if not was and not redis.call('ZSCORE', SESSIONS, session) then
+    return {'lost'}
+end
 if how == 'unsure' then
     redis.call('HSET', tickets_key(session), ticket, '')
 else
