@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "lock/lock_private.h"
 #include "redis_fixture.h"
 
@@ -401,6 +402,36 @@ static void a_wait_survives_any_lost_message(void **state)
     swim_session_close(b);
 }
 
+static atomic_int slow_ms;
+
+static ssize_t slow_recv(int fd, void *bytes, size_t size)
+{
+    ssize_t n = recv(fd, bytes, size, 0);
+
+    if (n > 0)
+        test_nap_ms(atomic_load(&slow_ms));
+    return n;
+}
+
+/* An answer that was long on its way does not make the lease longer. */
+static void a_lease_counts_from_when_its_renewal_was_sent(void **state)
+{
+    struct scene *s = *state;
+    const struct redis_link_ops ops = {redis_link_sockets.connect,
+                                       redis_link_sockets.send, slow_recv};
+    swim_session_t *session = session_new(s, 1000, &ops);
+    int64_t until = test_now_ms() + 5000;
+
+    atomic_store(&slow_ms, 500);
+    long long first = atomic_load(&session->deadline_ns);
+    while (atomic_load(&session->deadline_ns) == first && test_now_ms() < until)
+        test_nap_ms(1);
+    assert_true(atomic_load(&session->deadline_ns) > first);
+    assert_true(atomic_load(&session->deadline_ns) - swim_clock_boot_ns() < 550000000);
+    atomic_store(&slow_ms, 0);
+    swim_session_close(session);
+}
+
 /* The lease is ended by somebody else (a break): nothing of it is left, all say so. */
 static void a_broken_session_is_lost_for_ever(void **state)
 {
@@ -439,6 +470,7 @@ int main(void)
         TEST(a_failed_try_leaves_nothing_at_any_lost_message),
         TEST(a_request_that_arrives_late_gets_nothing),
         TEST(a_wait_survives_any_lost_message),
+        TEST(a_lease_counts_from_when_its_renewal_was_sent),
         TEST(a_broken_session_is_lost_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
