@@ -92,7 +92,7 @@ char *redis_command_bytes(int argc, const char *const *argv, size_t *size)
         memcpy(bytes, command, (size_t)len);
         *size = (size_t)len;
     }
-    free(command);
+    redisFreeCommand(command);
     return bytes;
 }
 
@@ -192,7 +192,7 @@ static int link_ask(struct redis_link *link, int argc, const char *const *argv,
     int rc = link_send(link, command, (size_t)size, wait, err);
     if (rc == SWIM_OK)
         rc = link_receive(link, wait, reply, err);
-    free(command);
+    redisFreeCommand(command);
     if (rc != SWIM_OK)
         redis_link_close(link);
     return rc;

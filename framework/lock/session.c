@@ -36,23 +36,24 @@ int session_check(swim_session_t *s, uint32_t margin_ms, const char *what,
                   swim_error_t *err)
 {
     if (atomic_load(&s->forked))
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%s: the session belongs to the process that opened it, "
-                              "not to its child (open another after fork)",
-                              what);
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "lock %s: the session belongs to the process that opened it, "
+            "not to its child (open another after fork)",
+            what);
     int64_t left_ns = atomic_load(&s->deadline_ns) - swim_clock_boot_ns();
     if (left_ns <= 0)
         atomic_store(&s->lost, true);
     if (atomic_load(&s->lost))
         return swim_error_set(
             err, SWIM_ERR_LOST,
-            "%s: the lease of %u ms at lock server %s has ended, others "
+            "lock %s: the lease of %u ms at lock server %s has ended, others "
             "may hold the lock (do not write; start again)",
             what, s->lease_ms, s->shown);
     if (left_ns < (int64_t)margin_ms * 1000000)
         return swim_error_set(
             err, SWIM_ERR_LOST,
-            "%s: only %lld ms of the lease at lock server %s are left, "
+            "lock %s: only %lld ms of the lease at lock server %s are left, "
             "%u are needed",
             what, (long long)(left_ns / 1000000), s->shown, margin_ms);
     return SWIM_OK;

@@ -188,6 +188,35 @@ static void the_leave_hook_itself_closes_the_session(void **state)
     assert_true(test_now_ms() - begin < 200);
 }
 
+/* Over TCP, with a user, a password and a database that the hook must repeat. */
+static void the_leave_hook_logs_in(void **state)
+{
+    static const char sessions[] = "EVAL \"redis.call('SELECT',3) return "
+                                   "redis.call('ZCARD','h5swim:sessions')\" 0";
+    struct scene *s = *state;
+    char command[64], answer[64] = "", url[128];
+    int port = 20000 + getpid() % 10000;
+
+    for (int i = 0; i < 100 && answer[0] != '+'; i++) {
+        snprintf(command, sizeof(command), "CONFIG SET port %d", ++port);
+        redis_fixture_say(&s->redis, command, answer, sizeof(answer));
+    }
+    assert_int_equal(answer[0], '+');
+    redis_fixture_say(&s->redis, "ACL SETUSER me on >p@ss ~* +@all", answer,
+                      sizeof(answer));
+    assert_int_equal(answer[0], '+');
+    snprintf(url, sizeof(url), "redis://me:p%%40ss@localhost:%d/3", port);
+    assert_int_equal(actor_start(&s->a, url, 60000, SWIM_LOCK_WRITE, RESOURCE, 1000),
+                     0);
+    assert_int_equal(actor_hear(&s->a, NULL), SWIM_OK);
+    assert_int_equal(redis_fixture_number(&s->redis, sessions), 1);
+    kill(s->a.pid, SIGTERM);
+    assert_true(WIFEXITED(actor_reap(&s->a)));
+    int64_t begin = test_now_ms();
+    assert_true(redis_fixture_await(&s->redis, sessions, 0));
+    assert_true(test_now_ms() - begin < 200);
+}
+
 static void a_waiter_told_to_go_gives_its_place_up(void **state)
 {
     struct scene *s = *state;
@@ -253,6 +282,7 @@ int main(int argc, char **argv)
         TEST(a_dead_holder_hands_over_to_the_living),
         TEST(a_holder_told_to_go_leaves_the_lock_free),
         TEST(the_leave_hook_itself_closes_the_session),
+        TEST(the_leave_hook_logs_in),
         TEST(a_waiter_told_to_go_gives_its_place_up),
         TEST(a_paused_holder_knows_that_it_has_lost),
         TEST(a_paused_holder_has_lost_even_if_nobody_wanted_it),
