@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# testlib.sh - sourced by the shell tests, which get SWIM_BUILD and SWIM_SOURCE from
+# ctest.  Each test has a folder of its own, $tmp, and a lock server of its own in it.
+set -euo pipefail
+
+: "${SWIM_BUILD:?the build directory}" "${SWIM_SOURCE:?the source directory}"
+# shellcheck disable=SC2034 # used by the tests
+h5swim=$SWIM_BUILD/bin/h5swim
+support=$SWIM_SOURCE/tests/support
+python=/usr/bin/python3 # Debian's, which has the modules
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/h5swim-test.XXXXXX")
+unset SWIM_REDIS_URL SWIM_KERNEL_PATH
+mkdir -m 700 "$tmp/server"
+export SWIM_SERVER_DIR=$tmp/server SWIM_SERVER_IDLE_S=2 LC_ALL=C
+
+# Debian's Open MPI refuses root, and more ranks than cores must not spin.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+
+# The lock server ends by itself when it has been idle; whoever is left in the folder
+# after that is a mistake, but no reason to leave the folder behind.
+cleanup() {
+    local status=$? left
+    for _ in $(seq 50); do
+        left=$(server_pids)
+        [ -n "$left" ] || break
+        sleep 0.1
+    done
+    if [ -n "${left:-}" ]; then
+        printf 'left running: %s\n' "$left" >&2
+        # shellcheck disable=SC2086 # a list of numbers
+        kill $left 2>/dev/null || true
+        [ "$status" -ne 0 ] || status=1
+    fi
+    rm -rf "$tmp"
+    exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Processes that work in the server's folder, or have it on their command line.
+server_pids() {
+    local dir
+    for dir in /proc/[0-9]*; do
+        if [ "$(readlink "$dir/cwd" 2>/dev/null)" = "$SWIM_SERVER_DIR" ] ||
+            { tr '\0' '\n' <"$dir/cmdline" | grep -qF "$SWIM_SERVER_DIR"; } 2>/dev/null; then
+            printf '%s ' "${dir#/proc/}"
+        fi
+    done
+}
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+# expect_status N COMMAND...: output goes to $tmp/out and $tmp/err.
+expect_status() {
+    local want=$1 got=0
+    shift
+    "$@" >"$tmp/out" 2>"$tmp/err" || got=$?
+    if [ "$got" -ne "$want" ]; then
+        cat "$tmp/out" "$tmp/err" >&2
+        fail "status $got, not $want: $*"
+    fi
+}
+
+# expect_line PATTERN [FILE]: FILE, else the last command's stderr, holds one line, and
+# the extended regular expression fits it.
+expect_line() {
+    local file=${2:-$tmp/err}
+    if [ "$(grep -c '' "$file" || true)" -ne 1 ] || ! grep -qE -- "$1" "$file"; then
+        cat "$file" >&2
+        fail "not one line with: $1"
+    fi
+}
+
+# data_dir: the name of a folder with the data of the jobs, made once in a build tree.
+# Nobody may write there.
+data_dir() {
+    local dir=$SWIM_BUILD/tests/data
+    mkdir -p "$dir"
+    flock "$dir" "$SWIM_SOURCE/jobs/prepare-data" "$dir" >&2
+    printf '%s\n' "$dir"
+}
+
+# compare ...: see compare.py.
+compare() {
+    "$python" "$support/compare.py" "$@"
+}
+
+# run_job JOB OUTPUT OPTION...: one of the three jobs on the data in $data.
+run_job() {
+    local job=$1 output=$2 settings=()
+    shift 2
+    case $job in
+    wind_speed)
+        settings=(--set "inputs.u.file=$data/monthly_navy_winds.nc"
+            --set "inputs.v.file=$data/monthly_navy_winds.nc"
+            --set "outputs.speed.file=$output")
+        ;;
+    wind_climatology)
+        settings=(--set "inputs.x.file=$data/monthly_navy_winds.nc"
+            --set "outputs.mean.file=$output")
+        ;;
+    relief_slope)
+        settings=(--set "inputs.height.file=$data/etopo5.nc"
+            --set "outputs.slope.file=$output")
+        ;;
+    *) fail "no job $job" ;;
+    esac
+    expect_status 0 "${launcher[@]}" "$h5swim" run "$SWIM_SOURCE/jobs/$job.yaml" --quiet \
+        "${settings[@]}" "$@"
+}
+# What run_job starts h5swim with, e.g. mpirun, and where it finds its data.
+launcher=()
+data=
