@@ -3,8 +3,8 @@
  *
  * A block is a range on each input axis.  Kept axes are cut along multiples of what
  * output chunks ask for, so that no two blocks share an output chunk.  Reduced axes
- * (reduce kernels) are cut into segments; the blocks of one tile (the same ranges on all
- * kept axes) have consecutive numbers, in the order of their segments. */
+ * (reduce kernels) are cut into segments; the blocks of one tile (the same ranges on
+ * all kept axes) have consecutive numbers, in the order of their segments. */
 #ifndef SWIM_BATCH_BLOCKS_H
 #define SWIM_BATCH_BLOCKS_H
 
@@ -16,7 +16,8 @@
 struct blocks {
     uint32_t ndim;
     uint64_t extent[SWIM_NDIM_MAX];
-    uint64_t size[SWIM_NDIM_MAX]; /* of a block; the last one on an axis may be smaller */
+    uint64_t
+        size[SWIM_NDIM_MAX]; /* of a block; the last one on an axis may be smaller */
     bool reduced[SWIM_NDIM_MAX];
     uint64_t n;          /* blocks */
     uint64_t n_tiles;    /* n / n_segments */
@@ -37,25 +38,28 @@ int blocks_count(struct blocks *b, swim_error_t *err);
 void blocks_range(const struct blocks *b, uint64_t index, struct block_range *range);
 
 /* The range of a tile: whole on the reduced axes (tile < n_tiles). */
-void blocks_tile_range(const struct blocks *b, uint64_t tile, struct block_range *range);
+void blocks_tile_range(const struct blocks *b, uint64_t tile,
+                       struct block_range *range);
 
 struct blocks_wish {
-    uint64_t base[SWIM_NDIM_MAX];   /* kept axes: sizes are multiples of this */
-    uint64_t chunk[SWIM_NDIM_MAX];  /* input chunks: cheap places to cut (>= 1) */
-    uint64_t element_bytes;         /* of all inputs and outputs, per grid point */
-    uint64_t most_bytes;            /* a block should not be larger */
-    uint64_t fewest;                /* nor should there be fewer blocks than this */
+    uint64_t base[SWIM_NDIM_MAX];  /* kept axes: sizes are multiples of this */
+    uint64_t chunk[SWIM_NDIM_MAX]; /* input chunks: cheap places to cut (>= 1) */
+    uint64_t element_bytes;        /* of all inputs and outputs, per grid point */
+    uint64_t most_bytes;           /* a block should not be larger */
+    uint64_t fewest;               /* nor should there be fewer blocks than this */
 };
 
 /* Choose sizes for a map or stencil: base, grown along the last axes first. */
 void blocks_choose(struct blocks *b, const struct blocks_wish *wish);
 
-/* Choose the length of a slice along the reduced axes of one block, so that a tile's part
- * of it stays within most_bytes: slice[] for all axes (kept ones: the block's size). */
+/* Choose the length of a slice along the reduced axes of one block, so that a tile's
+ * part of it stays within most_bytes: slice[] for all axes (kept ones: the block's
+ * size). */
 void blocks_choose_slice(const struct blocks *b, const struct blocks_wish *wish,
                          uint64_t *slice);
 
-/* The least common multiple, at most limit (which is returned when it would be larger). */
+/* The least common multiple, at most limit (which is returned when it would be larger).
+ */
 uint64_t blocks_lcm(uint64_t a, uint64_t c, uint64_t limit);
 
 #endif /* SWIM_BATCH_BLOCKS_H */

@@ -15,7 +15,8 @@
 struct compute_output {
     struct codec *codec;
     void *array;  /* as the kernel writes it */
-    void *stored; /* as it is stored, or NULL when chunks are taken from converted parts */
+    void *stored; /* as it is stored, or NULL when chunks are taken from converted parts
+                   */
     void *chunk;
     unsigned char fill[16]; /* one stored element */
     size_t chunk_bytes, element_size;
@@ -48,7 +49,8 @@ static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
     o->stored = malloc(elements * o->element_size);
     o->chunk = malloc(o->chunk_bytes);
     if (!o->array || !o->stored || !o->chunk)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "buffers for output %s", spec->dataset);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "buffers for output %s",
+                              spec->dataset);
     int rc = codec_create(o->chunk_bytes, o->element_size, spec->shuffle, spec->deflate,
                           spec->fletcher32, &o->codec, err);
     if (rc == SWIM_OK)
@@ -140,8 +142,8 @@ void compute_destroy(struct compute *c)
 
 /* --- inputs ------------------------------------------------------------------- */
 
-static int read_range(struct compute *c, uint64_t index, const struct block_range *range,
-                      swim_error_t *err)
+static int read_range(struct compute *c, uint64_t index,
+                      const struct block_range *range, swim_error_t *err)
 {
     const struct setup *setup = c->setup;
     uint64_t shape[SWIM_NDIM_MAX], elements;
@@ -184,7 +186,8 @@ static int kernel_failed(const struct compute *c, const struct block_range *rang
 
 /* --- reduce ------------------------------------------------------------------- */
 
-/* The next slice of a block in C order over its reduced axes; false: that was the last. */
+/* The next slice of a block in C order over its reduced axes; false: that was the last.
+ */
 static bool next_slice(const struct setup *setup, const struct block_range *block,
                        struct block_range *slice)
 {
@@ -298,8 +301,9 @@ static void record_end(void *payload, uint64_t *at, uint64_t n_bytes)
     *at += sizeof(*record) + payload_round(n_bytes);
 }
 
-static int encode_chunks(struct compute *c, uint32_t number, const struct block_range *out,
-                         void *payload, uint64_t room, uint64_t *at, swim_error_t *err)
+static int encode_chunks(struct compute *c, uint32_t number,
+                         const struct block_range *out, void *payload, uint64_t room,
+                         uint64_t *at, swim_error_t *err)
 {
     const struct output_spec *spec = &c->setup->outputs[number].spec;
     struct compute_output *o = &c->out[number];
@@ -314,11 +318,13 @@ static int encode_chunks(struct compute *c, uint32_t number, const struct block_
     for (;;) {
         size_t n_bytes = 0;
         if (room - *at < sizeof(struct payload_record) + codec_bound(o->codec) + 8)
-            return swim_error_set(err, SWIM_ERR_IO, "a block's slot of %" PRIu64
-                                  " bytes is too small for output %s", room, spec->dataset);
+            return swim_error_set(err, SWIM_ERR_IO,
+                                  "a block's slot of %" PRIu64
+                                  " bytes is too small for output %s",
+                                  room, spec->dataset);
         void *to = record_begin(payload, *at, number, coords, spec->ndim);
-        codec_gather(o->stored, spec->ndim, out->count, out->start, o->element_size, coords,
-                     spec->chunk, o->fill, o->chunk);
+        codec_gather(o->stored, spec->ndim, out->count, out->start, o->element_size,
+                     coords, spec->chunk, o->fill, o->chunk);
         int rc = codec_encode(o->codec, o->chunk, to, &n_bytes, err);
         if (rc != SWIM_OK)
             return rc;
@@ -335,8 +341,9 @@ static int encode_chunks(struct compute *c, uint32_t number, const struct block_
     }
 }
 
-static int store_outputs(struct compute *c, const struct block_range *range, void *payload,
-                         uint64_t room, uint64_t *n_bytes, swim_error_t *err)
+static int store_outputs(struct compute *c, const struct block_range *range,
+                         void *payload, uint64_t room, uint64_t *n_bytes,
+                         swim_error_t *err)
 {
     const struct setup *setup = c->setup;
     int rc = SWIM_OK;
@@ -371,8 +378,8 @@ static int apply_block(struct compute *c, uint64_t block, struct block_range *ra
     return rc == SWIM_OK ? rc : kernel_failed(c, range, block, rc, &said, err);
 }
 
-int compute_block(struct compute *c, enum setup_phase phase, uint64_t block, void *payload,
-                  uint64_t room, uint64_t *n_bytes, swim_error_t *err)
+int compute_block(struct compute *c, enum setup_phase phase, uint64_t block,
+                  void *payload, uint64_t room, uint64_t *n_bytes, swim_error_t *err)
 {
     const struct setup *setup = c->setup;
     struct block_range range;

@@ -12,7 +12,8 @@ void coordinator_init(struct coordinator *c, uint32_t n_ranks)
     c->phase = COORDINATOR_WAITING;
 }
 
-void coordinator_set_work(struct coordinator *c, uint32_t n_phases, const uint64_t *blocks)
+void coordinator_set_work(struct coordinator *c, uint32_t n_phases,
+                          const uint64_t *blocks)
 {
     c->n_phases = n_phases;
     for (uint32_t p = 0; p < n_phases; p++)

@@ -6,7 +6,8 @@
  * Phases: WAITING until every rank has made the same setup and rank 0 has the outputs
  * ready, then the phases of the setup one after the other, then FINISHED.
  * Invariants: (1) each block of a phase is handed out once; (2) a phase begins when all
- * blocks of the one before are committed; (3) once stop is set nothing is handed out. */
+ * blocks of the one before are committed; (3) once stop is set nothing is handed out.
+ */
 #ifndef SWIM_BATCH_COORDINATOR_H
 #define SWIM_BATCH_COORDINATOR_H
 
@@ -22,8 +23,8 @@
 /* What a rank tells; plain bytes, also sent by MPI. */
 struct rank_report {
     uint32_t rank;
-    uint32_t ready;  /* setup made; rank 0: and outputs created */
-    uint32_t signo;  /* asked to leave by this signal; 0: no */
+    uint32_t ready; /* setup made; rank 0: and outputs created */
+    uint32_t signo; /* asked to leave by this signal; 0: no */
     uint32_t n_readers;
     uint32_t leaving; /* this is the last report */
     uint32_t reserved;
@@ -40,7 +41,7 @@ struct rank_orders {
     int32_t phase;
     uint32_t stop; /* leave, without an error of one's own */
     uint32_t signo;
-    int32_t code; /* with stop: why, enum swim_status */
+    int32_t code;  /* with stop: why, enum swim_status */
     uint32_t left; /* the answer to a report that was leaving */
     uint32_t reserved;
     uint64_t first, count; /* blocks of the phase, for this rank */

@@ -78,10 +78,11 @@ static void rank_gone(struct driver *d, uint32_t rank)
         return;
     }
     if (WIFSIGNALED(status))
-        swim_error_set(&err, SWIM_ERR_IO,
-                       "rank %u was ended by signal %d (SIG%s): the job is stopped and its "
-                       "output is unfinished",
-                       rank, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
+        swim_error_set(
+            &err, SWIM_ERR_IO,
+            "rank %u was ended by signal %d (SIG%s): the job is stopped and its "
+            "output is unfinished",
+            rank, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
     else
         swim_error_set(&err, SWIM_ERR_IO, "rank %u ended with exit status %d", rank,
                        WEXITSTATUS(status));
@@ -164,7 +165,8 @@ static int driver_run(struct driver *d, const struct run_options *options,
     return driver_status(d);
 }
 
-int driver_main(const struct run_options *options, const struct job *job, uint32_t n_ranks)
+int driver_main(const struct run_options *options, const struct job *job,
+                uint32_t n_ranks)
 {
     struct driver d = {.n_ranks = n_ranks};
     swim_error_t err = {0};

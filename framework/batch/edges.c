@@ -8,9 +8,9 @@
 #include <string.h>
 
 struct run {
-    uint64_t at;     /* in the buffer */
+    uint64_t at; /* in the buffer */
     uint64_t length;
-    int64_t source;  /* of its first element; -1: the constant */
+    int64_t source; /* of its first element; -1: the constant */
 };
 
 struct runs {
@@ -54,7 +54,8 @@ static int runs_of_axis(const struct edges *e, const struct block_range *range,
     if (!out->runs)
         return swim_error_set(err, SWIM_ERR_NOMEM, "halo of %zu places", most);
     for (uint64_t i = 0; i < length; i++) {
-        int64_t source = edges_source(e->mode[axis], e->extent[axis], first + (int64_t)i);
+        int64_t source =
+            edges_source(e->mode[axis], e->extent[axis], first + (int64_t)i);
         struct run *last = out->n ? &out->runs[out->n - 1] : NULL;
         if (last && ((source < 0 && last->source < 0) ||
                      (source >= 0 && last->source >= 0 &&

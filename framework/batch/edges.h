@@ -26,8 +26,8 @@ typedef int (*edges_read_fn)(void *from, const uint64_t *start, const uint64_t *
  * outside; -1: the constant. */
 int64_t edges_source(enum swim_edge mode, uint64_t extent, int64_t p);
 
-/* Fill buf, a C array of the range's shape plus the halo on each side.  Parts inside the
- * dataset are read in one piece, the rest piece by piece as the modes say. */
+/* Fill buf, a C array of the range's shape plus the halo on each side.  Parts inside
+ * the dataset are read in one piece, the rest piece by piece as the modes say. */
 int edges_read(const struct edges *edges, const struct block_range *range, void *buf,
                edges_read_fn read, void *from, swim_error_t *err);
 

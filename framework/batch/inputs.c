@@ -61,8 +61,8 @@ int inputs_create(const struct setup *setup, const struct worker *worker,
     }
     list_files(in);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
-        rc = codec_convert(SWIM_TYPE_F64, &setup->plan.edge_value, setup->inputs[i].type,
-                           in->constants[i], 1, false, 0, err);
+        rc = codec_convert(SWIM_TYPE_F64, &setup->plan.edge_value,
+                           setup->inputs[i].type, in->constants[i], 1, false, 0, err);
     if (rc != SWIM_OK) {
         inputs_destroy(in);
         return rc;
@@ -94,8 +94,8 @@ int inputs_begin(struct inputs *in, swim_error_t *err)
         return rc;
     in->open = true;
     for (uint32_t i = 0; rc == SWIM_OK && i < in->n_files; i++)
-        rc = store_lock_file(in->session, in->files[i], SWIM_LOCK_READ, in->worker->wait_ms,
-                             &in->locks[i], err);
+        rc = store_lock_file(in->session, in->files[i], SWIM_LOCK_READ,
+                             in->worker->wait_ms, &in->locks[i], err);
     for (uint32_t i = 0; rc == SWIM_OK && i < in->setup->n_inputs; i++)
         rc = dataset_open(in->setup->inputs[i].info, in->setup->inputs[i].type,
                           &in->datasets[i], err);
@@ -128,8 +128,8 @@ int inputs_end(struct inputs *in, swim_error_t *err)
     return rc;
 }
 
-static int read_inside(void *from, const uint64_t *start, const uint64_t *count, void *buf,
-                       const uint64_t *buf_shape, const uint64_t *buf_start,
+static int read_inside(void *from, const uint64_t *start, const uint64_t *count,
+                       void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
                        swim_error_t *err)
 {
     return dataset_read(from, start, count, buf, buf_shape, buf_start, err);

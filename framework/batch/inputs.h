@@ -19,8 +19,8 @@ void inputs_destroy(struct inputs *inputs);
 /* Have the files open, and since not more than a second. */
 int inputs_begin(struct inputs *inputs, swim_error_t *err);
 
-/* Close the files and give the locks back.  SWIM_ERR_LOST: a lease had ended meanwhile, so
- * what was read since inputs_begin() may be a mixture of two states. */
+/* Close the files and give the locks back.  SWIM_ERR_LOST: a lease had ended meanwhile,
+ * so what was read since inputs_begin() may be a mixture of two states. */
 int inputs_end(struct inputs *inputs, swim_error_t *err);
 
 /* Read a range of one input, with the plan's halo, into buf. */

@@ -102,8 +102,8 @@ static int place_needs(const struct job_place *place, const char *what,
     return job_fail(err, place, "%s \"%.60s\" has no \"%s\"", what, port, key);
 }
 
-/* "jobs/../data/x.h5" reads better as the real directory's name, where there is one; the
- * last part stays as it is.  Takes path. */
+/* "jobs/../data/x.h5" reads better as the real directory's name, where there is one;
+ * the last part stays as it is.  Takes path. */
 static char *path_tidy(char *path)
 {
     char *slash = strrchr(path, '/'), *dir, *tidy = NULL;

@@ -1,7 +1,8 @@
 /* link.h - how a rank talks to the coordinator: shared memory or MPI.
  *
  * exchange() never waits: it hands the report over and says whether orders came.  Under
- * MPI an answer comes with a later call; blocks in it are for the asker all the same. */
+ * MPI an answer comes with a later call; blocks in it are for the asker all the same.
+ */
 #ifndef SWIM_BATCH_LINK_H
 #define SWIM_BATCH_LINK_H
 
@@ -21,10 +22,12 @@ struct link_ops {
     /* Rank 0 only, before its report says ready: what there is to do. */
     void (*set_work)(struct link *link, uint32_t n_phases, const uint64_t *blocks);
     /* Rank 0 only: copies of the coordinator and of all n_ranks reports. */
-    void (*observe)(struct link *link, struct coordinator *c, struct rank_report *reports);
+    void (*observe)(struct link *link, struct coordinator *c,
+                    struct rank_report *reports);
     /* The last report (leaving) has been exchanged.  Rank 0 waits at most wait_ms until
-     * everybody's has come; then part and free link. */
-    void (*close)(struct link *link, int wait_ms);
+     * everybody's has come; then part and free link.  meet: all ranks are sound and on
+     * their way here, so that parting may wait for them. */
+    void (*close)(struct link *link, int wait_ms, bool meet);
 };
 
 struct link {
@@ -39,8 +42,8 @@ void fork_shared_destroy(struct fork_shared *shared);
 int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
                    swim_error_t *err);
 /* For the driver, when a rank has ended without its last report. */
-void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err, uint32_t signo,
-                      uint32_t rank);
+void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
+                      uint32_t signo, uint32_t rank);
 /* Did this rank leave by itself? */
 bool fork_shared_left(struct fork_shared *shared, uint32_t rank);
 
@@ -52,7 +55,8 @@ typedef int (*link_mpi_open_fn)(struct link **out, swim_error_t *err);
 /* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init). */
 int link_mpi_load(struct link **out, swim_error_t *err);
 
-/* Was this process started by mpirun or srun --mpi=pmix?  The number of ranks, else 0. */
+/* Was this process started by mpirun or srun --mpi=pmix?  The number of ranks, else 0.
+ */
 uint32_t link_mpi_ranks(void);
 
 #endif /* SWIM_BATCH_LINK_H */

@@ -26,8 +26,8 @@ struct fork_link {
 int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t *err)
 {
     size_t bytes = sizeof(**out) + n_ranks * sizeof(struct rank_report);
-    struct fork_shared *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fork_shared *shared =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_mutexattr_t attr;
 
     *out = NULL;
@@ -56,8 +56,8 @@ static void shared_lock(struct fork_shared *shared)
         pthread_mutex_consistent(&shared->mutex);
 }
 
-void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err, uint32_t signo,
-                      uint32_t rank)
+void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
+                      uint32_t signo, uint32_t rank)
 {
     shared_lock(shared);
     coordinator_stop(&shared->coordinator, err, signo, rank);
@@ -106,12 +106,13 @@ static void fork_observe(struct link *link, struct coordinator *c,
 }
 
 /* Rank 0 prints the result: it stays until the others have said their last. */
-static void fork_close(struct link *link, int wait_ms)
+static void fork_close(struct link *link, int wait_ms, bool meet)
 {
     struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
     int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
     bool all = link->rank != 0;
 
+    (void)meet;
     while (!all && swim_clock_mono_ns() < until) {
         all = true;
         for (uint32_t r = 0; r < link->n_ranks; r++)
@@ -123,7 +124,7 @@ static void fork_close(struct link *link, int wait_ms)
 }
 
 static const struct link_ops fork_ops = {fork_exchange, fork_set_work, fork_observe,
-                                          fork_close};
+                                         fork_close};
 
 int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
                    swim_error_t *err)

@@ -1,4 +1,5 @@
-/* link_load.c - finds out whether MPI started this process, and loads the plug-in then. */
+/* link_load.c - finds out whether MPI started this process, and loads the plug-in then.
+ */
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
@@ -50,11 +51,12 @@ int link_mpi_load(struct link **out, swim_error_t *err)
     /* GLOBAL: Open MPI's own components look for the symbols of libmpi. */
     void *dl = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
     if (!dl)
-        return swim_error_set(err, SWIM_ERR_IO,
-                              "started by an MPI launcher, but MPI cannot be loaded: %s",
-                              dlerror());
+        return swim_error_set(
+            err, SWIM_ERR_IO,
+            "started by an MPI launcher, but MPI cannot be loaded: %s", dlerror());
     *(void **)&open_link = dlsym(dl, LINK_MPI_SYMBOL);
     if (!open_link)
-        return swim_error_set(err, SWIM_ERR_ABI, "%s is of another version of h5swim", path);
+        return swim_error_set(err, SWIM_ERR_ABI, "%s is of another version of h5swim",
+                              path);
     return open_link(out, err);
 }

@@ -51,8 +51,8 @@ int partials_write(int fd, uint64_t block, const void *acc, uint64_t acc_bytes,
     uint64_t done = 0;
 
     while (done < acc_bytes) {
-        ssize_t n =
-            pwrite(fd, from + done, acc_bytes - done, (off_t)(block * acc_bytes + done));
+        ssize_t n = pwrite(fd, from + done, acc_bytes - done,
+                           (off_t)(block * acc_bytes + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -62,7 +62,8 @@ int partials_write(int fd, uint64_t block, const void *acc, uint64_t acc_bytes,
     return SWIM_OK;
 }
 
-int partials_read(int fd, uint64_t block, void *acc, uint64_t acc_bytes, swim_error_t *err)
+int partials_read(int fd, uint64_t block, void *acc, uint64_t acc_bytes,
+                  swim_error_t *err)
 {
     char *to = acc;
     uint64_t done = 0;

@@ -1,6 +1,6 @@
-/* partials.h - the accumulators of a reduce, kept beside the first output until they are
- * merged: FILE.h5swim-partials, one place of acc_bytes for each block, by block number.
- * Temporary, in the byte order of the machine; made and removed by rank 0. */
+/* partials.h - the accumulators of a reduce, kept beside the first output until they
+ * are merged: FILE.h5swim-partials, one place of acc_bytes for each block, by block
+ * number. Temporary, in the byte order of the machine; made and removed by rank 0. */
 #ifndef SWIM_BATCH_PARTIALS_H
 #define SWIM_BATCH_PARTIALS_H
 

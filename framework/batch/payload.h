@@ -8,7 +8,7 @@
 #include <h5swim/kernel.h>
 
 struct payload_record {
-    uint32_t output;  /* which output; unused for an accumulator */
+    uint32_t output; /* which output; unused for an accumulator */
     uint32_t n_coords;
     uint64_t n_bytes; /* after coords, rounded up to 8 in the slot */
     uint64_t coords[SWIM_NDIM_MAX];

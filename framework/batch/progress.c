@@ -53,7 +53,8 @@ void progress_show(struct progress *p, const struct coordinator *c,
     uint64_t total = 0, bytes = 0;
     char eta[32], text[160], bar[BAR_MOST + 3] = "";
 
-    if (p->quiet || c->phase < 0 || now - p->shown_ns < (p->terminal ? TERMINAL_NS : PLAIN_NS))
+    if (p->quiet || c->phase < 0 ||
+        now - p->shown_ns < (p->terminal ? TERMINAL_NS : PLAIN_NS))
         return;
     p->shown_ns = now;
     for (uint32_t i = 0; i < c->n_phases; i++)

@@ -1,11 +1,10 @@
 /* rank.c - the main process of a rank: feeds its readers, talks to the coordinator.
  *
- * Rank 0 also makes the outputs before the first block, finishes them after the last, and
- * prints.  States, in this order, any of them may end in leaving:
- *     preparing   spawner forked, MPI started, setup made, readers launched
- *     working     blocks from the coordinator into the ring, counts back
- *     finishing   rank 0: outputs finished
- *     leaving     workers gone, last report exchanged */
+ * Rank 0 also makes the outputs before the first block, finishes them after the last,
+ * and prints.  States, in this order, any of them may end in leaving: preparing spawner
+ * forked, MPI started, setup made, readers launched working     blocks from the
+ * coordinator into the ring, counts back finishing   rank 0: outputs finished leaving
+ * workers gone, last report exchanged */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -98,8 +97,8 @@ static int create_output(struct rank *r, uint32_t which, struct output_spec *spe
     strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&now, &tm));
     snprintf(history, sizeof(history), "%s: %s", date, r->options->command);
     snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)r->setup->digest);
-    int rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms, &lock,
-                             err);
+    int rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms,
+                             &lock, err);
     if (rc != SWIM_OK)
         return rc;
     if (!r->options->overwrite)
@@ -147,8 +146,8 @@ static int finish_outputs(struct rank *r, swim_error_t *err)
         if (!first_with_file(r->setup, i))
             continue;
         size_t n = specs_of_file(r->setup, i, specs);
-        rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms, &lock,
-                             err);
+        rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms,
+                             &lock, err);
         if (rc == SWIM_OK)
             rc = output_finish(file, specs, n, err);
         swim_lock_release(lock, NULL);
@@ -171,7 +170,8 @@ static int prepare(struct rank *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = setup_divide_memory(r->setup, &readers, fewer, &slots_each, err);
     if (rc == SWIM_OK)
-        rc = region_layout(r->worker.region, readers, slots_each, r->setup->slot_bytes, err);
+        rc = region_layout(r->worker.region, readers, slots_each, r->setup->slot_bytes,
+                           err);
     if (rc != SWIM_OK)
         return rc;
     r->worker.region->digest = r->setup->digest;
@@ -200,7 +200,8 @@ static void describe_end(int status, char *text, size_t size)
 }
 
 /* A worker ended although nobody told it to. */
-static int worker_ended(struct rank *r, const struct worker_event *event, swim_error_t *err)
+static int worker_ended(struct rank *r, const struct worker_event *event,
+                        swim_error_t *err)
 {
     char end[80], block[160] = "";
 
@@ -214,8 +215,8 @@ static int worker_ended(struct rank *r, const struct worker_event *event, swim_e
                      (unsigned long long)at - 1, r->setup->kernel->api.name);
     }
     return swim_error_set(err, SWIM_ERR_KERNEL, "%s %d of rank %u (job %s) %s%s",
-                          event->role == WORKER_READER ? "reader" : "writer", event->index,
-                          r->link->rank, r->job->name, end, block);
+                          event->role == WORKER_READER ? "reader" : "writer",
+                          event->index, r->link->rank, r->job->name, end, block);
 }
 
 static int look_after_workers(struct rank *r, swim_error_t *err)
@@ -429,8 +430,8 @@ static int rank_start(struct rank *r, struct fork_shared *shared, uint32_t rank,
     int rc = swim_signals_install(RANK_GRACE_MS, err);
 
     if (rc == SWIM_OK) /* a little more, for what rounding to pages takes */
-        rc = region_create(r->job->memory_bytes + ((uint64_t)64 << 20), &r->worker.region,
-                           err);
+        rc = region_create(r->job->memory_bytes + ((uint64_t)64 << 20),
+                           &r->worker.region, err);
     if (rc == SWIM_OK)
         rc = spawner_start(&r->worker, &r->spawner, err);
     if (rc == SWIM_OK)
@@ -445,7 +446,9 @@ int rank_main(const struct run_options *options, const struct job *job,
     struct rank r = {
         .options = options,
         .job = job,
-        .worker = {.job = job, .url = options->url, .wait_ms = options->wait_ms,
+        .worker = {.job = job,
+                   .url = options->url,
+                   .wait_ms = options->wait_ms,
                    .rank = rank},
         .spawner = {0, -1},
         .phase = COORDINATOR_WAITING,
@@ -468,7 +471,7 @@ int rank_main(const struct run_options *options, const struct job *job,
     setup_destroy(r.setup);
     region_destroy(r.worker.region);
     if (r.link)
-        r.link->ops->close(r.link, OTHERS_MS);
+        r.link->ops->close(r.link, OTHERS_MS, status <= 128);
     free(r.reports);
     return status;
 }

@@ -1,7 +1,7 @@
 /* reader.c - a reader process: blocks in, kernel, finished chunks out.
  *
- * It opens the inputs, takes block numbers from the ring and leaves what the kernel made
- * of them in slots of its own, encoded, for the writer. */
+ * It opens the inputs, takes block numbers from the ring and leaves what the kernel
+ * made of them in slots of its own, encoded, for the writer. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,14 +38,16 @@ static int reader_open(struct reader *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = setup_create(worker->job, r->session, worker->wait_ms, &r->setup, err);
     if (rc == SWIM_OK && r->setup->digest != r->region->digest)
-        rc = swim_error_set(err, SWIM_ERR_IO,
-                            "reader %u of rank %u: kernel or inputs were changed while the "
-                            "job started",
-                            worker->index, worker->rank);
+        rc = swim_error_set(
+            err, SWIM_ERR_IO,
+            "reader %u of rank %u: kernel or inputs were changed while the "
+            "job started",
+            worker->index, worker->rank);
     if (rc == SWIM_OK)
         rc = inputs_create(r->setup, worker, r->session, &r->inputs, err);
     if (rc == SWIM_OK)
-        rc = compute_create(r->setup, r->inputs, &r->region->counters, &r->compute, err);
+        rc =
+            compute_create(r->setup, r->inputs, &r->region->counters, &r->compute, err);
     return rc;
 }
 

@@ -65,13 +65,14 @@ int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each
     region->slots_each = slots_each;
     region->slot_bytes = slot_bytes;
     region->slot_stride = round_up(slot_bytes, PAGE);
-    size_t need = payload_offset(region) +
-                  (size_t)n_readers * slots_each * region->slot_stride;
+    size_t need =
+        payload_offset(region) + (size_t)n_readers * slots_each * region->slot_stride;
     if (need > region->mapped_bytes)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%u readers need %zu bytes for finished blocks, there are "
-                              "%zu: give \"memory\" more, or fewer --readers",
-                              n_readers, need, region->mapped_bytes);
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%u readers need %zu bytes for finished blocks, there are "
+            "%zu: give \"memory\" more, or fewer --readers",
+            n_readers, need, region->mapped_bytes);
     for (uint32_t i = 0; i < n_readers; i++)
         sem_init(&region_reader(region, i)->slot_freed, 1, 0);
     return SWIM_OK;

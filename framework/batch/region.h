@@ -3,14 +3,16 @@
  * Mapped before the first fork, larger than needed (pages cost nothing until touched),
  * laid out by region_layout() once the plan is known.
  *
- * Slots belong to readers, slots_each to each one.  The states of a slot and who moves it
- * on (invariants: a slot has one owner at any time; only a COMMITTED block counts as done):
+ * Slots belong to readers, slots_each to each one.  The states of a slot and who moves
+ * it on (invariants: a slot has one owner at any time; only a COMMITTED block counts as
+ * done):
  *
  *     FREE --reader--> FILLING --reader--> READY --writer--> FREE
  *                                                    (after its commit)
  *
- * Blocks come through a ring: the rank's main process puts numbers in, readers take them.
- * Semaphores wake: who is woken looks at the states, so a post too many does no harm.  Nothing here is locked, so no process that dies can leave a lock. */
+ * Blocks come through a ring: the rank's main process puts numbers in, readers take
+ * them. Semaphores wake: who is woken looks at the states, so a post too many does no
+ * harm.  Nothing here is locked, so no process that dies can leave a lock. */
 #ifndef SWIM_BATCH_REGION_H
 #define SWIM_BATCH_REGION_H
 

@@ -70,17 +70,17 @@ static json_t *json_outputs(const struct setup *setup)
 
 static void result_json(const struct run_result *r, const struct sums *s)
 {
-    json_t *locks = json_pack("{s:I, s:I, s:f}", "acquired", (json_int_t)s->locks, "waited",
-                              (json_int_t)s->locks_waited, "wait_ms",
+    json_t *locks = json_pack("{s:I, s:I, s:f}", "acquired", (json_int_t)s->locks,
+                              "waited", (json_int_t)s->locks_waited, "wait_ms",
                               (double)s->lock_wait_ns / 1e6);
     json_t *object = json_pack(
-        "{s:i, s:s, s:s, s:i, s:i, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:o, s:o}", "version",
-        1, "job", r->job->name, "status", status_word(r), "exit_status", r->exit_status,
-        "ranks", (int)r->coordinator->n_ranks, "readers", (json_int_t)s->readers, "blocks",
-        (json_int_t)s->blocks, "seconds", r->seconds, "bytes_read",
-        (json_int_t)s->bytes_read, "bytes_written", (json_int_t)s->bytes_written,
-        "bytes_stored", (json_int_t)s->bytes_stored, "gb_per_s", rate_gb(r, s), "locks",
-        locks, "outputs", json_outputs(r->setup));
+        "{s:i, s:s, s:s, s:i, s:i, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:o, s:o}",
+        "version", 1, "job", r->job->name, "status", status_word(r), "exit_status",
+        r->exit_status, "ranks", (int)r->coordinator->n_ranks, "readers",
+        (json_int_t)s->readers, "blocks", (json_int_t)s->blocks, "seconds", r->seconds,
+        "bytes_read", (json_int_t)s->bytes_read, "bytes_written",
+        (json_int_t)s->bytes_written, "bytes_stored", (json_int_t)s->bytes_stored,
+        "gb_per_s", rate_gb(r, s), "locks", locks, "outputs", json_outputs(r->setup));
 
     json_object_set_new(object, "error",
                         r->error.code ? json_string(r->error.text) : json_null());
@@ -131,8 +131,8 @@ static void shape_text(const uint64_t *shape, uint32_t ndim, char *text, size_t 
         snprintf(text, size, "scalar");
 }
 
-static void plan_json(const struct job *job, const struct setup *setup, uint32_t n_ranks,
-                      uint32_t n_readers, uint64_t rank_bytes)
+static void plan_json(const struct job *job, const struct setup *setup,
+                      uint32_t n_ranks, uint32_t n_readers, uint64_t rank_bytes)
 {
     json_t *block = json_array();
     uint64_t blocks = 0;
@@ -141,8 +141,8 @@ static void plan_json(const struct job *job, const struct setup *setup, uint32_t
         json_array_append_new(block, json_integer((json_int_t)setup->blocks.size[a]));
     for (uint32_t p = 0; p < setup->n_phases; p++)
         blocks += setup->phase_blocks[p];
-    print_json(json_pack("{s:i, s:s, s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:o}", "version", 1,
-                         "job", job->name, "status", "planned", "kernel",
+    print_json(json_pack("{s:i, s:s, s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:o}",
+                         "version", 1, "job", job->name, "status", "planned", "kernel",
                          setup->kernel->api.name, "blocks", (json_int_t)blocks, "block",
                          block, "ranks", (json_int_t)n_ranks, "readers",
                          (json_int_t)n_ranks * n_readers, "memory_per_rank",
@@ -160,14 +160,16 @@ static void plan_inputs_outputs(const struct setup *setup)
                    sizeof(chunk));
         printf("  input %-8s %s:%s, %s, %s, %s%s\n", in->field.port, in->info->file,
                in->info->path, shape, swim_type_name(in->info->stored_type),
-               in->info->chunked ? "chunks " : "contiguous", in->info->chunked ? chunk : "");
+               in->info->chunked ? "chunks " : "contiguous",
+               in->info->chunked ? chunk : "");
     }
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         const struct output_spec *spec = &setup->outputs[i].spec;
         char filters[64] = "no filters";
         if (spec->shuffle || spec->deflate || spec->fletcher32)
-            snprintf(filters, sizeof(filters), "%s%s%s", spec->shuffle ? "shuffle " : "",
-                     spec->deflate ? "deflate " : "", spec->fletcher32 ? "fletcher32" : "");
+            snprintf(filters, sizeof(filters), "%s%s%s",
+                     spec->shuffle ? "shuffle " : "", spec->deflate ? "deflate " : "",
+                     spec->fletcher32 ? "fletcher32" : "");
         shape_text(spec->shape, spec->ndim, shape, sizeof(shape));
         shape_text(spec->chunk, spec->ndim, chunk, sizeof(chunk));
         printf("  output %-7s %s:%s, %s, %s, chunks %s, %s, fill %g\n",
@@ -180,8 +182,8 @@ void report_plan(const struct run_options *options, const struct job *job,
                  const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
                  uint32_t slots_each)
 {
-    uint64_t rank_bytes = n_readers * (setup_reader_bytes(setup) +
-                                       (slots_each - 1) * setup->slot_bytes);
+    uint64_t rank_bytes =
+        n_readers * (setup_reader_bytes(setup) + (slots_each - 1) * setup->slot_bytes);
     char shape[256], have[32], need[32];
 
     if (options->json) {
@@ -197,7 +199,8 @@ void report_plan(const struct run_options *options, const struct job *job,
     if (setup->n_phases == 2)
         printf(" in %" PRIu64 " segments each, then %" PRIu64 " merged",
                setup->blocks.n_segments, setup->blocks.n_tiles);
-    printf("\n  ranks          %" PRIu32 ", each with %" PRIu32 " readers and a writer\n",
+    printf("\n  ranks          %" PRIu32 ", each with %" PRIu32
+           " readers and a writer\n",
            n_ranks, n_readers);
     printf("  memory         %s per rank, budget %s\n",
            swim_text_bytes(rank_bytes, need, sizeof(need)),

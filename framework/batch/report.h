@@ -9,8 +9,8 @@
 #include "batch/run.h"
 #include "batch/setup.h"
 
-/* Progress on stderr: one line that is rewritten on a terminal, else a line now and then;
- * nothing when quiet. */
+/* Progress on stderr: one line that is rewritten on a terminal, else a line now and
+ * then; nothing when quiet. */
 struct progress {
     const char *name;
     bool quiet, terminal;

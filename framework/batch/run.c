@@ -60,8 +60,8 @@ static int show_plan(const struct run_options *options, const struct job *job,
         rc = setup_create(job, session, options->wait_ms, &setup, err);
     uint32_t slots_each = 1;
     if (rc == SWIM_OK)
-        rc = setup_divide_memory(setup, &n_readers, options->n_readers == 0, &slots_each,
-                                 err);
+        rc = setup_divide_memory(setup, &n_readers, options->n_readers == 0,
+                                 &slots_each, err);
     if (rc == SWIM_OK)
         report_plan(options, job, setup, n_ranks, n_readers, slots_each);
     setup_destroy(setup);
@@ -73,9 +73,10 @@ static int check_ranks(const struct run_options *options, uint32_t launched,
                        swim_error_t *err)
 {
     if (launched && options->n_ranks && options->n_ranks != launched)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "-n %u under a launcher that started %u ranks: leave -n away",
-                              options->n_ranks, launched);
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "-n %u under a launcher that started %u ranks: leave -n away",
+            options->n_ranks, launched);
     return SWIM_OK;
 }
 

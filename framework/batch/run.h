@@ -17,8 +17,8 @@ struct run_options {
     uint32_t n_ranks;   /* 0: 1, or what the launcher says */
     uint32_t n_readers; /* per rank; 0: as many as there are processors for it */
     bool overwrite, dry_run, json, quiet;
-    const char *url; /* of the lock server; NULL: as lock.h says */
-    int64_t wait_ms; /* for locks; as in struct swim_lock_options */
+    const char *url;     /* of the lock server; NULL: as lock.h says */
+    int64_t wait_ms;     /* for locks; as in struct swim_lock_options */
     const char *command; /* for the history attribute */
 };
 

@@ -33,8 +33,9 @@ static int refuse_port(const struct kernel_host *kernel, const char *port,
         size_t used = strlen(all);
         snprintf(all + used, sizeof(all) - used, "%s\"%s\"", i ? ", " : "", names[i]);
     }
-    return swim_error_set(err, SWIM_ERR_ARG, "%s: kernel %s has no %s \"%s\"; it has %s",
-                          place, kernel->api.name, input ? "input" : "output", port, all);
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "%s: kernel %s has no %s \"%s\"; it has %s", place,
+                          kernel->api.name, input ? "input" : "output", port, all);
 }
 
 static int check_ports(const struct setup *setup, swim_error_t *err)
@@ -55,8 +56,8 @@ static int check_ports(const struct setup *setup, swim_error_t *err)
         while (p < k->api.n_outputs && strcmp(job->outputs[i].port, k->outputs[p].name))
             p++;
         if (p == k->api.n_outputs)
-            return refuse_port(k, job->outputs[i].port, job->outputs[i].place.text, false,
-                               err);
+            return refuse_port(k, job->outputs[i].port, job->outputs[i].place.text,
+                               false, err);
     }
     return SWIM_OK;
 }
@@ -122,7 +123,8 @@ static int check_shapes(const struct setup *setup, swim_error_t *err)
         const struct dataset_info *other = setup->inputs[i].info;
         char a[160], b[160];
         if (other->ndim == first->ndim &&
-            memcmp(other->shape, first->shape, first->ndim * sizeof(*first->shape)) == 0)
+            memcmp(other->shape, first->shape, first->ndim * sizeof(*first->shape)) ==
+                0)
             continue;
         shape_text(first->shape, first->ndim, a, sizeof(a));
         shape_text(other->shape, other->ndim, b, sizeof(b));
@@ -147,7 +149,8 @@ static int load_kernel(struct setup *setup, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = check_ports(setup, err);
     if (rc == SWIM_OK)
-        rc = params_create(setup->kernel, job->params, job->n_params, &setup->params, err);
+        rc = params_create(setup->kernel, job->params, job->n_params, &setup->params,
+                           err);
     if (rc != SWIM_OK)
         return rc;
     setup->n_inputs = setup->kernel->api.n_inputs;
@@ -156,7 +159,8 @@ static int load_kernel(struct setup *setup, swim_error_t *err)
     setup->outputs = calloc(setup->n_outputs, sizeof(*setup->outputs));
     setup->plan_fields = calloc(setup->n_inputs, sizeof(*setup->plan_fields));
     setup->plan_outputs = calloc(setup->n_outputs, sizeof(*setup->plan_outputs));
-    if (!setup->inputs || !setup->outputs || !setup->plan_fields || !setup->plan_outputs)
+    if (!setup->inputs || !setup->outputs || !setup->plan_fields ||
+        !setup->plan_outputs)
         return swim_error_set(err, SWIM_ERR_NOMEM, "setup of kernel %s",
                               setup->kernel->api.name);
     return SWIM_OK;
@@ -177,10 +181,10 @@ static int job_edges(struct setup *setup, swim_error_t *err)
             a++;
         if (a == info->ndim) {
             const char *near = swim_text_nearest(job->edges[e].axis, names, info->ndim);
-            return swim_error_set(err, SWIM_ERR_ARG, "%s: %s:%s has no axis \"%s\"%s%s%s",
-                                  job->edges[e].place.text, info->file, info->path,
-                                  job->edges[e].axis, near ? "; did you mean \"" : "",
-                                  near ? near : "", near ? "\"?" : "");
+            return swim_error_set(
+                err, SWIM_ERR_ARG, "%s: %s:%s has no axis \"%s\"%s%s%s",
+                job->edges[e].place.text, info->file, info->path, job->edges[e].axis,
+                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
         setup->plan.edge[a] = job->edges[e].mode;
         setup->plan.edge_given[a] = 1;

@@ -1,7 +1,7 @@
 /* setup.h - a job bound to its kernel and its data: what every process of a run knows.
  *
- * Each process makes its own with setup_create(), since a kernel's state never crosses a
- * fork; all come to the same result, which the digest shows. */
+ * Each process makes its own with setup_create(), since a kernel's state never crosses
+ * a fork; all come to the same result, which the digest shows. */
 #ifndef SWIM_BATCH_SETUP_H
 #define SWIM_BATCH_SETUP_H
 
@@ -55,8 +55,9 @@ struct setup {
     struct swim_output **plan_outputs;
 
     struct blocks blocks;
-    uint64_t slice[SWIM_NDIM_MAX]; /* what a reader holds at once; reduce: part of a block */
-    uint64_t acc_bytes;            /* largest accumulator of a tile; 0: not a reduce */
+    uint64_t
+        slice[SWIM_NDIM_MAX]; /* what a reader holds at once; reduce: part of a block */
+    uint64_t acc_bytes;       /* largest accumulator of a tile; 0: not a reduce */
 
     uint32_t n_phases;
     enum setup_phase phases[SETUP_PHASES_MAX];
@@ -71,9 +72,9 @@ struct setup {
 /* Load the kernel, look at the inputs (each under READ), plan.
  * wait_ms: how long to wait for a lock, as in struct swim_lock_options.
  * Errors: as kernel_find(), kernel_load(), params_create(), dataset_inspect(),
- * swim_lock_acquire(); SWIM_ERR_ARG for inputs that do not fit the kernel or each other;
- * SWIM_ERR_KERNEL when the kernel refuses them.  job stays the caller's and must outlive
- * the setup. */
+ * swim_lock_acquire(); SWIM_ERR_ARG for inputs that do not fit the kernel or each
+ * other; SWIM_ERR_KERNEL when the kernel refuses them.  job stays the caller's and must
+ * outlive the setup. */
 int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms,
                  struct setup **out, swim_error_t *err);
 void setup_destroy(struct setup *setup);
@@ -83,14 +84,14 @@ int setup_plan_outputs(struct setup *setup, swim_error_t *err);
 int setup_plan_blocks(struct setup *setup, swim_error_t *err);
 
 /* Where an input range falls in an output: start and count on each of its axes. */
-void setup_output_range(const struct setup_output *output, const struct block_range *range,
-                        struct block_range *out);
+void setup_output_range(const struct setup_output *output,
+                        const struct block_range *range, struct block_range *out);
 
 /* What a reader needs, with one slot. */
 uint64_t setup_reader_bytes(const struct setup *setup);
 
-/* How many slots each of *readers gets from the memory budget.  fewer: when not even one
- * for each is possible, take fewer readers; else that is SWIM_ERR_ARG. */
+/* How many slots each of *readers gets from the memory budget.  fewer: when not even
+ * one for each is possible, take fewer readers; else that is SWIM_ERR_ARG. */
 int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,
                         uint32_t *slots_each, swim_error_t *err);
 

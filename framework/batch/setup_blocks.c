@@ -37,7 +37,8 @@ static void wish_of(const struct setup *setup, struct blocks_wish *wish)
         for (uint32_t d = 0; d < spec->ndim; d++) {
             int32_t a = spec->from_axis[d];
             if (a >= 0)
-                wish->base[a] = blocks_lcm(wish->base[a], spec->chunk[d], first->shape[a]);
+                wish->base[a] =
+                    blocks_lcm(wish->base[a], spec->chunk[d], first->shape[a]);
         }
     }
 }
@@ -97,8 +98,8 @@ static void shrink_tiles(struct setup *setup, const struct blocks_wish *wish,
     }
 }
 
-/* Cut the first reduced axis into segments, for parallel work where there are few tiles;
- * their accumulators must not cost more than reading the input does. */
+/* Cut the first reduced axis into segments, for parallel work where there are few
+ * tiles; their accumulators must not cost more than reading the input does. */
 static void choose_segments(struct setup *setup, const struct blocks_wish *wish)
 {
     struct blocks *b = &setup->blocks;
@@ -168,7 +169,8 @@ static void plan_phases(struct setup *setup)
 
 /* --- memory ------------------------------------------------------------------- */
 
-static uint64_t chunks_in(const struct output_spec *spec, const struct block_range *range)
+static uint64_t chunks_in(const struct output_spec *spec,
+                          const struct block_range *range)
 {
     uint64_t n = 1;
 
@@ -208,21 +210,23 @@ static void input_memory(struct setup *setup)
     double elements = 1;
 
     for (uint32_t a = 0; a < setup->blocks.ndim; a++)
-        elements *= (double)(setup->slice[a] + setup->plan.halo_lo[a] +
-                             setup->plan.halo_hi[a]);
+        elements *=
+            (double)(setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a]);
     for (uint32_t i = 0; i < setup->n_inputs; i++)
-        setup->input_bytes += (uint64_t)elements * swim_type_size(setup->inputs[i].type);
+        setup->input_bytes +=
+            (uint64_t)elements * swim_type_size(setup->inputs[i].type);
 }
 
 uint64_t setup_reader_bytes(const struct setup *setup)
 {
-    /* Outputs twice where they are converted; accumulators twice when they are merged. */
+    /* Outputs twice where they are converted; accumulators twice when they are merged.
+     */
     return setup->input_bytes + 2 * setup->output_bytes + 2 * setup->acc_bytes +
            setup->slot_bytes;
 }
 
 int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,
-                         uint32_t *slots_each, swim_error_t *err)
+                        uint32_t *slots_each, swim_error_t *err)
 {
     uint64_t memory = setup->job->memory_bytes;
     uint64_t each = setup_reader_bytes(setup);
@@ -230,11 +234,12 @@ int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer
     if (*readers > memory / each && fewer)
         *readers = (uint32_t)(memory / each);
     if (*readers > memory / each)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%u readers need %llu MiB each, the memory budget is %llu "
-                              "MiB: give \"memory\" more, or fewer --readers",
-                              *readers, (unsigned long long)(each >> 20) + 1,
-                              (unsigned long long)(memory >> 20));
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%u readers need %llu MiB each, the memory budget is %llu "
+            "MiB: give \"memory\" more, or fewer --readers",
+            *readers, (unsigned long long)(each >> 20) + 1,
+            (unsigned long long)(memory >> 20));
     uint64_t more = (memory / *readers - each) / setup->slot_bytes;
     *slots_each = more + 1 < SLOTS_EACH_MOST ? (uint32_t)more + 1 : SLOTS_EACH_MOST;
     return SWIM_OK;
@@ -247,12 +252,13 @@ static int check_memory(const struct setup *setup, swim_error_t *err)
 
     if (bytes <= setup->job->memory_bytes)
         return SWIM_OK;
-    return swim_error_set(
-        err, SWIM_ERR_ARG,
-        "%s: one block needs %s of memory, the budget is %s: give \"memory\" more, or %s",
-        setup->job->path, swim_text_bytes(bytes, need, sizeof(need)),
-        swim_text_bytes(setup->job->memory_bytes, have, sizeof(have)),
-        setup->job->n_block ? "a smaller \"block\"" : "the outputs smaller \"chunks\"");
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "%s: one block needs %s of memory, the budget is %s: give "
+                          "\"memory\" more, or %s",
+                          setup->job->path, swim_text_bytes(bytes, need, sizeof(need)),
+                          swim_text_bytes(setup->job->memory_bytes, have, sizeof(have)),
+                          setup->job->n_block ? "a smaller \"block\""
+                                              : "the outputs smaller \"chunks\"");
 }
 
 static int check_halo(const struct setup *setup, swim_error_t *err)
@@ -266,7 +272,8 @@ static int check_halo(const struct setup *setup, swim_error_t *err)
                             : setup->plan.halo_hi[a];
         if ((halo && !stencil) || halo > (1U << 20))
             return swim_error_set(err, SWIM_ERR_KERNEL,
-                                  "kernel %s (%s) plans a halo of %" PRIu64 " on axis %u",
+                                  "kernel %s (%s) plans a halo of %" PRIu64
+                                  " on axis %u",
                                   setup->kernel->api.name,
                                   kernel_kind_name(setup->kernel->api.kind), halo, a);
     }

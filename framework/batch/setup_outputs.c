@@ -1,8 +1,10 @@
 /* setup_outputs.c - what the outputs of a job will be: shape, type, chunks, fill. */
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "batch/setup.h"
 
@@ -36,14 +38,19 @@ static double default_fill(enum swim_type type)
 static bool type_holds(enum swim_type type, double value)
 {
     static const double low[] = {
-        [SWIM_TYPE_I8] = -128,        [SWIM_TYPE_I16] = -32768,
-        [SWIM_TYPE_I32] = -2147483648.0, [SWIM_TYPE_I64] = -9223372036854775808.0,
+        [SWIM_TYPE_I8] = -128,
+        [SWIM_TYPE_I16] = -32768,
+        [SWIM_TYPE_I32] = -2147483648.0,
+        [SWIM_TYPE_I64] = -9223372036854775808.0,
         [SWIM_TYPE_U64] = 0,
     };
     static const double high[] = {
-        [SWIM_TYPE_I8] = 127,           [SWIM_TYPE_U8] = 255,
-        [SWIM_TYPE_I16] = 32767,        [SWIM_TYPE_U16] = 65535,
-        [SWIM_TYPE_I32] = 2147483647,   [SWIM_TYPE_U32] = 4294967295.0,
+        [SWIM_TYPE_I8] = 127,
+        [SWIM_TYPE_U8] = 255,
+        [SWIM_TYPE_I16] = 32767,
+        [SWIM_TYPE_U16] = 65535,
+        [SWIM_TYPE_I32] = 2147483647,
+        [SWIM_TYPE_U32] = 4294967295.0,
         [SWIM_TYPE_I64] = 9223372036854774784.0,
         [SWIM_TYPE_U64] = 18446744073709549568.0,
     };
@@ -72,21 +79,24 @@ static int check_planned(const struct setup *setup, const struct swim_output *pl
     if (planned->ndim > SWIM_NDIM_MAX || planned->type == SWIM_TYPE_ANY ||
         planned->type > SWIM_TYPE_LDOUBLE)
         return swim_error_set(err, SWIM_ERR_KERNEL,
-                              "kernel %s plans an output of %u dimensions, type %d", name,
-                              planned->ndim, (int)planned->type);
+                              "kernel %s plans an output of %u dimensions, type %d",
+                              name, planned->ndim, (int)planned->type);
     for (uint32_t d = 0; d < planned->ndim; d++) {
         int32_t a = planned->from_axis[d];
         if (a >= (int32_t)first->ndim || (a < 0 && planned->shape[d] == 0) ||
             (a >= 0 && (used[a]++ || setup->plan.reduced[a])))
-            return swim_error_set(err, SWIM_ERR_KERNEL,
-                                  "kernel %s plans output axis %u from input axis %d of %u",
-                                  name, d, (int)a, first->ndim);
+            return swim_error_set(
+                err, SWIM_ERR_KERNEL,
+                "kernel %s plans output axis %u from input axis %d of %u", name, d,
+                (int)a, first->ndim);
     }
     for (uint32_t a = 0; a < first->ndim; a++)
         if (!used[a] && !setup->plan.reduced[a])
-            return swim_error_set(err, SWIM_ERR_KERNEL,
-                                  "kernel %s plans an output without input axis %u, which "
-                                  "is not reduced", name, a);
+            return swim_error_set(
+                err, SWIM_ERR_KERNEL,
+                "kernel %s plans an output without input axis %u, which "
+                "is not reduced",
+                name, a);
     return SWIM_OK;
 }
 
@@ -119,17 +129,18 @@ static int take_chunks(const struct job_output *given, struct output_spec *spec,
                        swim_error_t *err)
 {
     if (given->n_chunks != spec->ndim)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%s: chunks has %u sizes, the output \"%s\" has %u dimensions",
-                              given->place.text, given->n_chunks, given->port, spec->ndim);
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%s: chunks has %u sizes, the output \"%s\" has %u dimensions",
+            given->place.text, given->n_chunks, given->port, spec->ndim);
     for (uint32_t d = 0; d < spec->ndim; d++)
         spec->chunk[d] =
             given->chunks[d] < spec->shape[d] ? given->chunks[d] : spec->shape[d];
     return SWIM_OK;
 }
 
-static int check_chunk_bytes(const struct job_output *given, const struct output_spec *spec,
-                             swim_error_t *err)
+static int check_chunk_bytes(const struct job_output *given,
+                             const struct output_spec *spec, swim_error_t *err)
 {
     uint64_t bytes = swim_type_size(spec->type);
 
@@ -150,13 +161,14 @@ static int choose_fill(const struct setup *setup, const struct job_output *given
     const struct dataset_info *first = setup->inputs[0].info;
 
     if (given->has_fill && !type_holds(spec->type, given->fill))
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%s: fill %g of output \"%s\" is not a value of its type %s",
-                              given->place.text, given->fill, given->port,
-                              swim_type_name(spec->type));
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%s: fill %g of output \"%s\" is not a value of its type %s",
+            given->place.text, given->fill, given->port, swim_type_name(spec->type));
     if (given->has_fill)
         spec->fill = given->fill;
-    else if (first->has_missing && !first->packed && type_holds(spec->type, first->missing))
+    else if (first->has_missing && !first->packed &&
+             type_holds(spec->type, first->missing))
         spec->fill = first->missing;
     else
         spec->fill = default_fill(spec->type);
@@ -172,8 +184,9 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
     const struct dataset_info *first = setup->inputs[0].info;
 
     if (!given)
-        return swim_error_set(err, SWIM_ERR_ARG, "%s: kernel %s needs the output \"%s\"",
-                              setup->job->path, setup->kernel->api.name, port->name);
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: kernel %s needs the output \"%s\"", setup->job->path,
+                              setup->kernel->api.name, port->name);
     int rc = check_planned(setup, planned, err);
     if (rc != SWIM_OK)
         return rc;
@@ -208,11 +221,31 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
     return rc;
 }
 
+static int check_directory(const char *file, swim_error_t *err)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(file, '/');
+    struct stat st;
+
+    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - file) + 1 : 1,
+             slash ? file : ".");
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "output %s: there is no directory %s: make it, or give the "
+            "output another file",
+            file, dir);
+    return SWIM_OK;
+}
+
 static int check_files(const struct setup *setup, uint32_t number, swim_error_t *err)
 {
     const struct output_spec *spec = &setup->outputs[number].spec;
     struct file_identity mine, theirs;
+    int rc = check_directory(spec->file, err);
 
+    if (rc != SWIM_OK)
+        return rc;
     for (uint32_t i = 0; i < number; i++) {
         const struct output_spec *other = &setup->outputs[i].spec;
         if (strcmp(other->file, spec->file) == 0 &&
@@ -224,8 +257,8 @@ static int check_files(const struct setup *setup, uint32_t number, swim_error_t 
         return SWIM_OK; /* does not exist yet */
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         const char *input = setup->inputs[i].info->file;
-        if (file_identity_get(input, &theirs, NULL) == SWIM_OK && mine.dev == theirs.dev &&
-            mine.ino == theirs.ino)
+        if (file_identity_get(input, &theirs, NULL) == SWIM_OK &&
+            mine.dev == theirs.dev && mine.ino == theirs.ino)
             return swim_error_set(err, SWIM_ERR_ARG,
                                   "%s: output file %s is also the input %s: give the "
                                   "output another file",
@@ -247,8 +280,8 @@ int setup_plan_outputs(struct setup *setup, swim_error_t *err)
     return rc;
 }
 
-void setup_output_range(const struct setup_output *output, const struct block_range *range,
-                        struct block_range *out)
+void setup_output_range(const struct setup_output *output,
+                        const struct block_range *range, struct block_range *out)
 {
     out->elements = 1;
     for (uint32_t d = 0; d < output->spec.ndim; d++) {

@@ -1,8 +1,8 @@
 /* spawner.c - the process that forks a rank's readers and writer.
  *
- * It is forked before MPI starts and holds nothing but one socket to its rank, so what it
- * forks inherits no connection, no lock and no file.  Children end with it, and it with
- * the rank (PR_SET_PDEATHSIG), whatever kills them. */
+ * It is forked before MPI starts and holds nothing but one socket to its rank, so what
+ * it forks inherits no connection, no lock and no file.  Children end with it, and it
+ * with the rank (PR_SET_PDEATHSIG), whatever kills them. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -149,7 +149,8 @@ static int nursery_wait(const struct nursery *nursery, int timeout_ms)
     return fds[0].revents;
 }
 
-/* All children leave: by themselves (they see region->stop), on SIGTERM, or by force. */
+/* All children leave: by themselves (they see region->stop), on SIGTERM, or by force.
+ */
 static void nursery_end(struct nursery *nursery, int signo)
 {
     int64_t until = swim_clock_mono_ns() + (int64_t)WORKER_LEAVE_MS * 1000000;

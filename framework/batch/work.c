@@ -108,7 +108,8 @@ void work_destroy(struct work *work)
 }
 
 static void array_describe(struct work_array *w, const uint64_t *shape,
-                           const uint64_t *offset, const uint32_t *lo, const uint32_t *hi)
+                           const uint64_t *offset, const uint32_t *lo,
+                           const uint32_t *hi)
 {
     ptrdiff_t stride = 1;
 

@@ -5,7 +5,8 @@
 #include "batch/blocks.h"
 #include "batch/setup.h"
 
-/* A swim_block whose arrays describe a range; where the data lie is set by the caller. */
+/* A swim_block whose arrays describe a range; where the data lie is set by the caller.
+ */
 struct work_array {
     struct swim_array array;
     uint64_t shape[SWIM_NDIM_MAX];
@@ -25,13 +26,13 @@ struct work {
 int work_create(const struct setup *setup, struct work **out, swim_error_t *err);
 void work_destroy(struct work *work);
 
-/* Describe range: inputs of that range (plus the plan's halo), outputs of the tile around
- * it.  Data pointers become NULL. */
+/* Describe range: inputs of that range (plus the plan's halo), outputs of the tile
+ * around it.  Data pointers become NULL. */
 void work_set_range(struct work *work, const struct setup *setup, uint64_t index,
                     const struct block_range *range);
 
-/* The shape of an input's buffer: the range plus the halo; *elements is its product, and
- * the result the number of the element at which array.data points. */
+/* The shape of an input's buffer: the range plus the halo; *elements is its product,
+ * and the result the number of the element at which array.data points. */
 uint64_t work_buffer_shape(const struct work *work, const struct setup *setup,
                            const struct block_range *range, uint64_t *shape,
                            uint64_t *elements);

@@ -16,17 +16,18 @@
 struct worker {
     const struct job *job;
     struct region *region;
-    const char *url;  /* of the lock server; NULL: as lock.h says */
-    int64_t wait_ms;  /* for locks */
+    const char *url; /* of the lock server; NULL: as lock.h says */
+    int64_t wait_ms; /* for locks */
     uint32_t rank;
-    uint32_t index;   /* of a reader */
+    uint32_t index; /* of a reader */
 };
 
 /* Open the session of a process, with the job's name and the rank. */
 int worker_session_open(const struct worker *worker, swim_session_t **out,
                         swim_error_t *err);
 
-/* Add what this process's locks have cost since the last call to the rank's counters. */
+/* Add what this process's locks have cost since the last call to the rank's counters.
+ */
 void worker_count_locks(const struct worker *worker, swim_session_t *session,
                         struct swim_session_stats *last);
 
@@ -34,7 +35,8 @@ void worker_count_locks(const struct worker *worker, swim_session_t *session,
 int reader_main(const struct worker *worker);
 int writer_main(const struct worker *worker);
 
-/* The spawner: a process without threads of MPI, locks or files, which forks the others. */
+/* The spawner: a process without threads of MPI, locks or files, which forks the
+ * others. */
 struct spawner {
     pid_t pid;
     int fd;
@@ -57,8 +59,8 @@ int spawner_launch(struct spawner *spawner, swim_error_t *err);
 /* An event, if there is one; *gone: the spawner itself has ended. */
 bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gone);
 
-/* Have spawner and workers leave (signo 0: when they have finished what they are at, else
- * by that signal), wait at most wait_ms, then end what is left. */
+/* Have spawner and workers leave (signo 0: when they have finished what they are at,
+ * else by that signal), wait at most wait_ms, then end what is left. */
 void spawner_stop(struct spawner *spawner, int wait_ms, int signo);
 
 #endif /* SWIM_BATCH_WORKER_H */

@@ -1,8 +1,8 @@
 /* writer.c - a rank's writer process: finished blocks from the slots into the outputs.
  *
  * One batch is one session: WRITE on each output file, plain HDF5 open, all blocks that
- * are ready, close with fsync, locks back.  Only then are the slots freed and the blocks
- * counted as done: a block that counts is in the file. */
+ * are ready, close with fsync, locks back.  Only then are the slots freed and the
+ * blocks counted as done: a block that counts is in the file. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,9 +95,11 @@ static int writer_open(struct writer *w, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = setup_create(worker->job, w->session, worker->wait_ms, &w->setup, err);
     if (rc == SWIM_OK && w->setup->digest != w->region->digest)
-        rc = swim_error_set(err, SWIM_ERR_IO,
-                            "writer of rank %u: kernel or inputs were changed while the "
-                            "job started", worker->rank);
+        rc =
+            swim_error_set(err, SWIM_ERR_IO,
+                           "writer of rank %u: kernel or inputs were changed while the "
+                           "job started",
+                           worker->rank);
     if (rc == SWIM_OK)
         rc = list_targets(w, err);
     return rc;
@@ -208,7 +210,8 @@ static int write_record(struct writer *w, const struct payload_record *record,
                                       (size_t)record->n_bytes, err);
         }
     }
-    return swim_error_set(err, SWIM_ERR_CORRUPT, "a slot names output %u", record->output);
+    return swim_error_set(err, SWIM_ERR_CORRUPT, "a slot names output %u",
+                          record->output);
 }
 
 static int write_slot(struct writer *w, uint32_t number, enum setup_phase phase,

@@ -1,8 +1,8 @@
 /* cmd_run.c - h5swim run: options to struct run_options. */
 #include "cli/cmd_run.h"
 
-#include <argp.h>
 #include <errno.h>
+#include <getopt.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,116 +10,145 @@
 #include <string.h>
 
 #include "batch/run.h"
+#include "core/text.h"
 
-#define RANKS_MOST 4096
+#define COUNT_MOST 4096
 #define COMMAND_SIZE 900
+#define STATUS_USAGE 2
 
-enum { OPT_SET = 256, OPT_READERS, OPT_OVERWRITE, OPT_DRY_RUN, OPT_JSON, OPT_REDIS, OPT_WAIT };
+static const char help[] =
+    "Usage: h5swim run JOB.yaml [OPTION...]\n"
+    "Run a kernel over HDF5 datasets, as the job file says.\n"
+    "\n"
+    "  -n N              fork N ranks (default 1; not under mpirun or srun, which say "
+    "it)\n"
+    "  --readers R       readers of each rank (default: one per processor)\n"
+    "  --set KEY=VALUE   change the job: params.radius=1, outputs.speed.file=o.nc\n"
+    "  --overwrite       replace output files that exist\n"
+    "  --dry-run         show the plan (blocks, memory, ranks), run nothing\n"
+    "  --json            print one JSON object on stdout\n"
+    "  -q, --quiet       no progress, no summary\n"
+    "  --redis URL       lock server (else $SWIM_REDIS_URL, else a private one)\n"
+    "  --wait SECONDS    wait so long for a lock (default $SWIM_WAIT or 60; 0: do "
+    "not)\n"
+    "  --help            this text\n"
+    "\n"
+    "Under an MPI launcher (mpirun -n 4 h5swim run JOB.yaml, srun --mpi=pmix ...) "
+    "each\n"
+    "process that it starts is a rank.\n"
+    "\n"
+    "Exit status: 0 done, 1 failed, 2 usage or a job that does not fit its data,\n"
+    "3 finished with failed blocks, 4 lock not had in time, 5 file damaged,\n"
+    "128+N ended by signal N.\n";
 
-static const struct argp_option options_list[] = {
-    {NULL, 'n', "N", 0, "Fork N ranks (default 1; not under mpirun or srun)", 0},
-    {"readers", OPT_READERS, "R", 0, "Readers of each rank (default: one per processor)", 0},
-    {"set", OPT_SET, "KEY=VALUE", 0, "Change the job: params.radius=1, outputs.x.file=o.nc", 0},
-    {"overwrite", OPT_OVERWRITE, NULL, 0, "Replace output files that exist", 0},
-    {"dry-run", OPT_DRY_RUN, NULL, 0, "Show the plan, run nothing", 0},
-    {"json", OPT_JSON, NULL, 0, "Print one JSON object on stdout", 0},
-    {"quiet", 'q', NULL, 0, "No progress, no summary", 0},
-    {"redis", OPT_REDIS, "URL", 0, "Lock server (else $SWIM_REDIS_URL, else a private one)", 0},
-    {"wait", OPT_WAIT, "SECONDS", 0, "Wait for a lock (default $SWIM_WAIT or 60; 0: do not)", 0},
+enum {
+    OPT_SET = 256,
+    OPT_READERS,
+    OPT_OVERWRITE,
+    OPT_DRY_RUN,
+    OPT_JSON,
+    OPT_REDIS,
+    OPT_WAIT,
+    OPT_HELP
+};
+
+static const struct option long_options[] = {
+    {"readers", required_argument, NULL, OPT_READERS},
+    {"set", required_argument, NULL, OPT_SET},
+    {"overwrite", no_argument, NULL, OPT_OVERWRITE},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"quiet", no_argument, NULL, 'q'},
+    {"redis", required_argument, NULL, OPT_REDIS},
+    {"wait", required_argument, NULL, OPT_WAIT},
+    {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
 
-struct arguments {
-    struct run_options run;
-    const char **sets;
-    int usage; /* an error was printed */
-};
-
-static error_t usage_error(struct arguments *a, const char *what, const char *value,
-                           const char *why)
+static int usage_error(const char *what, const char *value, const char *why)
 {
-    fprintf(stderr, "h5swim run: %s %s: %s (see h5swim run --help)\n", what, value, why);
-    a->usage = 1;
-    return EINVAL;
+    fprintf(stderr, "h5swim run: %s %s: %s (see h5swim run --help)\n", what, value,
+            why);
+    return STATUS_USAGE;
 }
 
-static error_t parse_count(struct arguments *a, const char *what, const char *text,
-                           uint32_t *out)
+static int parse_count(const char *what, const char *text, uint32_t *out)
 {
     char *end = NULL;
 
     errno = 0;
     unsigned long n = strtoul(text, &end, 10);
-    if (errno || *end || end == text || text[0] == '-' || n == 0 || n > RANKS_MOST)
-        return usage_error(a, what, text, "a number from 1 to 4096 is wanted");
+    if (errno || *end || end == text || text[0] == '-' || n == 0 || n > COUNT_MOST)
+        return usage_error(what, text, "a number from 1 to 4096 is wanted");
     *out = (uint32_t)n;
     return 0;
 }
 
-static error_t parse_wait(struct arguments *a, const char *what, const char *text)
+static int parse_wait(const char *what, const char *text, int64_t *wait_ms)
 {
     char *end = NULL;
     double seconds = strtod(text, &end);
 
     if (*end || end == text || !(seconds >= 0) || seconds > 1e9)
-        return usage_error(a, what, text, "a number of seconds is wanted");
-    a->run.wait_ms = seconds > 0 ? (int64_t)ceil(seconds * 1000) : SWIM_LOCK_TRY;
+        return usage_error(what, text, "a number of seconds is wanted");
+    *wait_ms = seconds > 0 ? (int64_t)ceil(seconds * 1000) : SWIM_LOCK_TRY;
     return 0;
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static int refuse_option(int found, char **argv)
 {
-    struct arguments *a = state->input;
+    const char *option = argv[optind - 1], *near = NULL;
+    const char *names[sizeof(long_options) / sizeof(*long_options)];
+    char letter[3] = {'-', (char)optopt, '\0'};
+    size_t n = 0;
 
-    switch (key) {
-    case 'n':
-        return parse_count(a, "-n", arg, &a->run.n_ranks);
-    case OPT_READERS:
-        return parse_count(a, "--readers", arg, &a->run.n_readers);
-    case OPT_SET:
-        a->sets[a->run.n_sets++] = arg;
-        return 0;
-    case OPT_OVERWRITE:
-        a->run.overwrite = true;
-        return 0;
-    case OPT_DRY_RUN:
-        a->run.dry_run = true;
-        return 0;
-    case OPT_JSON:
-        a->run.json = true;
-        return 0;
-    case 'q':
-        a->run.quiet = true;
-        return 0;
-    case OPT_REDIS:
-        a->run.url = arg;
-        return 0;
-    case OPT_WAIT:
-        return parse_wait(a, "--wait", arg);
-    case ARGP_KEY_ARG:
-        if (a->run.job_path)
-            return usage_error(a, "argument", arg, "there is a job file already");
-        a->run.job_path = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->run.job_path && !a->usage)
-            return usage_error(a, "argument", "JOB.yaml", "it is missing");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (found == ':')
+        return usage_error("option", option, "its value is missing");
+    if (strncmp(option, "--", 2) != 0)
+        return usage_error("option", letter, "there is no such option");
+    for (const struct option *o = long_options; o->name; o++)
+        names[n++] = o->name;
+    near = swim_text_nearest(option + 2, names, n);
+    fprintf(stderr,
+            "h5swim run: option %s: there is no such option%s%s%s "
+            "(see h5swim run --help)\n",
+            option, near ? "; did you mean \"--" : "", near ? near : "",
+            near ? "\"?" : "");
+    return STATUS_USAGE;
 }
 
-static const struct argp argp = {
-    .options = options_list,
-    .parser = parse_option,
-    .args_doc = "JOB.yaml",
-    .doc = "Run a kernel over HDF5 datasets, as the job file says."
-           "\v"
-           "Exit status: 0 done, 1 failed, 2 usage or a job that does not fit its data,\n"
-           "3 finished with failed blocks, 4 lock not had in time, 5 file damaged,\n"
-           "128+N ended by signal N.",
-};
+static int take_option(int found, char **argv, struct run_options *run,
+                       const char **sets)
+{
+    switch (found) {
+    case 'n':
+        return parse_count("-n", optarg, &run->n_ranks);
+    case OPT_READERS:
+        return parse_count("--readers", optarg, &run->n_readers);
+    case OPT_WAIT:
+        return parse_wait("--wait", optarg, &run->wait_ms);
+    case OPT_SET:
+        sets[run->n_sets++] = optarg;
+        return 0;
+    case OPT_REDIS:
+        run->url = optarg;
+        return 0;
+    case OPT_OVERWRITE:
+        run->overwrite = true;
+        return 0;
+    case OPT_DRY_RUN:
+        run->dry_run = true;
+        return 0;
+    case OPT_JSON:
+        run->json = true;
+        return 0;
+    case 'q':
+        run->quiet = true;
+        return 0;
+    default:
+        return refuse_option(found, argv);
+    }
+}
 
 /* The command line as the history attribute of outputs will show it. */
 static void join_command(int argc, char **argv, char *text, size_t size)
@@ -136,24 +165,40 @@ static void join_command(int argc, char **argv, char *text, size_t size)
     }
 }
 
+static int parse_and_run(int argc, char **argv, struct run_options *run,
+                         const char **sets)
+{
+    const char *wait = getenv("SWIM_WAIT");
+    int found, status = wait ? parse_wait("SWIM_WAIT", wait, &run->wait_ms) : 0;
+
+    while (status == 0 &&
+           (found = getopt_long(argc, argv, ":n:q", long_options, NULL)) >= 0) {
+        if (found == OPT_HELP) {
+            fputs(help, stdout);
+            return 0;
+        }
+        status = take_option(found, argv, run, sets);
+    }
+    if (status)
+        return status;
+    if (optind == argc)
+        return usage_error("argument", "JOB.yaml", "it is missing");
+    if (optind + 1 < argc)
+        return usage_error("argument", argv[optind + 1], "there is a job file already");
+    run->job_path = argv[optind];
+    return run_job(run);
+}
+
 int cmd_run(int argc, char **argv)
 {
-    static char name[] = "h5swim run"; /* what argp calls us in messages */
     char command[COMMAND_SIZE];
-    struct arguments a = {0};
-    const char *wait = getenv("SWIM_WAIT");
-    int status = 2;
+    const char **sets = calloc((size_t)argc, sizeof(*sets));
+    struct run_options run = {.command = command, .sets = sets};
 
-    join_command(argc, argv, command, sizeof(command));
-    argv[0] = name;
-    a.run.command = command;
-    a.sets = calloc((size_t)argc, sizeof(*a.sets));
-    if (!a.sets)
+    if (!sets)
         return 1;
-    a.run.sets = a.sets;
-    if ((!wait || parse_wait(&a, "SWIM_WAIT", wait) == 0) &&
-        argp_parse(&argp, argc, argv, 0, NULL, &a) == 0)
-        status = run_job(&a.run);
-    free(a.sets);
+    join_command(argc, argv, command, sizeof(command));
+    int status = parse_and_run(argc, argv, &run, sets);
+    free(sets);
     return status;
 }

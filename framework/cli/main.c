@@ -1,5 +1,4 @@
 /* main.c - the h5swim command: finds the verb and hands over. */
-#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,12 +23,13 @@ static void usage(FILE *to)
           to);
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n"
-          "h5swim COMMAND --help shows the options of a command.\n"
-          "Exit status: 0 done, 1 failed, 2 usage or a job that does not fit its data,\n"
-          "3 finished with failed blocks, 4 lock not had in time, 5 file damaged,\n"
-          "128+N ended by signal N.\n",
-          to);
+    fputs(
+        "\n"
+        "h5swim COMMAND --help shows the options of a command.\n"
+        "Exit status: 0 done, 1 failed, 2 usage or a job that does not fit its data,\n"
+        "3 finished with failed blocks, 4 lock not had in time, 5 file damaged,\n"
+        "128+N ended by signal N.\n",
+        to);
 }
 
 static int unknown(const char *word)
@@ -46,7 +46,6 @@ static int unknown(const char *word)
 
 int main(int argc, char **argv)
 {
-    argp_err_exit_status = 2;
     if (argc < 2) {
         usage(stderr);
         return 2;

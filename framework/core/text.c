@@ -21,7 +21,7 @@ static size_t word_distance(const char *a, const char *b)
     size_t la = strlen(a), lb = strlen(b);
 
     if (la > WORD_MAX || lb > WORD_MAX)
-        return WORD_MAX;
+        return SIZE_MAX;
     for (size_t j = 0; j <= lb; j++)
         rows[0][j] = j;
     for (size_t i = 1; i <= la; i++) {

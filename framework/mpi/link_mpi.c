@@ -1,8 +1,8 @@
 /* link_mpi.c - ranks that talk to the coordinator by MPI messages.
  *
  * The only file that includes MPI, built as a plug-in and loaded only under an MPI
- * launcher.  Each rank has at most one report under way; rank 0 answers whenever its own
- * exchange() is called.  Nothing here blocks, so a waiting rank can sleep. */
+ * launcher.  Each rank has at most one report under way; rank 0 answers whenever its
+ * own exchange() is called.  Nothing here blocks, so a waiting rank can sleep. */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +55,8 @@ static int serve(struct mpi_link *m, swim_error_t *err)
         if (rc != MPI_SUCCESS)
             return mpi_failed(rc, "receive a report", err);
         if (report.rank != (uint32_t)status.MPI_SOURCE)
-            return swim_error_set(err, SWIM_ERR_IO, "MPI: rank %d sends reports of rank %u",
+            return swim_error_set(err, SWIM_ERR_IO,
+                                  "MPI: rank %d sends reports of rank %u",
                                   status.MPI_SOURCE, report.rank);
         coordinator_handle(&m->coordinator, m->reports, &report, &orders);
         rc = MPI_Send(&orders, sizeof(orders), MPI_BYTE, status.MPI_SOURCE, TAG_ORDERS,
@@ -125,8 +126,9 @@ static void mpi_observe(struct link *link, struct coordinator *c,
 }
 
 /* Finalize meets all ranks, so it is only entered when all are known to be on their way
- * to it; else rank 0 lets the launcher end the rest. */
-static void mpi_close(struct link *link, int wait_ms)
+ * to it.  It never comes back under an mpirun that was told to end: after a signal the
+ * rank ends without it, as the launcher expects. */
+static void mpi_close(struct link *link, int wait_ms, bool meet)
 {
     struct mpi_link *m = (struct mpi_link *)(void *)link;
     int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
@@ -142,13 +144,14 @@ static void mpi_close(struct link *link, int wait_ms)
             break;
         swim_clock_nap_ns(500000);
     }
-    if (all)
+    if (all && meet)
         MPI_Finalize();
     free(m->reports);
     free(m);
 }
 
-static const struct link_ops mpi_ops = {mpi_exchange, mpi_set_work, mpi_observe, mpi_close};
+static const struct link_ops mpi_ops = {mpi_exchange, mpi_set_work, mpi_observe,
+                                        mpi_close};
 
 int swim_mpi_link_open_v1(struct link **out, swim_error_t *err)
 {

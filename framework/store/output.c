@@ -340,7 +340,8 @@ static int side_name(const char *file, struct side *side, swim_error_t *err)
                                    : strndup(side->file, (size_t)(base - side->file));
     if (!side->dir)
         return side_no_memory(file, err);
-    if (asprintf(&name, "%s/.%s" SIDE_MARK "%ld", side->dir, base, (long)getpid()) < 0)
+    if (asprintf(&name, "%s%s.%s" SIDE_MARK "%ld", base == side->file ? "./" : "",
+                 base == side->file ? "" : side->dir, base, (long)getpid()) < 0)
         return side_no_memory(file, err);
     side->name = name;
     if (!base[0])

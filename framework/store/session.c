@@ -6,7 +6,8 @@
 int store_lock_file(swim_session_t *session, const char *file, enum swim_lock_mode mode,
                     int64_t wait_ms, swim_lock_t **out, swim_error_t *err)
 {
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt), .wait_ms = wait_ms};
+    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
+                                          .wait_ms = wait_ms};
     char resource[PATH_MAX];
 
     *out = NULL;

@@ -112,9 +112,11 @@ static void a_scalar_is_one_block(void **state)
 static void chosen_blocks_are_multiples_of_the_base_within_the_wish(void **state)
 {
     struct blocks b = {.ndim = 3};
-    struct blocks_wish wish = {
-        .base = {12, 73, 72}, .chunk = {12, 73, 72},
-        .element_bytes = 12, .most_bytes = 8 << 20, .fewest = 64};
+    struct blocks_wish wish = {.base = {12, 73, 72},
+                               .chunk = {12, 73, 72},
+                               .element_bytes = 12,
+                               .most_bytes = 8 << 20,
+                               .fewest = 64};
     (void)state;
 
     b.extent[0] = 100000;
@@ -131,8 +133,11 @@ static void chosen_blocks_are_multiples_of_the_base_within_the_wish(void **state
 static void few_chunks_are_not_joined(void **state)
 {
     struct blocks b = {.ndim = 1};
-    struct blocks_wish wish = {.base = {12}, .chunk = {12}, .element_bytes = 4,
-                               .most_bytes = 8 << 20, .fewest = 64};
+    struct blocks_wish wish = {.base = {12},
+                               .chunk = {12},
+                               .element_bytes = 4,
+                               .most_bytes = 8 << 20,
+                               .fewest = 64};
     (void)state;
 
     b.extent[0] = 132;
@@ -143,8 +148,11 @@ static void few_chunks_are_not_joined(void **state)
 static void a_slice_of_a_long_segment_fits_the_wish(void **state)
 {
     struct blocks b = {.ndim = 2, .reduced = {true, false}};
-    struct blocks_wish wish = {.base = {1, 100}, .chunk = {10, 100}, .element_bytes = 4,
-                               .most_bytes = 40000, .fewest = 64};
+    struct blocks_wish wish = {.base = {1, 100},
+                               .chunk = {10, 100},
+                               .element_bytes = 4,
+                               .most_bytes = 40000,
+                               .fewest = 64};
     uint64_t slice[SWIM_NDIM_MAX];
     (void)state;
 

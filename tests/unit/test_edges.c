@@ -18,8 +18,8 @@ struct grid {
     int reads;
 };
 
-static int grid_read(void *from, const uint64_t *start, const uint64_t *count, void *buf,
-                     const uint64_t *buf_shape, const uint64_t *buf_start,
+static int grid_read(void *from, const uint64_t *start, const uint64_t *count,
+                     void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
                      swim_error_t *err)
 {
     struct grid *g = from;
@@ -49,7 +49,8 @@ static void sources_are_those_of_scipy_ndimage(void **state)
 
     for (int mode = 0; mode < 4; mode++)
         for (int64_t p = -5; p < 9; p++)
-            assert_int_equal(edges_source((enum swim_edge)mode, 4, p), want[mode][p + 5]);
+            assert_int_equal(edges_source((enum swim_edge)mode, 4, p),
+                             want[mode][p + 5]);
     assert_int_equal(edges_source(SWIM_EDGE_REFLECT, 1, -7), 0);
     assert_int_equal(edges_source(SWIM_EDGE_WRAP, 1, 9), 0);
 }
@@ -70,7 +71,8 @@ static void each_halo_holds_what_its_mode_says(void **state)
         const uint32_t lo[2] = {trial / 16 % 4, trial / 16 * 3 % 8};
         const uint32_t hi[2] = {trial / 64 * 5, trial / 16 % 3};
         const struct edges e = {2, extent, lo, hi, mode, &constant, 4};
-        const struct block_range range = {{trial % 3, trial % 2}, {2, 1 + trial % 3}, 0};
+        const struct block_range range = {
+            {trial % 3, trial % 2}, {2, 1 + trial % 3}, 0};
         uint64_t h = range.count[0] + lo[0] + hi[0], w = range.count[1] + lo[1] + hi[1];
         int32_t *buf = malloc(h * w * sizeof(*buf));
         assert_non_null(buf);
@@ -78,8 +80,8 @@ static void each_halo_holds_what_its_mode_says(void **state)
         assert_int_equal(edges_read(&e, &range, buf, grid_read, &g, NULL), SWIM_OK);
         for (uint64_t y = 0; y < h; y++)
             for (uint64_t x = 0; x < w; x++) {
-                int64_t sy = edges_source(mode[0], ROWS,
-                                          (int64_t)(range.start[0] + y) - lo[0]);
+                int64_t sy =
+                    edges_source(mode[0], ROWS, (int64_t)(range.start[0] + y) - lo[0]);
                 int64_t sx = edges_source(mode[1], COLUMNS,
                                           (int64_t)(range.start[1] + x) - lo[1]);
                 int32_t want = sy < 0 || sx < 0 ? constant : g.value[sy][sx];

@@ -37,8 +37,8 @@ static int teardown(void **state)
 static void each_block_is_taken_by_one_process(void **state)
 {
     struct region *region = *state;
-    atomic_uchar *seen = mmap(NULL, BLOCKS, PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    atomic_uchar *seen =
+        mmap(NULL, BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pids[READERS];
     int status = 0;
 
@@ -137,13 +137,15 @@ static void stop_wakes_who_waits_for_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_block_is_taken_by_one_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_block_is_taken_by_one_process, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_full_ring_takes_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(payloads_do_not_overlap, setup, teardown),
         cmocka_unit_test_setup_teardown(a_layout_that_does_not_fit_is_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_first_error_wins, setup, teardown),
-        cmocka_unit_test_setup_teardown(stop_wakes_who_waits_for_blocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(stop_wakes_who_waits_for_blocks, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,14 +197,15 @@ static void a_dropped_hook_does_not_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_stubborn_process_leaves_after_its_grace, setup,
+        cmocka_unit_test_setup_teardown(a_stubborn_process_leaves_after_its_grace,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(hooks_run_when_the_process_is_dead, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(hooks_run_when_the_process_is_dead, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_signal_ends_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_process_that_looks_can_leave_by_itself, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(a_forked_child_has_nothing_of_its_parents, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(a_forked_child_has_nothing_of_its_parents,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_hook_does_not_run, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

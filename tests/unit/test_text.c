@@ -43,7 +43,8 @@ static void bytes_are_rounded_to_their_unit(void **state)
 
     assert_string_equal(swim_text_bytes(0, buf, sizeof(buf)), "0 bytes");
     assert_string_equal(swim_text_bytes(1536, buf, sizeof(buf)), "1.5 KiB");
-    assert_string_equal(swim_text_bytes((uint64_t)256 << 20, buf, sizeof(buf)), "256 MiB");
+    assert_string_equal(swim_text_bytes((uint64_t)256 << 20, buf, sizeof(buf)),
+                        "256 MiB");
 }
 
 static void the_first_error_is_kept_on_one_line(void **state)

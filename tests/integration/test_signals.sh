@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# SIGTERM and SIGINT at the driver, a rank, a reader, the writer, mpirun: locks free, no
+# process left, exit status 128+N, all within a second.
+# shellcheck source=tests/support/testlib.sh
+. "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
+
+mkdir "$tmp/work"
+cd "$tmp/work"
+export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=5
+"$python" - <<'PY'
+import h5py, numpy as np
+with h5py.File("in.h5", "w") as f:
+    f.create_dataset("U", data=np.ones((4000, 64), dtype="f4"), chunks=(1, 64))
+PY
+cat > slow.c <<'C'
+#include <time.h>
+#include <h5swim/kernel.h>
+static int apply(void *state, const struct swim_block *block, swim_error_t *err)
+{
+    const struct timespec nap = {0, 20000000};
+    (void)state;
+    (void)err;
+    nanosleep(&nap, NULL);
+    for (uint64_t i = 0; i < block->inputs[0]->count; i++)
+        ((float *)block->outputs[0]->data)[i] = 2 * ((const float *)block->inputs[0]->data)[i];
+    return SWIM_OK;
+}
+static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
+static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
+SWIM_KERNEL_DEFINE(.name = "slow", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
+                   .inputs = in, .outputs = out, .apply = apply);
+C
+cat > slow.yaml <<'YAML'
+kernel: slow.c
+inputs: {u: {file: in.h5, dataset: U}}
+outputs: {y: {file: out.h5, dataset: Y}}
+block: [1, 64]
+YAML
+
+# The lock server is everybody's, not the job's: start it outside the marked environment.
+"$hold_lock" in.h5 read </dev/null >/dev/null
+
+marked() { # pids of h5swim whose environment has this test's mark
+    local p
+    for p in /proc/[0-9]*; do
+        grep -qsz "^SWIM_TEST_MARK=$MARK\$" "$p/environ" 2>/dev/null || continue
+        case $(readlink "$p/exe") in */h5swim) echo "${p#/proc/}" ;; esac
+    done
+}
+depth() { # N: the first of the job's processes N generations below the launcher $LAUNCHED
+    local level=$LAUNCHED i
+    for ((i = 0; i < $1; i++)); do level=$(pgrep -P "$level" | head -n 1); done
+    echo "$level"
+}
+now_ms() { date +%s%3N; }
+
+# case NAME SIGNAL GENERATION LAUNCHER...: signal the process so many generations down.
+case_signal() {
+    local name=$1 signo=$2 generation=$3 start took status
+    shift 3
+    rm -f out.h5
+    MARK=$name-$$-$RANDOM
+    SWIM_TEST_MARK=$MARK setsid "$@" >stdout 2>stderr &
+    LAUNCHED=$!
+    for ((i = 0; i < 1000; i++)); do
+        if [ -s out.h5 ] && [ "$(marked | wc -l)" -ge "$PROCESSES" ]; then break; fi
+        sleep 0.01
+    done
+    sleep 0.3
+    kill -0 "$LAUNCHED" 2>/dev/null || fail "$name: the job has ended: $(cat stderr)"
+    start=$(now_ms)
+    kill "-$signo" "$(depth "$generation")"
+    while [ -n "$(marked)" ] && [ $(($(now_ms) - start)) -lt 4000 ]; do sleep 0.01; done
+    took=$(($(now_ms) - start))
+    status=0
+    wait "$LAUNCHED" || status=$?
+    [ "$took" -le "$LIMIT" ] || fail "$name: processes left after $took ms: $(marked | xargs -r -n1 ps -o pid,args -p | grep -v PID)"
+    [ "$status" = "${STATUS:-$((128 + $(kill -l "$signo")))}" ] || fail "$name: exit status $status: $(cat stderr)"
+    lock_is_free in.h5 || fail "$name: lock of the input not free: $(cat "$tmp/lock_err")"
+    lock_is_free out.h5 || fail "$name: lock of the output not free: $(cat "$tmp/lock_err")"
+    passed "$name: gone after $took ms, status $status"
+}
+
+LIMIT=1000
+PROCESSES=8 # 2 ranks x (rank, spawner, 1 reader, writer) and the driver, a little less
+for signo in TERM INT; do
+    for generation in 0 1; do
+        case_signal "SIG$signo to generation $generation of -n 2" $signo $generation \
+            "$h5swim" run slow.yaml -n 2 --readers 1 --quiet
+    done
+done
+expect_status 2 "$h5swim" run slow.yaml
+expect_line 'out.h5.*unfinished.*--overwrite'
+
+# A terminal sends Ctrl-C to all of them at once.
+PROCESSES=4
+case_signal "SIGINT to the driver, -n 1" INT 0 "$h5swim" run slow.yaml --readers 1 --quiet
+
+if command -v mpirun >/dev/null; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    PROCESSES=8
+    LIMIT=2000 # mpirun passes the signal on after one second, and ends with 1 itself
+    STATUS=1 case_signal "SIGTERM to mpirun" TERM 0 mpirun --oversubscribe -n 2 "$h5swim" run slow.yaml --readers 1 --quiet
+    LIMIT=1000
+    case_signal "SIGTERM to a rank under mpirun" TERM 1 mpirun --oversubscribe -n 2 "$h5swim" run slow.yaml --readers 1 --quiet
+else
+    echo "skipped: no mpirun"
+fi
+
+# Killed outright, at any place: nothing is left running, and nobody waits for the dead.
+LIMIT=1500
+killed() { # NAME GENERATION
+    rm -f out.h5
+    MARK=$1-$$-$RANDOM
+    SWIM_TEST_MARK=$MARK setsid "$h5swim" run slow.yaml -n 2 --readers 1 --quiet >stdout 2>stderr &
+    LAUNCHED=$!
+    for ((i = 0; i < 1000; i++)); do
+        if [ -s out.h5 ] && [ "$(marked | wc -l)" -ge 8 ]; then break; fi
+        sleep 0.01
+    done
+    sleep 0.2
+    local start status
+    start=$(now_ms)
+    kill -KILL "$(depth "$2")"
+    status=0
+    wait "$LAUNCHED" || status=$?
+    while [ -n "$(marked)" ] && [ $(($(now_ms) - start)) -lt 3000 ]; do sleep 0.01; done
+    [ -z "$(marked)" ] || fail "SIGKILL to the $1: processes are left"
+    [ "$status" != 0 ] || fail "SIGKILL to the $1: exit status 0"
+    "$hold_lock" in.h5 write 11000 </dev/null >/dev/null 2>lockerr || fail "SIGKILL to the $1: lock not free after a lease: $(cat lockerr)"
+    passed "SIGKILL to the $1: gone after $(($(now_ms) - start)) ms, status $status"
+}
+killed driver 0
+killed rank 1
+killed spawner 2
+killed reader 3
