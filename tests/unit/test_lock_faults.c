@@ -432,6 +432,31 @@ static void a_lease_counts_from_when_its_renewal_was_sent(void **state)
     swim_session_close(session);
 }
 
+/* Our clock says that it is over while the server would still renew it: it is over, for
+ * the lock, for ever, and at the server too. */
+static void a_lease_that_has_run_out_here_is_not_renewed(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 1000, NULL);
+    swim_lock_t *lock = NULL;
+
+    for (int asked = 1; asked >= 0; asked--) {
+        assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(swim_lock_check(lock, 500, NULL), SWIM_OK);
+        assert_int_equal(swim_lock_check(lock, 1100, NULL), SWIM_ERR_LOST);
+        assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
+        atomic_store(&session->deadline_ns, swim_clock_boot_ns() - 1);
+        if (asked)
+            assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_ERR_LOST);
+        assert_true(redis_fixture_await(&s->redis, "ZCARD h5swim:sessions", 0));
+        assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_ERR_LOST);
+        assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_LOST);
+        swim_session_close(session);
+        session = session_new(s, 1000, NULL);
+    }
+    swim_session_close(session);
+}
+
 /* The lease is ended by somebody else (a break): nothing of it is left, all say so. */
 static void a_broken_session_is_lost_for_ever(void **state)
 {
@@ -471,6 +496,7 @@ int main(void)
         TEST(a_request_that_arrives_late_gets_nothing),
         TEST(a_wait_survives_any_lost_message),
         TEST(a_lease_counts_from_when_its_renewal_was_sent),
+        TEST(a_lease_that_has_run_out_here_is_not_renewed),
         TEST(a_broken_session_is_lost_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
