@@ -128,10 +128,10 @@ static int slope_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     const struct swim_axis *lat = height->axes[s->lat], *lon = height->axes[s->lon];
     plan->halo_lo[s->lat] = plan->halo_hi[s->lat] = 1;
     plan->halo_lo[s->lon] = plan->halo_hi[s->lon] = 1;
-    if (!plan->edge_from_job) {
+    if (!plan->edge_given[s->lat])
         plan->edge[s->lat] = SWIM_EDGE_NEAREST;
+    if (!plan->edge_given[s->lon])
         plan->edge[s->lon] = axis_spans_globe(lon) ? SWIM_EDGE_WRAP : SWIM_EDGE_NEAREST;
-    }
     plan->outputs[0]->units = "1";
     plan->outputs[0]->long_name = "slope (gradient magnitude)";
 

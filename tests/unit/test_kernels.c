@@ -367,6 +367,21 @@ static void slope_wraps_around_the_globe_and_ends_at_the_poles(void **state)
     bench_close(&b);
 }
 
+static void slope_leaves_an_edge_mode_of_the_job_alone(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_load(&b, "slope");
+    bench_axis(&b, 0, "lat", "degrees_north", globe_lat, 5);
+    bench_axis(&b, 1, "lon", "degrees_east", globe_lon, 4);
+    b.plan.edge[1] = SWIM_EDGE_REFLECT;
+    b.plan.edge_given[1] = 1;
+    assert_int_equal(bench_plan(&b, 2), SWIM_OK);
+    assert_int_equal(b.plan.edge[1], SWIM_EDGE_REFLECT);
+    bench_close(&b);
+}
+
 static void slope_east_is_zero_at_the_poles_and_grows_towards_them(void **state)
 {
     /* rises to the east by 1000 a quarter turn, on every latitude */
@@ -459,13 +474,14 @@ static void slope_finds_its_axes_in_any_order_and_at_any_place(void **state)
 {
     const uint64_t shape[3] = {2, 2, 2}, at[3] = {1, 3, 0};
     const uint32_t halo[3] = {1, 1, 0};
-    const double time[2] = {0, 1};
+    const double lon[4] = {0, 60, 180, 270}, time[2] = {0, 1};
+    const double apart[2] = {180, 210}; /* neighbours of the second and third */
     struct bench b;
     struct box x, y;
 
     (void)state;
     bench_load(&b, "slope");
-    bench_axis(&b, 0, "lon", "degrees_east", globe_lon, 4);
+    bench_axis(&b, 0, "lon", "degrees_east", lon, 4);
     bench_axis(&b, 1, "lat", "degrees_north", globe_lat, 5);
     bench_axis(&b, 2, "time", "days since 2000-01-01", time, 2);
     assert_int_equal(bench_plan(&b, 3), SWIM_OK);
@@ -483,7 +499,8 @@ static void slope_finds_its_axes_in_any_order_and_at_any_place(void **state)
     for (ptrdiff_t i = 0; i < 2; i++)
         for (ptrdiff_t t = 0; t < 2; t++) {
             const float *slope = y.area + i * 4 + t;
-            assert_near(slope[0], (t ? 2000 : 1000) / (RADIUS * 90 * DEGREE * 0.5));
+            double rise = t ? 4000 : 2000;
+            assert_near(slope[0], rise / (RADIUS * apart[i] * DEGREE * 0.5));
             assert_near(slope[2], 0); /* 90 degrees north */
         }
     bench_close(&b);
@@ -523,6 +540,7 @@ int main(void)
         cmocka_unit_test(climatology_is_the_mean_of_each_month),
         cmocka_unit_test(climatology_needs_a_time_axis),
         cmocka_unit_test(slope_wraps_around_the_globe_and_ends_at_the_poles),
+        cmocka_unit_test(slope_leaves_an_edge_mode_of_the_job_alone),
         cmocka_unit_test(slope_east_is_zero_at_the_poles_and_grows_towards_them),
         cmocka_unit_test(slope_north_is_one_sided_at_the_poles),
         cmocka_unit_test(slope_is_missing_at_a_missing_point_and_around_it),
