@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# What README.md shows is what the tree holds, and it runs.
+# shellcheck source=tests/support/testlib.sh
+. "${SWIM_SOURCE:?}/tests/support/testlib.sh"
+
+readme=$SWIM_SOURCE/README.md
+
+# LANGUAGE: the blocks of that language, one after the other.
+blocks() {
+    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p}" "$readme"
+}
+
+blocks yaml >"$tmp/wind_speed.yaml"
+blocks c >"$tmp/wind_speed.c"
+cmp "$tmp/wind_speed.yaml" "$SWIM_SOURCE/jobs/wind_speed.yaml"
+cmp "$tmp/wind_speed.c" "$SWIM_SOURCE/kernels/wind_speed.c"
+
+# Each program that the commands name is there.
+blocks sh >"$tmp/commands"
+bash -n "$tmp/commands"
+for word in jobs/quickstart tests/run jobs/wind_speed.yaml; do
+    grep -q "$word" "$tmp/commands" || fail "README does not name $word"
+    [ -e "$SWIM_SOURCE/$word" ] || fail "no $word"
+done
+
+# The kernel as somebody would use it who copied both: compiled from source.
+data=$(data_dir)
+export XDG_CACHE_HOME=$tmp/cache
+settings=(--set "inputs.u.file=$data/monthly_navy_winds.nc"
+    --set "inputs.v.file=$data/monthly_navy_winds.nc" --quiet)
+expect_status 0 "$h5swim" run "$tmp/wind_speed.yaml" -n 2 "${settings[@]}" \
+    --set kernel=./wind_speed.c --set outputs.speed.file=source.nc
+expect_status 0 "$h5swim" run "$tmp/wind_speed.yaml" -n 2 "${settings[@]}" \
+    --set outputs.speed.file=built.nc
+compare "$tmp/source.nc" WSPD "$tmp/built.nc" WSPD
