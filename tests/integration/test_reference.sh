@@ -67,9 +67,11 @@ relief=$data/etopo5.nc
     month FNOCY="$winds" FNOCX="$winds"
 "$python" "$support/check_open.py" "$tmp/real_slope.nc" SLOPE 1 \
     "slope (gradient magnitude)" ETOPO05_Y="$relief" ETOPO05_X="$relief"
-ncdump -h "$tmp/real_mean.nc" | grep -q 'float UWND(month, FNOCY, FNOCX) ;'
-ncdump -h "$tmp/real_mean.nc" |
-    grep -q 'UWND:cell_methods = "TIME: mean within years TIME: mean over years" ;'
+ncdump -h "$tmp/real_mean.nc" >"$tmp/header"
+for line in 'float UWND(month, FNOCY, FNOCX) ;' \
+    'UWND:cell_methods = "TIME: mean within years TIME: mean over years" ;'; do
+    grep -qF "$line" "$tmp/header" || fail "ncdump does not show: $line"
+done
 for file in real_speed real_mean real_slope; do
     expect_status 0 cdo -s sinfo "$tmp/$file.nc"
     grep -q degrees_north "$tmp/out" || fail "cdo sees no latitudes in $file.nc"
