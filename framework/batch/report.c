@@ -165,16 +165,17 @@ static void plan_inputs_outputs(const struct setup *setup)
     }
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         const struct output_spec *spec = &setup->outputs[i].spec;
-        char filters[64] = "no filters";
-        if (spec->shuffle || spec->deflate || spec->fletcher32)
-            snprintf(filters, sizeof(filters), "%s%s%s",
-                     spec->shuffle ? "shuffle " : "", spec->deflate ? "deflate " : "",
-                     spec->fletcher32 ? "fletcher32" : "");
+        char deflate[16] = "", filters[64];
+        if (spec->deflate)
+            snprintf(deflate, sizeof(deflate), " deflate %d", spec->deflate);
+        snprintf(filters, sizeof(filters), "%s%s%s", spec->shuffle ? " shuffle" : "",
+                 deflate, spec->fletcher32 ? " fletcher32" : "");
         shape_text(spec->shape, spec->ndim, shape, sizeof(shape));
         shape_text(spec->chunk, spec->ndim, chunk, sizeof(chunk));
         printf("  output %-7s %s:%s, %s, %s, chunks %s, %s, fill %g\n",
                setup->kernel->outputs[i].name, spec->file, spec->dataset, shape,
-               swim_type_name(spec->type), chunk, filters, spec->fill);
+               swim_type_name(spec->type), chunk,
+               filters[0] ? filters + 1 : "no filters", spec->fill);
     }
 }
 

@@ -19,6 +19,7 @@
 #include "store/output.h"
 
 #define SETUP_PHASES_MAX 2
+#define SETUP_BUDGET_SHARE 16 /* of the memory budget, for the arrays of one block */
 
 struct setup_input {
     struct dataset_info *info;
@@ -63,7 +64,7 @@ struct setup {
     enum setup_phase phases[SETUP_PHASES_MAX];
     uint64_t phase_blocks[SETUP_PHASES_MAX];
 
-    uint64_t input_bytes;  /* of a slice of all inputs, with halo */
+    uint64_t input_bytes;  /* of a slice of all inputs, with halo, and chunk caches */
     uint64_t output_bytes; /* of a block of all outputs, as the kernel writes them */
     uint64_t slot_bytes;   /* at most, of a finished block */
     uint64_t digest;       /* over everything that decides the result */
@@ -79,9 +80,11 @@ int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms
                  struct setup **out, swim_error_t *err);
 void setup_destroy(struct setup *setup);
 
-/* Second half of setup_create(), in setup_outputs.c and setup_blocks.c. */
+/* Second half of setup_create(), in setup_outputs.c, setup_blocks.c and
+ * setup_memory.c. */
 int setup_plan_outputs(struct setup *setup, swim_error_t *err);
 int setup_plan_blocks(struct setup *setup, swim_error_t *err);
+int setup_plan_memory(struct setup *setup, swim_error_t *err);
 
 /* Where an input range falls in an output: start and count on each of its axes. */
 void setup_output_range(const struct setup_output *output,

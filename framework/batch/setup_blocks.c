@@ -1,4 +1,4 @@
-/* setup_blocks.c - the blocks of a job and the memory that they take. */
+/* setup_blocks.c - the blocks of a job. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,20 +6,15 @@
 
 #include "batch/setup.h"
 #include "batch/work.h"
-#include "core/text.h"
-#include "store/codec.h"
 
 #define BLOCK_BYTES_MOST ((uint64_t)16 << 20)
 #define BLOCKS_WANTED 64
-#define BUDGET_SHARE 16 /* of the memory budget, for the arrays of one block */
 #define PARTIALS_FREE ((uint64_t)64 << 20)
-#define SLOTS_EACH_MOST 8
-#define RECORD_BYTES (8 * (SWIM_NDIM_MAX + 4)) /* per chunk in a slot */
 
 static void wish_of(const struct setup *setup, struct blocks_wish *wish)
 {
     const struct dataset_info *first = setup->inputs[0].info;
-    uint64_t share = setup->job->memory_bytes / BUDGET_SHARE;
+    uint64_t share = setup->job->memory_bytes / SETUP_BUDGET_SHARE;
 
     *wish = (struct blocks_wish){
         .most_bytes = share < BLOCK_BYTES_MOST ? share : BLOCK_BYTES_MOST,
@@ -167,100 +162,6 @@ static void plan_phases(struct setup *setup)
     }
 }
 
-/* --- memory ------------------------------------------------------------------- */
-
-static uint64_t chunks_in(const struct output_spec *spec,
-                          const struct block_range *range)
-{
-    uint64_t n = 1;
-
-    for (uint32_t d = 0; d < spec->ndim; d++)
-        n *= (range->count[d] + spec->chunk[d] - 1) / spec->chunk[d];
-    return n;
-}
-
-static int output_memory(struct setup *setup, swim_error_t *err)
-{
-    struct block_range tile, out;
-
-    blocks_tile_range(&setup->blocks, 0, &tile);
-    for (uint32_t i = 0; i < setup->n_outputs; i++) {
-        const struct output_spec *spec = &setup->outputs[i].spec;
-        size_t element = swim_type_size(spec->type), chunk = element;
-        struct codec *codec = NULL;
-        setup_output_range(&setup->outputs[i], &tile, &out);
-        for (uint32_t d = 0; d < spec->ndim; d++)
-            chunk *= spec->chunk[d];
-        int rc = codec_create(chunk, element, spec->shuffle, spec->deflate,
-                              spec->fletcher32, &codec, err);
-        if (rc != SWIM_OK)
-            return rc;
-        setup->slot_bytes +=
-            chunks_in(spec, &out) * (codec_bound(codec) + RECORD_BYTES);
-        setup->output_bytes += out.elements * swim_type_size(setup->outputs[i].type);
-        codec_destroy(codec);
-    }
-    if (setup->slot_bytes < setup->acc_bytes + RECORD_BYTES)
-        setup->slot_bytes = setup->acc_bytes + RECORD_BYTES;
-    return SWIM_OK;
-}
-
-static void input_memory(struct setup *setup)
-{
-    double elements = 1;
-
-    for (uint32_t a = 0; a < setup->blocks.ndim; a++)
-        elements *=
-            (double)(setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a]);
-    for (uint32_t i = 0; i < setup->n_inputs; i++)
-        setup->input_bytes +=
-            (uint64_t)elements * swim_type_size(setup->inputs[i].type);
-}
-
-uint64_t setup_reader_bytes(const struct setup *setup)
-{
-    /* Outputs twice where they are converted; accumulators twice when they are merged.
-     */
-    return setup->input_bytes + 2 * setup->output_bytes + 2 * setup->acc_bytes +
-           setup->slot_bytes;
-}
-
-int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,
-                        uint32_t *slots_each, swim_error_t *err)
-{
-    uint64_t memory = setup->job->memory_bytes;
-    uint64_t each = setup_reader_bytes(setup);
-
-    if (*readers > memory / each && fewer)
-        *readers = (uint32_t)(memory / each);
-    if (*readers > memory / each)
-        return swim_error_set(
-            err, SWIM_ERR_ARG,
-            "%u readers need %llu MiB each, the memory budget is %llu "
-            "MiB: give \"memory\" more, or fewer --readers",
-            *readers, (unsigned long long)(each >> 20) + 1,
-            (unsigned long long)(memory >> 20));
-    uint64_t more = (memory / *readers - each) / setup->slot_bytes;
-    *slots_each = more + 1 < SLOTS_EACH_MOST ? (uint32_t)more + 1 : SLOTS_EACH_MOST;
-    return SWIM_OK;
-}
-
-static int check_memory(const struct setup *setup, swim_error_t *err)
-{
-    char need[32], have[32];
-    uint64_t bytes = setup_reader_bytes(setup);
-
-    if (bytes <= setup->job->memory_bytes)
-        return SWIM_OK;
-    return swim_error_set(err, SWIM_ERR_ARG,
-                          "%s: one block needs %s of memory, the budget is %s: give "
-                          "\"memory\" more, or %s",
-                          setup->job->path, swim_text_bytes(bytes, need, sizeof(need)),
-                          swim_text_bytes(setup->job->memory_bytes, have, sizeof(have)),
-                          setup->job->n_block ? "a smaller \"block\""
-                                              : "the outputs smaller \"chunks\"");
-}
-
 static int check_halo(const struct setup *setup, swim_error_t *err)
 {
     const struct dataset_info *first = setup->inputs[0].info;
@@ -308,9 +209,5 @@ int setup_plan_blocks(struct setup *setup, swim_error_t *err)
         return rc;
     plan_phases(setup);
     blocks_choose_slice(b, &wish, setup->slice);
-    rc = output_memory(setup, err);
-    if (rc != SWIM_OK)
-        return rc;
-    input_memory(setup);
-    return check_memory(setup, err);
+    return setup_plan_memory(setup, err);
 }

@@ -57,6 +57,8 @@ static hid_t chunk_cache(const struct dataset_info *info)
         return dapl;
     row = n_chunks > CACHE_MAX / chunk ? CACHE_MAX : n_chunks * chunk;
     bytes = row > chunk ? row : chunk;
+    if (info->cache_bytes)
+        bytes = info->cache_bytes > chunk ? (size_t)info->cache_bytes : chunk;
     /* Slots: a hundred per chunk that fits, within reason; odd to spread them. */
     n_chunks = bytes / chunk;
     if (H5Pset_chunk_cache(dapl, n_chunks < 10000 ? n_chunks * 100 + 1 : 1000003, bytes,

@@ -35,7 +35,9 @@ struct dataset_info {
     bool chunked;
     uint64_t chunk[SWIM_NDIM_MAX];
     bool shuffle, fletcher32, other_filters;
-    int deflate; /* level; 0: none */
+    int deflate;          /* level; 0: none */
+    uint64_t cache_bytes; /* for decoded chunks while it is open; set by the caller, 0:
+                             a row of chunks, as far as that is 64 MiB */
     enum swim_type stored_type;
     bool packed; /* scale_factor or add_offset */
     double scale, offset;

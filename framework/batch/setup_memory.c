@@ -1,0 +1,162 @@
+/* setup_memory.c - the memory that the blocks of a job take. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "batch/setup.h"
+#include "core/text.h"
+#include "store/codec.h"
+
+#define SLOTS_EACH_MOST 8
+#define RECORD_BYTES (8 * (SWIM_NDIM_MAX + 4)) /* per chunk in a slot */
+
+static uint64_t chunks_in(const struct output_spec *spec,
+                          const struct block_range *range)
+{
+    uint64_t n = 1;
+
+    for (uint32_t d = 0; d < spec->ndim; d++)
+        n *= (range->count[d] + spec->chunk[d] - 1) / spec->chunk[d];
+    return n;
+}
+
+static int output_memory(struct setup *setup, swim_error_t *err)
+{
+    struct block_range tile, out;
+
+    blocks_tile_range(&setup->blocks, 0, &tile);
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct output_spec *spec = &setup->outputs[i].spec;
+        size_t element = swim_type_size(spec->type), chunk = element;
+        struct codec *codec = NULL;
+        setup_output_range(&setup->outputs[i], &tile, &out);
+        for (uint32_t d = 0; d < spec->ndim; d++)
+            chunk *= spec->chunk[d];
+        int rc = codec_create(chunk, element, spec->shuffle, spec->deflate,
+                              spec->fletcher32, &codec, err);
+        if (rc != SWIM_OK)
+            return rc;
+        setup->slot_bytes +=
+            chunks_in(spec, &out) * (codec_bound(codec) + RECORD_BYTES);
+        setup->output_bytes += out.elements * swim_type_size(setup->outputs[i].type);
+        codec_destroy(codec);
+    }
+    if (setup->slot_bytes < setup->acc_bytes + RECORD_BYTES)
+        setup->slot_bytes = setup->acc_bytes + RECORD_BYTES;
+    return SWIM_OK;
+}
+
+/* Room for decoded chunks: those along the last axes, three deep where blocks have
+ * halos, so that blocks that follow each other do not decode their neighbours again. */
+static uint64_t chunk_cache(const struct setup *setup, const struct dataset_info *info)
+{
+    uint64_t most = setup->job->memory_bytes / SETUP_BUDGET_SHARE;
+    double bytes = (double)swim_type_size(info->stored_type), halo = 0;
+
+    for (uint32_t a = 0; a < info->ndim; a++) {
+        uint64_t chunks = (info->shape[a] + info->chunk[a] - 1) / info->chunk[a];
+        bytes *= (double)info->chunk[a] * (a > 0 ? (double)chunks : 1);
+        halo += setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
+    }
+    bytes *= halo > 0 ? 3 : 1;
+    return bytes < (double)most ? (uint64_t)bytes : most;
+}
+
+static void input_memory(struct setup *setup)
+{
+    uint64_t elements = 1;
+
+    for (uint32_t a = 0; a < setup->blocks.ndim; a++)
+        elements *= setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        struct dataset_info *info = setup->inputs[i].info;
+        if (info->chunked)
+            info->cache_bytes = chunk_cache(setup, info);
+        setup->input_bytes +=
+            elements * swim_type_size(setup->inputs[i].type) + info->cache_bytes;
+    }
+}
+
+uint64_t setup_reader_bytes(const struct setup *setup)
+{
+    /* Outputs twice where they are converted; accumulators twice when they are merged.
+     */
+    return setup->input_bytes + 2 * setup->output_bytes + 2 * setup->acc_bytes +
+           setup->slot_bytes;
+}
+
+int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,
+                        uint32_t *slots_each, swim_error_t *err)
+{
+    uint64_t memory = setup->job->memory_bytes;
+    uint64_t each = setup_reader_bytes(setup);
+
+    if (*readers > memory / each && fewer)
+        *readers = (uint32_t)(memory / each);
+    if (*readers > memory / each)
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%u readers need %llu MiB each, the memory budget is %llu "
+            "MiB: give \"memory\" more, or fewer --readers",
+            *readers, (unsigned long long)(each >> 20) + 1,
+            (unsigned long long)(memory >> 20));
+    uint64_t more = (memory / *readers - each) / setup->slot_bytes;
+    *slots_each = more + 1 < SLOTS_EACH_MOST ? (uint32_t)more + 1 : SLOTS_EACH_MOST;
+    return SWIM_OK;
+}
+
+/* In floating point: with hostile sizes the sums would not fit into integers, and none
+ * of them is made before this has been looked at. */
+static double rough_bytes(const struct setup *setup)
+{
+    double inputs = 0, elements = 1;
+
+    for (uint32_t a = 0; a < setup->blocks.ndim; a++)
+        elements *=
+            (double)setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
+    for (uint32_t i = 0; i < setup->n_inputs; i++)
+        inputs += elements * (double)swim_type_size(setup->inputs[i].type);
+    double all = inputs + 2 * (double)setup->acc_bytes;
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct output_spec *spec = &setup->outputs[i].spec;
+        double bytes = (double)swim_type_size(spec->type);
+        for (uint32_t d = 0; d < spec->ndim; d++) {
+            int32_t a = spec->from_axis[d];
+            bytes *= (double)(a < 0                      ? spec->shape[d]
+                              : setup->blocks.reduced[a] ? 1
+                                                         : setup->blocks.size[a]);
+        }
+        all += 3 * bytes;
+    }
+    return all;
+}
+
+static int refuse_memory(const struct setup *setup, double bytes, swim_error_t *err)
+{
+    const double most = 9e18;
+    char need[32], have[32];
+
+    return swim_error_set(
+        err, SWIM_ERR_ARG,
+        "%s: one block needs %s of memory, the budget is %s: give "
+        "\"memory\" more, or %s",
+        setup->job->path,
+        swim_text_bytes((uint64_t)(bytes < most ? bytes : most), need, sizeof(need)),
+        swim_text_bytes(setup->job->memory_bytes, have, sizeof(have)),
+        setup->job->n_block ? "a smaller \"block\"" : "the outputs smaller \"chunks\"");
+}
+
+int setup_plan_memory(struct setup *setup, swim_error_t *err)
+{
+    double budget = (double)setup->job->memory_bytes, rough = rough_bytes(setup);
+
+    if (rough > budget)
+        return refuse_memory(setup, rough, err);
+    int rc = output_memory(setup, err);
+    if (rc != SWIM_OK)
+        return rc;
+    input_memory(setup);
+    if (setup_reader_bytes(setup) > setup->job->memory_bytes)
+        return refuse_memory(setup, (double)setup_reader_bytes(setup), err);
+    return SWIM_OK;
+}
