@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,25 @@
 
 #include "redis_fixture.h"
 
+#define WAITERS 6
+
+/* A thread that waits for a lock, notes when it got it, and holds until told. */
+struct waiter {
+    pthread_t thread;
+    swim_session_t *session;
+    atomic_int *turn; /* counts those that were let in */
+    enum swim_lock_mode mode;
+    atomic_int place; /* 0: waits */
+    atomic_int go;    /* release now */
+    int rc;
+    bool runs; /* not joined yet */
+};
+
 struct scene {
     struct redis_fixture redis;
     swim_session_t *a, *b;
+    atomic_int turn;
+    struct waiter w[WAITERS]; /* in the order in which they queue */
 };
 
 static swim_session_t *session_new(const struct scene *s, uint32_t lease_ms)
@@ -60,7 +77,16 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct scene *s = *state;
+    char answer[64];
 
+    /* After a failed test some may still wait: without data all are lost, and end. */
+    for (int i = 0; i < WAITERS; i++) {
+        if (!s->w[i].runs)
+            continue;
+        redis_fixture_say(&s->redis, "FLUSHALL", answer, sizeof(answer));
+        atomic_store(&s->w[i].go, 1);
+        pthread_join(s->w[i].thread, NULL);
+    }
     swim_session_close(s->a);
     swim_session_close(s->b);
     redis_fixture_close(&s->redis);
@@ -122,17 +148,6 @@ static void scripts_survive_a_flush(void **state)
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
 }
 
-/* A thread that waits for a lock, notes when it got it, and holds until told. */
-struct waiter {
-    pthread_t thread;
-    swim_session_t *session;
-    atomic_int *turn; /* counts those that were let in */
-    enum swim_lock_mode mode;
-    atomic_int place; /* 0: waits */
-    atomic_int go;    /* release now */
-    int rc;
-};
-
 static void *waiter_main(void *arg)
 {
     struct waiter *w = arg;
@@ -151,14 +166,15 @@ static void *waiter_main(void *arg)
 #define QUEUE "ZCARD h5swim:{/data/a.h5}:queue"
 
 /* Start a waiter and see it in the queue as the nth. */
-static void waiter_queue(const struct scene *s, struct waiter *w,
-                         enum swim_lock_mode mode, atomic_int *turn, long n)
+static void waiter_queue(struct scene *s, struct waiter *w, enum swim_lock_mode mode,
+                         long n)
 {
     memset(w, 0, sizeof(*w));
     w->session = n % 2 ? s->b : s->a;
     w->mode = mode;
-    w->turn = turn;
+    w->turn = &s->turn;
     assert_int_equal(pthread_create(&w->thread, NULL, waiter_main, w), 0);
+    w->runs = true;
     assert_true(redis_fixture_await(&s->redis, QUEUE, n));
 }
 
@@ -176,24 +192,22 @@ static void waiter_finish(struct waiter *w)
     waiter_await_in(w);
     atomic_store(&w->go, 1);
     pthread_join(w->thread, NULL);
+    w->runs = false;
     assert_int_equal(w->rc, SWIM_OK);
 }
 
 static void writers_are_served_in_order(void **state)
 {
-    const struct scene *s = *state;
-    struct waiter w[6];
-    atomic_int turn = 0;
+    struct scene *s = *state;
     swim_lock_t *lock = NULL;
 
     assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     for (int i = 0; i < 6; i++)
-        waiter_queue(s, &w[i], i % 2 ? SWIM_LOCK_UPDATE : SWIM_LOCK_WRITE, &turn,
-                     i + 1);
+        waiter_queue(s, &s->w[i], i % 2 ? SWIM_LOCK_UPDATE : SWIM_LOCK_WRITE, i + 1);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     for (int i = 0; i < 6; i++) {
-        waiter_finish(&w[i]);
-        assert_int_equal(atomic_load(&w[i].place), i + 1);
+        waiter_finish(&s->w[i]);
+        assert_int_equal(atomic_load(&s->w[i].place), i + 1);
     }
 }
 
@@ -201,86 +215,79 @@ static void writers_are_served_in_order(void **state)
  * before it, not U1; then W2, then U1. */
 static void admission_is_phase_fair(void **state)
 {
-    const struct scene *s = *state;
-    struct waiter w1, r1, w2, r2, u1;
-    atomic_int turn = 0;
+    struct scene *s = *state;
     swim_lock_t *lock = NULL;
 
     assert_int_equal(take(s->a, SWIM_LOCK_READ, 0, &lock), SWIM_OK);
-    waiter_queue(s, &w1, SWIM_LOCK_WRITE, &turn, 1);
-    waiter_queue(s, &r1, SWIM_LOCK_READ, &turn, 2);
-    waiter_queue(s, &w2, SWIM_LOCK_WRITE, &turn, 3);
-    waiter_queue(s, &r2, SWIM_LOCK_READ, &turn, 4);
-    waiter_queue(s, &u1, SWIM_LOCK_UPDATE, &turn, 5);
-    assert_int_equal(atomic_load(&turn), 0); /* no reader passes the waiting writer */
+    waiter_queue(s, &s->w[0], SWIM_LOCK_WRITE, 1);
+    waiter_queue(s, &s->w[1], SWIM_LOCK_READ, 2);
+    waiter_queue(s, &s->w[2], SWIM_LOCK_WRITE, 3);
+    waiter_queue(s, &s->w[3], SWIM_LOCK_READ, 4);
+    waiter_queue(s, &s->w[4], SWIM_LOCK_UPDATE, 5);
+    /* no reader passes the waiting writer */
+    assert_int_equal(atomic_load(&s->turn), 0);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    waiter_await_in(&w1);
-    assert_int_equal(atomic_load(&turn), 1);
-    waiter_finish(&w1);
-    waiter_await_in(&r1);
-    waiter_await_in(&r2);
-    assert_int_equal(atomic_load(&turn), 3);
+    waiter_await_in(&s->w[0]);
+    assert_int_equal(atomic_load(&s->turn), 1);
+    waiter_finish(&s->w[0]);
+    waiter_await_in(&s->w[1]);
+    waiter_await_in(&s->w[3]);
+    assert_int_equal(atomic_load(&s->turn), 3);
     assert_int_equal(redis_fixture_number(&s->redis, QUEUE), 2);
-    waiter_finish(&r1);
-    assert_int_equal(atomic_load(&w2.place), 0);
-    waiter_finish(&r2);
-    waiter_finish(&w2);
-    assert_int_equal(atomic_load(&w2.place), 4);
-    waiter_finish(&u1);
+    waiter_finish(&s->w[1]);
+    assert_int_equal(atomic_load(&s->w[2].place), 0);
+    waiter_finish(&s->w[3]);
+    waiter_finish(&s->w[2]);
+    assert_int_equal(atomic_load(&s->w[2].place), 4);
+    waiter_finish(&s->w[4]);
 }
 
 /* Held W; queue U1 W1 R1: R1 and U1 together, then W1. */
 static void an_update_that_is_next_goes_with_the_readers(void **state)
 {
-    const struct scene *s = *state;
-    struct waiter u1, w1, r1;
-    atomic_int turn = 0;
+    struct scene *s = *state;
     swim_lock_t *lock = NULL;
 
     assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
-    waiter_queue(s, &u1, SWIM_LOCK_UPDATE, &turn, 1);
-    waiter_queue(s, &w1, SWIM_LOCK_WRITE, &turn, 2);
-    waiter_queue(s, &r1, SWIM_LOCK_READ, &turn, 3);
+    waiter_queue(s, &s->w[0], SWIM_LOCK_UPDATE, 1);
+    waiter_queue(s, &s->w[1], SWIM_LOCK_WRITE, 2);
+    waiter_queue(s, &s->w[2], SWIM_LOCK_READ, 3);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    waiter_await_in(&u1);
-    waiter_await_in(&r1);
-    assert_int_equal(atomic_load(&w1.place), 0);
-    waiter_finish(&u1);
-    waiter_finish(&r1);
-    waiter_finish(&w1);
+    waiter_await_in(&s->w[0]);
+    waiter_await_in(&s->w[2]);
+    assert_int_equal(atomic_load(&s->w[1].place), 0);
+    waiter_finish(&s->w[0]);
+    waiter_finish(&s->w[2]);
+    waiter_finish(&s->w[1]);
 }
 
 /* The wake-up comes with the release, not when the waiter happens to look. */
 static void a_release_wakes_a_long_waiter_at_once(void **state)
 {
-    const struct scene *s = *state;
-    struct waiter w1;
-    atomic_int turn = 0;
+    struct scene *s = *state;
     swim_lock_t *lock = NULL;
 
     assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
-    waiter_queue(s, &w1, SWIM_LOCK_WRITE, &turn, 1);
+    waiter_queue(s, &s->w[0], SWIM_LOCK_WRITE, 1);
     test_nap_ms(200);
     int64_t begin = test_now_ms();
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    waiter_await_in(&w1);
+    waiter_await_in(&s->w[0]);
     assert_true(test_now_ms() - begin < 100);
-    waiter_finish(&w1);
+    waiter_finish(&s->w[0]);
 }
 
 static void readers_pass_a_waiting_update(void **state)
 {
-    const struct scene *s = *state;
-    struct waiter u1;
-    atomic_int turn = 0;
+    struct scene *s = *state;
     swim_lock_t *update = NULL, *read = NULL;
 
     assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update), SWIM_OK);
-    waiter_queue(s, &u1, SWIM_LOCK_UPDATE, &turn, 1);
+    waiter_queue(s, &s->w[0], SWIM_LOCK_UPDATE, 1);
     assert_int_equal(take(s->b, SWIM_LOCK_READ, SWIM_LOCK_TRY, &read), SWIM_OK);
     assert_int_equal(swim_lock_release(read, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(update, NULL), SWIM_OK);
-    waiter_finish(&u1);
+    waiter_finish(&s->w[0]);
 }
 
 static void a_time_limit_says_who_holds_it_and_leaves_nothing(void **state)
@@ -310,22 +317,19 @@ static void a_time_limit_says_who_holds_it_and_leaves_nothing(void **state)
 
 static void a_waiter_that_gives_up_lets_others_pass(void **state)
 {
-    const struct scene *s = *state;
-    struct waiter r1;
-    atomic_int turn = 0;
+    struct scene *s = *state;
     swim_lock_t *lock = NULL;
-    struct waiter w1;
 
     assert_int_equal(take(s->a, SWIM_LOCK_READ, 0, &lock), SWIM_OK);
-    waiter_queue(s, &w1, SWIM_LOCK_WRITE, &turn, 1);
-    waiter_queue(s, &r1, SWIM_LOCK_READ, &turn, 2);
+    waiter_queue(s, &s->w[1], SWIM_LOCK_WRITE, 1);
+    waiter_queue(s, &s->w[0], SWIM_LOCK_READ, 2);
     /* A third party's WRITE gives up behind them: nothing moves. */
     swim_lock_t *none = NULL;
     assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 60, &none), SWIM_ERR_TIMEOUT);
-    assert_int_equal(atomic_load(&turn), 0);
+    assert_int_equal(atomic_load(&s->turn), 0);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    waiter_finish(&w1);
-    waiter_finish(&r1);
+    waiter_finish(&s->w[1]);
+    waiter_finish(&s->w[0]);
 }
 
 static void fences_grow(void **state)
@@ -348,16 +352,14 @@ static void fences_grow(void **state)
 
 static void a_fence_handed_over_in_the_queue_grows_too(void **state)
 {
-    const struct scene *s = *state;
-    struct waiter w1;
-    atomic_int turn = 0;
+    struct scene *s = *state;
     swim_lock_t *lock = NULL, *last = NULL;
 
     assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     uint64_t first = swim_lock_fence(lock);
-    waiter_queue(s, &w1, SWIM_LOCK_WRITE, &turn, 1);
+    waiter_queue(s, &s->w[0], SWIM_LOCK_WRITE, 1);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    waiter_finish(&w1);
+    waiter_finish(&s->w[0]);
     assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &last), SWIM_OK);
     assert_true(swim_lock_fence(last) >= first + 2);
     assert_int_equal(swim_lock_release(last, NULL), SWIM_OK);
@@ -365,16 +367,14 @@ static void a_fence_handed_over_in_the_queue_grows_too(void **state)
 
 static void closing_a_session_releases_what_it_holds(void **state)
 {
-    const struct scene *s = *state;
+    struct scene *s = *state;
     swim_session_t *third = session_new(s, 0);
-    struct waiter w1;
-    atomic_int turn = 0;
     swim_lock_t *lock = NULL;
 
     assert_int_equal(take(third, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
-    waiter_queue(s, &w1, SWIM_LOCK_WRITE, &turn, 1);
+    waiter_queue(s, &s->w[0], SWIM_LOCK_WRITE, 1);
     swim_session_close(third);
-    waiter_finish(&w1);
+    waiter_finish(&s->w[0]);
     free(lock); /* the session is gone, only its memory is left */
 }
 

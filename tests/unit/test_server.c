@@ -47,7 +47,9 @@ static int teardown(void **state)
     struct server_status status;
 
     (void)server_private_stop(NULL);
-    while (server_private_status(&status, NULL) == SWIM_OK && status.running)
+    int64_t until = test_now_ms() + 5000;
+    while (server_private_status(&status, NULL) == SWIM_OK && status.running &&
+           test_now_ms() < until)
         test_nap_ms(5);
     test_nap_ms(50); /* the keeper takes its files away */
     for (size_t i = 0; i < 4; i++) {

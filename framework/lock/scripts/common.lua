@@ -149,7 +149,7 @@ local function forget(session, left)
 end
 
 -- End every session whose lease is over.  All are forgotten before anybody is let in:
--- a place must not go to a waiter that is just as dead.
+-- no fence and no wake-up is spent on a waiter that is just as dead.
 local function purge()
     local first = redis.call('ZRANGE', SESSIONS, 0, 0, 'WITHSCORES')
     if not first[2] or tonumber(first[2]) >= now_ms then
