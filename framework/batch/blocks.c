@@ -5,7 +5,7 @@
 
 #define BLOCKS_MAX ((uint64_t)1 << 62)
 
-static uint64_t parts_on(const struct blocks *b, uint32_t axis)
+uint64_t blocks_parts(const struct blocks *b, uint32_t axis)
 {
     return (b->extent[axis] + b->size[axis] - 1) / b->size[axis];
 }
@@ -17,7 +17,7 @@ int blocks_count(struct blocks *b, swim_error_t *err)
         uint64_t *total = b->reduced[a] ? &b->n_segments : &b->n_tiles;
         if (b->size[a] > b->extent[a])
             b->size[a] = b->extent[a];
-        if (__builtin_mul_overflow(*total, parts_on(b, a), total))
+        if (__builtin_mul_overflow(*total, blocks_parts(b, a), total))
             *total = UINT64_MAX;
     }
     if (__builtin_mul_overflow(b->n_tiles, b->n_segments, &b->n) || b->n > BLOCKS_MAX)
@@ -34,7 +34,7 @@ static void range_of_part(const struct blocks *b, bool reduced, uint64_t index,
         uint32_t a = b->ndim - 1 - i;
         if (b->reduced[a] != reduced)
             continue;
-        uint64_t parts = parts_on(b, a);
+        uint64_t parts = blocks_parts(b, a);
         range->start[a] = index % parts * b->size[a];
         range->count[a] = b->extent[a] - range->start[a];
         if (range->count[a] > b->size[a])
@@ -97,7 +97,7 @@ static double parts_of(const struct blocks *b)
     double parts = 1;
 
     for (uint32_t a = 0; a < b->ndim; a++)
-        parts *= (double)parts_on(b, a);
+        parts *= (double)blocks_parts(b, a);
     return parts;
 }
 

@@ -34,6 +34,9 @@ struct block_range {
  * extent are cut to it.  SWIM_ERR_ARG when there are more than 2^62. */
 int blocks_count(struct blocks *b, swim_error_t *err);
 
+/* Into how many parts an axis is cut. */
+uint64_t blocks_parts(const struct blocks *b, uint32_t axis);
+
 /* The range of block number index (index < n). */
 void blocks_range(const struct blocks *b, uint64_t index, struct block_range *range);
 

@@ -92,8 +92,8 @@ static void result_text(const struct run_result *r, const struct sums *s)
     char in[32], out[32], stored[32];
 
     printf("%s: done in %.2f s\n", r->job->name, r->seconds);
-    printf("  ranks      %" PRIu32 " (%" PRIu64 " readers, %" PRIu32 " writers)\n",
-           r->coordinator->n_ranks, s->readers, r->coordinator->n_ranks);
+    printf("  ranks      %" PRIu32 ", %" PRIu64 " readers\n", r->coordinator->n_ranks,
+           s->readers);
     printf("  blocks     %" PRIu64 "\n", s->blocks);
     printf("  data       %.3f GB/s: %s read, %s written (%s stored)\n", rate_gb(r, s),
            swim_text_bytes(s->bytes_read, in, sizeof(in)),

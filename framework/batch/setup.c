@@ -45,7 +45,8 @@ static int check_ports(const struct setup *setup, swim_error_t *err)
 
     for (size_t i = 0; i < job->n_inputs; i++) {
         uint32_t p = 0;
-        while (p < k->api.n_inputs && strcmp(job->inputs[i].port, k->inputs[p].name))
+        while (p < k->api.n_inputs &&
+               strcmp(job->inputs[i].port, k->inputs[p].name) != 0)
             p++;
         if (p == k->api.n_inputs)
             return refuse_port(k, job->inputs[i].port, job->inputs[i].place.text, true,
@@ -53,7 +54,8 @@ static int check_ports(const struct setup *setup, swim_error_t *err)
     }
     for (size_t i = 0; i < job->n_outputs; i++) {
         uint32_t p = 0;
-        while (p < k->api.n_outputs && strcmp(job->outputs[i].port, k->outputs[p].name))
+        while (p < k->api.n_outputs &&
+               strcmp(job->outputs[i].port, k->outputs[p].name) != 0)
             p++;
         if (p == k->api.n_outputs)
             return refuse_port(k, job->outputs[i].port, job->outputs[i].place.text,
@@ -78,7 +80,9 @@ static int inspect_input(struct setup *setup, uint32_t number, swim_session_t *s
     int rc = store_lock_file(session, given->file, SWIM_LOCK_READ, wait_ms, &lock, err);
     if (rc == SWIM_OK)
         rc = dataset_inspect(given->file, given->dataset, &in->info, err);
-    swim_lock_release(lock, NULL);
+    swim_error_t lost = {0};
+    if (swim_lock_release(lock, &lost) == SWIM_ERR_LOST && rc == SWIM_OK)
+        rc = swim_error_set(err, SWIM_ERR_LOST, "%s", lost.text);
     if (rc != SWIM_OK)
         return rc;
 
@@ -291,6 +295,10 @@ int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms
     rc = load_kernel(setup, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
         rc = inspect_input(setup, i, session, wait_ms, err);
+    if (rc == SWIM_OK && !setup->inputs[0].info) {
+        swim_error_set(err, SWIM_ERR_KERNEL, "kernel %s has no inputs", job->kernel);
+        rc = SWIM_ERR_KERNEL;
+    }
     if (rc == SWIM_OK)
         rc = check_shapes(setup, err);
     if (rc == SWIM_OK)

@@ -106,7 +106,7 @@ static void choose_segments(struct setup *setup, const struct blocks_wish *wish)
         if (b->reduced[a])
             axis = a;
         else
-            tiles *= (double)((b->extent[a] + b->size[a] - 1) / b->size[a]);
+            tiles *= (double)blocks_parts(b, a);
     }
     if (axis == b->ndim || tiles >= BLOCKS_WANTED)
         return;

@@ -8,7 +8,8 @@
 #include "store/codec.h"
 
 #define SLOTS_EACH_MOST 8
-#define RECORD_BYTES (8 * (SWIM_NDIM_MAX + 4)) /* per chunk in a slot */
+/* Per chunk in a slot: a struct payload_record and rounding. */
+#define RECORD_BYTES ((uint64_t)8 * (SWIM_NDIM_MAX + 4))
 
 static uint64_t chunks_in(const struct output_spec *spec,
                           const struct block_range *range)

@@ -71,7 +71,7 @@ static int fork_child(struct nursery *nursery, enum worker_role role, int index)
         return -1;
     child->pid = pid;
     child->pidfd = pidfd_open(pid, 0);
-    child->event.role = role;
+    child->event.role = (int32_t)role;
     child->event.index = index;
     nursery->n++;
     return child->pidfd < 0 ? -1 : 0;

@@ -52,17 +52,22 @@ static int by_file(const void *a, const void *b)
 
 static struct target *target_of(struct writer *w, const char *file)
 {
-    for (size_t i = 0; i < w->n_targets; i++)
-        if (strcmp(w->targets[i].file, file) == 0)
-            return &w->targets[i];
-    w->targets[w->n_targets].file = file;
-    return &w->targets[w->n_targets++];
+    struct target *t = w->targets;
+
+    while (t < w->targets + w->n_targets && strcmp(t->file, file) != 0)
+        t++;
+    if (t == w->targets + w->n_targets) {
+        t->file = file;
+        w->n_targets++;
+    }
+    return t;
 }
 
 static int list_targets(struct writer *w, swim_error_t *err)
 {
     uint32_t n = w->setup->n_outputs;
 
+    w->n_targets = 0;
     w->targets = calloc(n, sizeof(*w->targets));
     w->n_slots = w->region->n_readers * w->region->slots_each;
     w->written = calloc(w->n_slots, sizeof(*w->written));

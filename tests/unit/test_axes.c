@@ -188,7 +188,7 @@ static void every_day_of_2500_years_is_in_its_month(void **state)
     static const char *const calendars[] = {
         "standard", "proleptic_gregorian", "julian", "noleap", "all_leap", "360_day"};
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const size_t max = 2510 * 366;
+    const size_t max = (size_t)2510 * 366;
     double *values = malloc(max * sizeof(*values));
     uint8_t *expected = malloc(max), *months = malloc(max);
     (void)state;

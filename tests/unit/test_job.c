@@ -310,7 +310,8 @@ static void a_file_of_more_than_a_mebibyte_is_refused(void **state)
 
     assert_non_null(text);
     memset(text, '\n', n);
-    memcpy(text, minimal, strlen(minimal));
+    for (size_t i = 0; minimal[i]; i++)
+        text[i] = minimal[i];
     bytes_write(s->path, text, n);
     assert_int_equal(job_load(s->path, NULL, 0, &s->job, &s->err), SWIM_ERR_ARG);
     assert_says(s, "larger than 1 MiB");

@@ -205,7 +205,7 @@ static void the_leave_hook_logs_in(void **state)
     redis_fixture_say(&s->redis, "ACL SETUSER me on >p@ss ~* +@all", answer,
                       sizeof(answer));
     assert_int_equal(answer[0], '+');
-    snprintf(url, sizeof(url), "redis://me:p%%40ss@localhost:%d/3", port);
+    snprintf(url, sizeof(url), "redis://me:p%%40ss@127.0.0.1:%d/3", port);
     assert_int_equal(actor_start(&s->a, url, 60000, SWIM_LOCK_WRITE, RESOURCE, 1000),
                      0);
     assert_int_equal(actor_hear(&s->a, NULL), SWIM_OK);
