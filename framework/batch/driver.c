@@ -136,9 +136,9 @@ static int driver_status(const struct driver *d)
 
     if (swim_signals_pending())
         return 128 + swim_signals_pending();
-    if (WIFEXITED(first))
+    if (WIFEXITED(first) && (WEXITSTATUS(first) || fork_shared_left(d->shared, 0)))
         return WEXITSTATUS(first);
-    return 1;
+    return 1; /* it was killed, or a kernel's plan() has ended it */
 }
 
 static int driver_run(struct driver *d, const struct run_options *options,

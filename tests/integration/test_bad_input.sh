@@ -118,7 +118,7 @@ if grep -q "wrong" <(sed "s/wrong password//" "$tmp/err"); then fail "the passwo
 expect_status 0 job --redis "unix://:sesame@$tmp/pw.sock"
 
 # The output of the job before exists now.
-bad "output exists" 2 'out.h5.*--overwrite' job
+bad "output exists" 2 'out.h5 exists already and is not an unfinished output.*--overwrite' job
 expect_status 0 job --overwrite
 
 hold in.h5 write

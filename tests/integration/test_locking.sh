@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# A job's readers hold READ on its inputs and its writer WRITE on its output while they
+# have them open: others are kept out meanwhile, and wait no longer than that.
+# shellcheck source=tests/support/testlib.sh
+. "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
+
+mkdir "$tmp/work"
+cd "$tmp/work"
+export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=5
+"$python" - <<'PY'
+import h5py, numpy as np
+with h5py.File("in.h5", "w") as f:
+    f.create_dataset("U", data=np.arange(6400, dtype="f4").reshape(100, 64), chunks=(1, 64))
+PY
+cat > slow.c <<'C'
+#include <time.h>
+#include <h5swim/kernel.h>
+static int apply(void *state, const struct swim_block *block, swim_error_t *err)
+{
+    const struct timespec nap = {0, 50000000};
+    (void)state;
+    (void)err;
+    nanosleep(&nap, NULL);
+    for (uint64_t i = 0; i < block->outputs[0]->count; i++)
+        ((float *)block->outputs[0]->data)[i] = 2 * ((const float *)block->inputs[0]->data)[i];
+    return SWIM_OK;
+}
+static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
+static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
+SWIM_KERNEL_DEFINE(.name = "slow", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
+                   .inputs = in, .outputs = out, .apply = apply);
+C
+printf 'kernel: slow.c\ninputs: {u: {file: in.h5, dataset: U}}\noutputs: {y: {file: out.h5, dataset: Y}}\nblock: [1, 64]\n' > slow.yaml
+
+"$h5swim" run slow.yaml --readers 1 --quiet &
+job=$!
+kept_out=0
+for _ in $(seq 100); do
+    [ -e out.h5 ] || { sleep 0.02; continue; }
+    if lock_is_free in.h5; then sleep 0.02; continue; fi
+    grep -q 'READ held by .*job slow' "$tmp/lock_err" || fail "who holds it: $(cat "$tmp/lock_err")"
+    kept_out=$((kept_out + 1))
+    [ $kept_out -lt 3 ] || break
+done
+[ $kept_out -ge 3 ] || fail "nobody kept a writer away from the input"
+expect_status 0 "$hold_lock" in.h5 read 0 </dev/null
+# Readers give way at least once a second.
+expect_status 0 "$hold_lock" in.h5 write 4000 </dev/null
+kill -0 $job || fail "the job has ended too early for this test"
+passed "a writer is kept off the input, and gets its turn"
+
+# Somebody reads the output: the writer waits, then goes on.
+hold out.h5 read
+sleep 0.5 # whoever is in is out by now
+before=$(cksum <out.h5)
+sleep 1
+[ "$before" = "$(cksum <out.h5)" ] || fail "the output changed under READ"
+kill -0 $job || fail "the job has ended although it could not write"
+let_go
+wait $job || fail "the job failed after a wait for its output"
+passed "the writer waits for a reader of the output"
+
+# The input is changed while a job reads it: an error, not a mixture.
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite 2>"$tmp/err" &
+job=$!
+sleep 0.7
+"$python" -c 'import h5py
+with h5py.File("in.h5", "r+") as f: f["U"][99, 63] = -1' 2>/dev/null ||
+    HDF5_USE_FILE_LOCKING=FALSE "$python" -c 'import h5py
+with h5py.File("in.h5", "r+") as f: f["U"][99, 63] = -1'
+status=0
+wait $job || status=$?
+[ $status = 1 ] || fail "status $status after the input was changed"
+expect_line 'in.h5.*changed while the job was reading it'
+passed "an input that is changed under a job is noticed"
+
+# Two jobs on one input, and two that want one output: the second is refused or waits.
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set outputs.y.file=a.h5 &
+one=$!
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set outputs.y.file=b.h5 &
+two=$!
+wait $one || fail "the first of two jobs on one input"
+wait $two || fail "the second of two jobs on one input"
+"$python" - <<'PY'
+import h5py, numpy as np
+u = h5py.File("in.h5")["U"][:]
+assert u[99, 63] == -1
+for name in ("a.h5", "b.h5"):
+    f = h5py.File(name)
+    assert np.array_equal(f["Y"][:], 2 * u) and "h5swim_unfinished" not in f["Y"].attrs
+PY
