@@ -116,6 +116,10 @@ start_redis "$tmp/pw.sock" --requirepass sesame
 bad "wrong password" 1 'password|WRONGPASS|authenticat' job --redis "unix://:wrong@$tmp/pw.sock"
 if grep -q "wrong" <(sed "s/wrong password//" "$tmp/err"); then fail "the password is shown"; fi
 expect_status 0 job --redis "unix://:sesame@$tmp/pw.sock"
+h5dump -a /history out.h5 >history
+grep -q 'h5swim run good.yaml' history || fail "no history in the output"
+if grep -q sesame history; then fail "the password is in the history of the output"; fi
+rm history
 
 # The output of the job before exists now.
 bad "output exists" 2 'out.h5 exists already and is not an unfinished output.*--overwrite' job

@@ -136,6 +136,9 @@ static void the_first_error_stops_all_and_is_kept(void **state)
 
     begin(&t, 2, 1, blocks);
     t.mine[0].ready = t.mine[1].ready = 1;
+    ask(&t, 0);
+    ask(&t, 1);
+    assert_int_equal(t.orders.phase, 0);
     t.mine[0].want = 1;
     swim_error_set(&t.mine[1].error, SWIM_ERR_KERNEL, "first");
     ask(&t, 1);
