@@ -50,6 +50,7 @@ struct rank {
     int32_t phase;
     uint32_t want;
     bool created; /* rank 0 has made the outputs */
+    bool spawner_gone;
     int64_t start_ns, exchanged_ns;
 };
 
@@ -199,12 +200,23 @@ static void describe_end(int status, char *text, size_t size)
         snprintf(text, size, "ended with exit status %d", WEXITSTATUS(status));
 }
 
+/* A process of ours that was told by a signal to leave: then the whole rank leaves. */
+static bool left_by_signal(int status)
+{
+    if (!WIFEXITED(status) || WEXITSTATUS(status) <= 128)
+        return false;
+    swim_signals_raise(WEXITSTATUS(status) - 128);
+    return true;
+}
+
 /* A worker ended although nobody told it to. */
 static int worker_ended(struct rank *r, const struct worker_event *event,
                         swim_error_t *err)
 {
     char end[80], block[160] = "";
 
+    if (left_by_signal(event->status))
+        return SWIM_OK;
     if (region_failed(r->worker.region, err) != SWIM_OK)
         return err->code;
     describe_end(event->status, end, sizeof(end));
@@ -227,9 +239,13 @@ static int look_after_workers(struct rank *r, swim_error_t *err)
 
     while (rc == SWIM_OK && spawner_poll(&r->spawner, &event, &gone))
         rc = worker_ended(r, &event, err);
-    if (rc == SWIM_OK && gone)
-        rc = swim_error_set(err, SWIM_ERR_IO, "the spawner of rank %u is gone",
-                            r->link->rank);
+    if (rc == SWIM_OK && gone && !r->spawner_gone) {
+        int status = spawner_wait(&r->spawner);
+        r->spawner_gone = true;
+        if (!left_by_signal(status))
+            rc = swim_error_set(err, SWIM_ERR_IO, "the spawner of rank %u is gone",
+                                r->link->rank);
+    }
     return rc;
 }
 
@@ -377,7 +393,7 @@ static void print_result(struct rank *r, const swim_error_t *err, int status)
         .seconds = (double)(swim_clock_mono_ns() - r->start_ns) / 1e9,
     };
 
-    if (err->code == SWIM_ERR_CANCELLED || (status > 128 && err->code == SWIM_OK)) {
+    if (status > 128) {
         swim_error_clear(&result.error);
         swim_error_set(&result.error, SWIM_ERR_CANCELLED, "job %s stopped by SIG%s%s",
                        r->job->name, sigabbrev_np(status - 128),

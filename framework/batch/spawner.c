@@ -249,6 +249,17 @@ bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gon
     return n == (ssize_t)sizeof(*event);
 }
 
+int spawner_wait(struct spawner *spawner)
+{
+    int status = 0;
+
+    if (spawner->pid > 0)
+        waitpid(spawner->pid, &status, 0);
+    close(spawner->fd);
+    *spawner = (struct spawner){0, -1};
+    return status;
+}
+
 void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
 {
     int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;

@@ -15,7 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+
 #define HOOKS_MAX 64
+#define SAME_WISH_NS 20000000LL
 
 struct hook {
     _Atomic(void (*)(void *)) fn;
@@ -76,6 +79,30 @@ static void signals_note(int signo)
     }
 }
 
+/* Ctrl-C reaches a whole process group, and parents pass it on: that is one wish, not
+ * two.  A second wish comes later, and from somebody else. */
+static int is_second_wish(const siginfo_t *info, int64_t first_ns)
+{
+    if (info->si_code == SI_USER && info->si_pid == getppid())
+        return 0;
+    return swim_clock_mono_ns() - first_ns > SAME_WISH_NS;
+}
+
+static void signals_grace(const sigset_t *set, int64_t first_ns)
+{
+    int64_t until = first_ns + (int64_t)atomic_load(&signals.grace_ms) * 1000000;
+    siginfo_t info;
+
+    for (;;) {
+        int64_t left = until - swim_clock_mono_ns();
+        if (left <= 0)
+            return;
+        const struct timespec wait = {left / 1000000000, left % 1000000000};
+        if (sigtimedwait(set, &info, &wait) > 0 && is_second_wish(&info, first_ns))
+            return;
+    }
+}
+
 static void *signals_main(void *unused)
 {
     sigset_t set;
@@ -86,10 +113,7 @@ static void *signals_main(void *unused)
     while (sigwait(&set, &signo) != 0)
         ;
     signals_note(signo);
-    int grace_ms = atomic_load(&signals.grace_ms);
-    const struct timespec grace = {grace_ms / 1000, (grace_ms % 1000) * 1000000L};
-    while (sigtimedwait(&set, NULL, &grace) < 0 && errno == EINTR)
-        ;
+    signals_grace(&set, swim_clock_mono_ns());
     leave_now(atomic_load(&signals.pending));
 }
 

@@ -3,9 +3,9 @@
  * One thread of the process waits for the three signals, which are blocked everywhere
  * else.  On the first one it makes swim_signals_pending() say so and gives the rest of
  * the process a time of grace to leave by itself.  When that has passed, or a second
- * signal comes, a child is forked, the process ends at once with status 128 + N, and
- * the child, having seen it dead, runs the leave hooks: nothing of the process can
- * still write when its locks are given away.
+ * signal comes (not one that the parent passes on), a child is forked, the process ends
+ * at once with status 128 + N, and the child, having seen it dead, runs the leave
+ * hooks: nothing of the process can still write when its locks are given away.
  *
  * Threads: install before the first other thread starts, so that all inherit the mask.
  * Fork:    a child starts with nothing installed, no hooks and the signals blocked; it

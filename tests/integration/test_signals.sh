@@ -71,12 +71,14 @@ case_signal() {
     sleep 0.3
     kill -0 "$LAUNCHED" 2>/dev/null || fail "$name: the job has ended: $(cat stderr)"
     start=$(now_ms)
-    kill "-$signo" "$(depth "$generation")"
+    kill "-$signo" -- "${group:+-}$(depth "$generation")"
     while [ -n "$(marked)" ] && [ $(($(now_ms) - start)) -lt 4000 ]; do sleep 0.01; done
     took=$(($(now_ms) - start))
     status=0
     wait "$LAUNCHED" || status=$?
     [ "$took" -le "$LIMIT" ] || fail "$name: processes left after $took ms: $(marked | xargs -r -n1 ps -o pid,args -p | grep -v PID)"
+    # An mpirun that was told to end forwards no more output.
+    [ "$1" = mpirun ] || grep -q "stopped by SIG$signo" stderr || fail "$name: $(cat stderr)"
     [ "$status" = "${STATUS:-$((128 + $(kill -l "$signo")))}" ] || fail "$name: exit status $status: $(cat stderr)"
     lock_is_free in.h5 || fail "$name: lock of the input not free: $(cat "$tmp/lock_err")"
     lock_is_free out.h5 || fail "$name: lock of the output not free: $(cat "$tmp/lock_err")"
@@ -84,9 +86,10 @@ case_signal() {
 }
 
 LIMIT=1000
+group=
 PROCESSES=8 # 2 ranks x (rank, spawner, 1 reader, writer) and the driver, a little less
 for signo in TERM INT; do
-    for generation in 0 1; do
+    for generation in 0 1 2 3; do
         case_signal "SIG$signo to generation $generation of -n 2" $signo $generation \
             "$h5swim" run slow.yaml -n 2 --readers 1 --quiet
     done
@@ -95,6 +98,10 @@ expect_status 2 "$h5swim" run slow.yaml
 expect_line 'out.h5.*unfinished.*--overwrite'
 
 # A terminal sends Ctrl-C to all of them at once.
+PROCESSES=8
+group=1
+case_signal "SIGINT to the process group of -n 2" INT 0 "$h5swim" run slow.yaml -n 2 --readers 1 --quiet
+group=
 PROCESSES=4
 case_signal "SIGINT to the driver, -n 1" INT 0 "$h5swim" run slow.yaml --readers 1 --quiet
 
