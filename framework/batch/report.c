@@ -120,17 +120,6 @@ void report_result(const struct run_result *r)
     fflush(stdout);
 }
 
-static void shape_text(const uint64_t *shape, uint32_t ndim, char *text, size_t size)
-{
-    text[0] = '\0';
-    for (uint32_t a = 0; a < ndim; a++) {
-        size_t used = strlen(text);
-        snprintf(text + used, size - used, "%s%" PRIu64, a ? " x " : "", shape[a]);
-    }
-    if (ndim == 0)
-        snprintf(text, size, "scalar");
-}
-
 static void plan_json(const struct job *job, const struct setup *setup,
                       uint32_t n_ranks, uint32_t n_readers, uint64_t rank_bytes)
 {
@@ -155,9 +144,9 @@ static void plan_inputs_outputs(const struct setup *setup)
 
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         const struct setup_input *in = &setup->inputs[i];
-        shape_text(in->info->shape, in->info->ndim, shape, sizeof(shape));
-        shape_text(in->info->chunk, in->info->chunked ? in->info->ndim : 0, chunk,
-                   sizeof(chunk));
+        swim_text_shape(in->info->shape, in->info->ndim, shape, sizeof(shape));
+        swim_text_shape(in->info->chunk, in->info->chunked ? in->info->ndim : 0, chunk,
+                        sizeof(chunk));
         printf("  input %-8s %s:%s, %s, %s, %s%s\n", in->field.port, in->info->file,
                in->info->path, shape, swim_type_name(in->info->stored_type),
                in->info->chunked ? "chunks " : "contiguous",
@@ -170,8 +159,8 @@ static void plan_inputs_outputs(const struct setup *setup)
             snprintf(deflate, sizeof(deflate), " deflate %d", spec->deflate);
         snprintf(filters, sizeof(filters), "%s%s%s", spec->shuffle ? " shuffle" : "",
                  deflate, spec->fletcher32 ? " fletcher32" : "");
-        shape_text(spec->shape, spec->ndim, shape, sizeof(shape));
-        shape_text(spec->chunk, spec->ndim, chunk, sizeof(chunk));
+        swim_text_shape(spec->shape, spec->ndim, shape, sizeof(shape));
+        swim_text_shape(spec->chunk, spec->ndim, chunk, sizeof(chunk));
         printf("  output %-7s %s:%s, %s, %s, chunks %s, %s, fill %g\n",
                setup->kernel->outputs[i].name, spec->file, spec->dataset, shape,
                swim_type_name(spec->type), chunk,
@@ -191,7 +180,7 @@ void report_plan(const struct run_options *options, const struct job *job,
         plan_json(job, setup, n_ranks, n_readers, rank_bytes);
         return;
     }
-    shape_text(setup->blocks.size, setup->blocks.ndim, shape, sizeof(shape));
+    swim_text_shape(setup->blocks.size, setup->blocks.ndim, shape, sizeof(shape));
     printf("%s: plan, nothing is written\n", job->name);
     printf("  kernel         %s (%s), %s\n", setup->kernel->api.name,
            kernel_kind_name(setup->kernel->api.kind), setup->kernel->path);

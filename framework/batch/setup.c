@@ -108,17 +108,6 @@ static int inspect_input(struct setup *setup, uint32_t number, swim_session_t *s
     return SWIM_OK;
 }
 
-static void shape_text(const uint64_t *shape, uint32_t ndim, char *text, size_t size)
-{
-    text[0] = '\0';
-    for (uint32_t a = 0; a < ndim; a++) {
-        size_t used = strlen(text);
-        snprintf(text + used, size - used, "%s%" PRIu64, a ? " x " : "", shape[a]);
-    }
-    if (ndim == 0)
-        snprintf(text, size, "a scalar");
-}
-
 static int check_shapes(const struct setup *setup, swim_error_t *err)
 {
     const struct dataset_info *first = setup->inputs[0].info;
@@ -130,8 +119,8 @@ static int check_shapes(const struct setup *setup, swim_error_t *err)
             memcmp(other->shape, first->shape, first->ndim * sizeof(*first->shape)) ==
                 0)
             continue;
-        shape_text(first->shape, first->ndim, a, sizeof(a));
-        shape_text(other->shape, other->ndim, b, sizeof(b));
+        swim_text_shape(first->shape, first->ndim, a, sizeof(a));
+        swim_text_shape(other->shape, other->ndim, b, sizeof(b));
         return swim_error_set(err, SWIM_ERR_ARG,
                               "shapes do not match: input %s (%s:%s) is %s, input %s "
                               "(%s:%s) is %s; kernel inputs must have one shape",

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,5 +68,16 @@ const char *swim_text_bytes(uint64_t bytes, char *buf, size_t size)
     }
     snprintf(buf, size, unit && value < 100 ? "%.1f %s" : "%.0f %s", value,
              units[unit]);
+    return buf;
+}
+
+const char *swim_text_shape(const uint64_t *shape, uint32_t ndim, char *buf,
+                            size_t size)
+{
+    snprintf(buf, size, "%s", ndim ? "" : "a scalar");
+    for (uint32_t a = 0; a < ndim; a++) {
+        size_t used = strlen(buf);
+        snprintf(buf + used, size - used, "%s%" PRIu64, a ? " x " : "", shape[a]);
+    }
     return buf;
 }

@@ -12,4 +12,8 @@ const char *swim_text_nearest(const char *word, const char *const *words, size_t
 /* "1.5 GiB": bytes for people, into buf. */
 const char *swim_text_bytes(uint64_t bytes, char *buf, size_t size);
 
+/* "12 x 73 x 144", of ndim 0 "a scalar", into buf. */
+const char *swim_text_shape(const uint64_t *shape, uint32_t ndim, char *buf,
+                            size_t size);
+
 #endif /* SWIM_CORE_TEXT_H */

@@ -118,7 +118,7 @@ fi
 
 # Killed outright, at any place: nothing is left running, and nobody waits for the dead.
 LIMIT=1500
-killed() { # NAME GENERATION
+killed() { # NAME GENERATIONS
     rm -f out.h5
     MARK=$1-$$-$RANDOM
     SWIM_TEST_MARK=$MARK setsid "$h5swim" run slow.yaml -n 2 --readers 1 --quiet >stdout 2>stderr &
@@ -130,7 +130,9 @@ killed() { # NAME GENERATION
     sleep 0.2
     local start status
     start=$(now_ms)
-    kill -KILL "$(depth "$2")"
+    local victims=()
+    for generation in $2; do victims+=("$(depth "$generation")"); done
+    kill -KILL "${victims[@]}"
     status=0
     wait "$LAUNCHED" || status=$?
     while [ -n "$(marked)" ] && [ $(($(now_ms) - start)) -lt 3000 ]; do sleep 0.01; done
@@ -143,3 +145,4 @@ killed driver 0
 killed rank 1
 killed spawner 2
 killed reader 3
+killed "driver, rank and spawner" "0 1 2"

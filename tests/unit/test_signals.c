@@ -21,7 +21,7 @@
 
 struct shared {
     atomic_int ready, hook_ran, writes, writes_at_hook;
-    atomic_int pid;
+    atomic_int pid, parent_at_hook;
 };
 
 static int setup(void **state)
@@ -42,7 +42,7 @@ static void hook(void *arg)
     struct shared *s = arg;
 
     atomic_store(&s->writes_at_hook, atomic_load(&s->writes));
-    /* The process is dead: it has given up its pid, or is a zombie that waits. */
+    atomic_store(&s->parent_at_hook, getppid());
     atomic_store(&s->hook_ran, 1);
 }
 
@@ -103,6 +103,8 @@ static void hooks_run_when_the_process_is_dead(void **state)
 
     kill(pid, SIGINT);
     wait_until(&s->hook_ran);
+    /* A hook that runs too early still is the child of the process that leaves. */
+    assert_int_not_equal(atomic_load(&s->parent_at_hook), pid);
     int writes = atomic_load(&s->writes);
     assert_int_equal(writes, atomic_load(&s->writes_at_hook));
     swim_clock_nap_ns(20000000);

@@ -47,6 +47,17 @@ static void bytes_are_rounded_to_their_unit(void **state)
                         "256 MiB");
 }
 
+static void shapes_are_written_with_crosses(void **state)
+{
+    const uint64_t shape[] = {12, 73, 144};
+    char buf[32], little[6];
+    (void)state;
+
+    assert_string_equal(swim_text_shape(shape, 3, buf, sizeof(buf)), "12 x 73 x 144");
+    assert_string_equal(swim_text_shape(shape, 0, buf, sizeof(buf)), "a scalar");
+    assert_string_equal(swim_text_shape(shape, 3, little, sizeof(little)), "12 x ");
+}
+
 static void the_first_error_is_kept_on_one_line(void **state)
 {
     swim_error_t err = {0};
@@ -80,6 +91,7 @@ int main(void)
         cmocka_unit_test(a_slip_of_the_pen_finds_its_word),
         cmocka_unit_test(a_word_unlike_all_finds_none),
         cmocka_unit_test(bytes_are_rounded_to_their_unit),
+        cmocka_unit_test(shapes_are_written_with_crosses),
         cmocka_unit_test(the_first_error_is_kept_on_one_line),
         cmocka_unit_test(a_long_text_is_cut_not_overrun),
     };
