@@ -215,6 +215,9 @@ static int worker_ended(struct rank *r, const struct worker_event *event,
 {
     char end[80], block[160] = "";
 
+    /* A spawner that was told to leave has stopped them: it will be heard of next. */
+    if (event->status == 0 && atomic_load(&r->worker.region->stop))
+        return SWIM_OK;
     if (left_by_signal(event->status))
         return SWIM_OK;
     if (region_failed(r->worker.region, err) != SWIM_OK)
