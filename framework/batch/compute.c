@@ -18,13 +18,15 @@ struct compute_output {
     void *stored; /* as it is stored, or NULL when chunks are taken from converted parts
                    */
     void *chunk;
-    unsigned char fill[16]; /* one stored element */
+    unsigned char fill[16];    /* one stored element */
+    unsigned char missing[16]; /* one of the kernel's */
     size_t chunk_bytes, element_size;
 };
 
 struct compute {
     const struct setup *setup;
     struct inputs *inputs;
+    struct region *region;
     struct region_counters *counters;
     struct work *work;
     void **in;
@@ -56,6 +58,9 @@ static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
     if (rc == SWIM_OK)
         rc = codec_convert(SWIM_TYPE_F64, &spec->fill, spec->type, o->fill, 1, false, 0,
                            err);
+    if (rc == SWIM_OK)
+        rc = codec_convert(SWIM_TYPE_F64, &so->missing, so->type, o->missing, 1, false,
+                           0, err);
     return rc;
 }
 
@@ -89,8 +94,7 @@ static int all_buffers(struct compute *c, swim_error_t *err)
 }
 
 int compute_create(const struct setup *setup, struct inputs *inputs,
-                   struct region_counters *counters, struct compute **out,
-                   swim_error_t *err)
+                   struct region *region, struct compute **out, swim_error_t *err)
 {
     struct compute *c = calloc(1, sizeof(*c));
     int rc = SWIM_OK;
@@ -100,7 +104,8 @@ int compute_create(const struct setup *setup, struct inputs *inputs,
         return swim_error_set(err, SWIM_ERR_NOMEM, "buffers of a reader");
     c->setup = setup;
     c->inputs = inputs;
-    c->counters = counters;
+    c->region = region;
+    c->counters = &region->counters;
     c->partials = -1;
     c->in = calloc(setup->n_inputs, sizeof(*c->in));
     c->out = calloc(setup->n_outputs, sizeof(*c->out));
@@ -261,7 +266,8 @@ static int merge_tile(struct compute *c, uint64_t tile, swim_error_t *err)
     int rc = SWIM_OK;
 
     if (c->partials < 0)
-        rc = partials_open(setup->outputs[0].spec.file, &c->partials, err);
+        rc = partials_open(setup->outputs[0].spec.file, atomic_load(&c->region->run_id),
+                           &c->partials, err);
     if (rc == SWIM_OK)
         rc = partials_read(c->partials, first, c->acc, setup->acc_bytes, err);
     blocks_tile_range(&setup->blocks, tile, &range);
@@ -341,6 +347,17 @@ static int encode_chunks(struct compute *c, uint32_t number,
     }
 }
 
+/* Missing values whose stored form the kernel's type could not hold. */
+static void refill(struct compute_output *o, size_t kernel_size, uint64_t elements)
+{
+    const char *from = o->array;
+    char *to = o->stored;
+
+    for (uint64_t i = 0; i < elements; i++)
+        if (memcmp(from + i * kernel_size, o->missing, kernel_size) == 0)
+            memcpy(to + i * o->element_size, o->fill, o->element_size);
+}
+
 static int store_outputs(struct compute *c, const struct block_range *range,
                          void *payload, uint64_t room, uint64_t *n_bytes,
                          swim_error_t *err)
@@ -355,6 +372,8 @@ static int store_outputs(struct compute *c, const struct block_range *range,
         setup_output_range(so, range, &out);
         rc = codec_convert(so->type, c->out[i].array, so->spec.type, c->out[i].stored,
                            out.elements, true, so->spec.fill, err);
+        if (rc == SWIM_OK && so->refill)
+            refill(&c->out[i], swim_type_size(so->type), out.elements);
         if (rc == SWIM_OK)
             rc = encode_chunks(c, i, &out, payload, room, n_bytes, err);
         atomic_fetch_add(&c->counters->bytes_written,

@@ -10,11 +10,10 @@
 
 struct compute;
 
-/* Buffers for one reader.  setup, inputs and counters are the caller's and must outlive
+/* Buffers for one reader.  setup, inputs and region are the caller's and must outlive
  * it. */
 int compute_create(const struct setup *setup, struct inputs *inputs,
-                   struct region_counters *counters, struct compute **out,
-                   swim_error_t *err);
+                   struct region *region, struct compute **out, swim_error_t *err);
 void compute_destroy(struct compute *compute);
 
 /* Do a block (SETUP_MERGE: a tile) and leave records (payload.h) of at most room bytes

@@ -106,6 +106,8 @@ void coordinator_handle(struct coordinator *c, struct rank_report *reports,
     if (report->error.code != SWIM_OK || report->signo)
         coordinator_stop(c, &report->error, report->signo, report->rank);
     check_digest(c, report);
+    if (report->rank == 0)
+        c->run_id = report->run_id;
     if (!c->stop)
         advance(c, reports);
     hand_out(c, report, orders);
@@ -114,4 +116,5 @@ void coordinator_handle(struct coordinator *c, struct rank_report *reports,
     orders->signo = c->signo;
     orders->code = c->error.code;
     orders->left = report->leaving;
+    orders->run_id = c->run_id;
 }

@@ -29,7 +29,8 @@ struct rank_report {
     uint32_t leaving; /* this is the last report */
     uint32_t reserved;
     uint64_t digest;
-    uint64_t want; /* blocks wanted now */
+    uint64_t run_id; /* rank 0's choice */
+    uint64_t want;   /* blocks wanted now */
     uint64_t done[SETUP_PHASES_MAX];
     uint64_t bytes_read, bytes_written, bytes_stored;
     uint64_t locks, locks_waited, lock_wait_ns;
@@ -44,6 +45,7 @@ struct rank_orders {
     int32_t code;  /* with stop: why, enum swim_status */
     uint32_t left; /* the answer to a report that was leaving */
     uint32_t reserved;
+    uint64_t run_id;       /* of this run, among all that ever write an output */
     uint64_t first, count; /* blocks of the phase, for this rank */
 };
 
@@ -55,7 +57,8 @@ struct coordinator {
     uint32_t signo;
     uint64_t next;
     uint64_t total_done; /* blocks of all phases */
-    uint64_t digest;     /* rank 0's */
+    uint64_t run_id;     /* rank 0's */
+    uint64_t digest;
     uint32_t has_digest;
     swim_error_t error; /* the first one reported */
     uint32_t error_rank;

@@ -17,6 +17,7 @@
 
 #define DRIVER_GRACE_MS 950 /* a little more than a rank's */
 #define RANKS_LEAVE_MS 900
+#define DEAF_MS 600 /* a rank that has heard of a stop is gone by then */
 
 struct driver {
     struct fork_shared *shared;
@@ -110,18 +111,27 @@ static uint32_t driver_reap(struct driver *d)
     return left;
 }
 
-/* Until all ranks have ended; a signal is passed on, once, with a time limit. */
+/* Until all ranks have ended; a signal is passed on, once, with a time limit.  When a
+ * rank has ended and the job is to stop, those that do not hear it (they wait for a
+ * lock, or a kernel plans) get a signal a little later. */
 static void driver_wait(struct driver *d)
 {
-    int64_t until = INT64_MAX;
+    int64_t until = INT64_MAX, deaf = INT64_MAX;
+    uint32_t left;
     int signo = 0;
 
-    while (driver_reap(d)) {
+    while ((left = driver_reap(d)) > 0) {
+        int stopped = fork_shared_stopped(d->shared);
         nfds_t n = d->n_ranks + (signo ? 0 : 1);
-        int64_t left_ms = (until - swim_clock_mono_ns()) / 1000000;
-        poll(d->fds, n, signo ? (left_ms > 0 ? (int)left_ms : 10) : -1);
-        if (!signo && swim_signals_pending()) {
-            signo = swim_signals_pending();
+        int64_t now = swim_clock_mono_ns();
+        if (stopped && left < d->n_ranks && deaf == INT64_MAX)
+            deaf = now + DEAF_MS * 1000000LL;
+        int64_t next = signo ? until : deaf;
+        int64_t left_ms = (next - now) / 1000000;
+        poll(d->fds, n, next == INT64_MAX ? -1 : left_ms > 0 ? (int)left_ms : 10);
+        bool passed = !signo && swim_clock_mono_ns() > deaf;
+        if (!signo && (swim_signals_pending() || passed)) {
+            signo = passed ? stopped : swim_signals_pending();
             until = swim_clock_mono_ns() + RANKS_LEAVE_MS * 1000000LL;
             signal_ranks(d, signo);
         } else if (signo && swim_clock_mono_ns() > until) {
@@ -136,7 +146,8 @@ static int driver_status(const struct driver *d)
 
     if (swim_signals_pending())
         return 128 + swim_signals_pending();
-    if (WIFEXITED(first) && (WEXITSTATUS(first) || fork_shared_left(d->shared, 0)))
+    if (WIFEXITED(first) &&
+        (WEXITSTATUS(first) > 128 || fork_shared_left(d->shared, 0)))
         return WEXITSTATUS(first);
     return 1; /* it was killed, or a kernel's plan() has ended it */
 }

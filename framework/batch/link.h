@@ -44,6 +44,8 @@ int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
 /* For the driver, when a rank has ended without its last report. */
 void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
                       uint32_t signo, uint32_t rank);
+/* 0 while the job goes on; once it is to stop, the signal that says so to ranks. */
+int fork_shared_stopped(struct fork_shared *shared);
 /* Did this rank leave by itself? */
 bool fork_shared_left(struct fork_shared *shared, uint32_t rank);
 

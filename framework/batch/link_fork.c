@@ -4,6 +4,7 @@
  * handed out to itself, and the driver, which sees the death, stops the job. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -62,6 +63,14 @@ void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
     shared_lock(shared);
     coordinator_stop(&shared->coordinator, err, signo, rank);
     pthread_mutex_unlock(&shared->mutex);
+}
+
+int fork_shared_stopped(struct fork_shared *shared)
+{
+    shared_lock(shared);
+    int stop = (int)shared->coordinator.stop, signo = (int)shared->coordinator.signo;
+    pthread_mutex_unlock(&shared->mutex);
+    return stop ? (signo ? signo : SIGTERM) : 0;
 }
 
 bool fork_shared_left(struct fork_shared *shared, uint32_t rank)

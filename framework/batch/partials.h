@@ -9,14 +9,15 @@
 
 #include <h5swim/error.h>
 
-void partials_path(const char *output_file, char *path, size_t size);
+void partials_path(const char *output_file, uint64_t run_id, char *path, size_t size);
 
-/* Make it, empty; one that was left is replaced. */
-int partials_create(const char *output_file, swim_error_t *err);
-void partials_remove(const char *output_file);
+/* Make it, empty; those of other runs, whose output this run has replaced, are removed.
+ */
+int partials_create(const char *output_file, uint64_t run_id, swim_error_t *err);
+void partials_remove(const char *output_file, uint64_t run_id);
 
 /* A descriptor for reading and writing. */
-int partials_open(const char *output_file, int *fd, swim_error_t *err);
+int partials_open(const char *output_file, uint64_t run_id, int *fd, swim_error_t *err);
 int partials_write(int fd, uint64_t block, const void *acc, uint64_t acc_bytes,
                    swim_error_t *err);
 int partials_read(int fd, uint64_t block, void *acc, uint64_t acc_bytes,

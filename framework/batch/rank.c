@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,14 +91,14 @@ static int create_output(struct rank *r, uint32_t which, struct output_spec *spe
 {
     const char *file = r->setup->outputs[which].spec.file;
     size_t n = specs_of_file(r->setup, which, specs);
-    char history[1024], digest[32], date[64];
+    char history[1024], mark[REGION_MARK_SIZE], date[64];
     time_t now = time(NULL);
     struct tm tm;
     swim_lock_t *lock = NULL;
 
     strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&now, &tm));
     snprintf(history, sizeof(history), "%s: %s", date, r->options->command);
-    snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)r->setup->digest);
+    region_mark(r->worker.region, mark);
     int rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms,
                              &lock, err);
     if (rc != SWIM_OK)
@@ -107,7 +108,7 @@ static int create_output(struct rank *r, uint32_t which, struct output_spec *spe
     if (rc == SWIM_OK)
         rc = swim_lock_check(lock, 0, err);
     if (rc == SWIM_OK)
-        rc = output_create(file, specs, n, history, digest, err);
+        rc = output_create(file, specs, n, history, mark, err);
     swim_lock_release(lock, NULL);
     return rc;
 }
@@ -130,15 +131,17 @@ static int create_outputs(struct rank *r, swim_error_t *err)
     free(specs);
     r->created = rc == SWIM_OK;
     if (rc == SWIM_OK && r->setup->n_phases == 2)
-        rc = partials_create(r->setup->outputs[0].spec.file, err);
+        rc = partials_create(r->setup->outputs[0].spec.file, r->report.run_id, err);
     return rc;
 }
 
 static int finish_outputs(struct rank *r, swim_error_t *err)
 {
     struct output_spec *specs = calloc(r->setup->n_outputs, sizeof(*specs));
+    char mark[REGION_MARK_SIZE];
     int rc = SWIM_OK;
 
+    region_mark(r->worker.region, mark);
     if (!specs)
         return swim_error_set(err, SWIM_ERR_NOMEM, "outputs");
     for (uint32_t i = 0; rc == SWIM_OK && i < r->setup->n_outputs; i++) {
@@ -147,14 +150,14 @@ static int finish_outputs(struct rank *r, swim_error_t *err)
         if (!first_with_file(r->setup, i))
             continue;
         size_t n = specs_of_file(r->setup, i, specs);
+        for (size_t k = 0; k < n; k++)
+            specs[k].mark = mark;
         rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms,
                              &lock, err);
         if (rc == SWIM_OK)
             rc = output_finish(file, specs, n, err);
         swim_lock_release(lock, NULL);
     }
-    if (rc == SWIM_OK && r->setup->n_phases == 2)
-        partials_remove(r->setup->outputs[0].spec.file);
     free(specs);
     return rc;
 }
@@ -177,6 +180,10 @@ static int prepare(struct rank *r, swim_error_t *err)
         return rc;
     r->worker.region->digest = r->setup->digest;
     if (r->link->rank == 0) {
+        if (getrandom(&r->report.run_id, sizeof(r->report.run_id), 0) < 0)
+            r->report.run_id =
+                (uint64_t)swim_clock_boot_ns() ^ ((uint64_t)getpid() << 40);
+        atomic_store(&r->worker.region->run_id, r->report.run_id);
         rc = create_outputs(r, err);
         r->link->ops->set_work(r->link, r->setup->n_phases, r->setup->phase_blocks);
     }
@@ -302,6 +309,7 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
         *leave = true;
         return rc;
     }
+    atomic_store(&r->worker.region->run_id, orders->run_id);
     if (orders->phase >= 0 && orders->phase != r->phase) {
         r->phase = orders->phase;
         atomic_store(&r->worker.region->phase, (uint32_t)orders->phase);
@@ -396,7 +404,7 @@ static void print_result(struct rank *r, const swim_error_t *err, int status)
         .seconds = (double)(swim_clock_mono_ns() - r->start_ns) / 1e9,
     };
 
-    if (status > 128) {
+    if (status > 128 && (r->seen.error.code == SWIM_OK || r->seen.signo)) {
         swim_error_clear(&result.error);
         swim_error_set(&result.error, SWIM_ERR_CANCELLED, "job %s stopped by SIG%s%s",
                        r->job->name, sigabbrev_np(status - 128),
@@ -431,7 +439,11 @@ static int rank_run(struct rank *r)
     spawner_stop(&r->spawner, signo ? LEAVE_MS : FINISH_MS, signo);
     if (rc == SWIM_OK && !orders.stop && r->link->rank == 0)
         rc = finish_outputs(r, &err);
+    if (r->created && r->setup->n_phases == 2) /* nothing can go on from them, yet */
+        partials_remove(r->setup->outputs[0].spec.file, r->report.run_id);
     last_reports(r, signo || orders.stop ? OTHERS_MS : FINISH_MS);
+    if (rc != SWIM_OK && !signo) /* it came while the outputs were finished */
+        signo = swim_signals_pending();
     if (rc == SWIM_OK && orders.stop)
         rc = orders.code;
     int status = run_exit_status(rc, signo);
@@ -467,7 +479,8 @@ int rank_main(const struct run_options *options, const struct job *job,
         .job = job,
         .worker = {.job = job,
                    .url = options->url,
-                   .wait_ms = options->wait_ms,
+                   /* Not to wait is meant for others, not for ranks of the job. */
+                   .wait_ms = options->wait_ms == SWIM_LOCK_TRY ? 0 : options->wait_ms,
                    .rank = rank},
         .spawner = {0, -1},
         .phase = COORDINATOR_WAITING,

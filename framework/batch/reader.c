@@ -46,8 +46,7 @@ static int reader_open(struct reader *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = inputs_create(r->setup, worker, r->session, &r->inputs, err);
     if (rc == SWIM_OK)
-        rc =
-            compute_create(r->setup, r->inputs, &r->region->counters, &r->compute, err);
+        rc = compute_create(r->setup, r->inputs, r->region, &r->compute, err);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include "batch/region.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -76,6 +77,13 @@ int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each
     for (uint32_t i = 0; i < n_readers; i++)
         sem_init(&region_reader(region, i)->slot_freed, 1, 0);
     return SWIM_OK;
+}
+
+void region_mark(struct region *region, char mark[REGION_MARK_SIZE])
+{
+    snprintf(mark, REGION_MARK_SIZE, "%016llx-%016llx",
+             (unsigned long long)region->digest,
+             (unsigned long long)atomic_load(&region->run_id));
 }
 
 struct reader_shared *region_reader(struct region *region, uint32_t reader)

@@ -52,6 +52,7 @@ struct region {
     uint32_t n_readers, slots_each;
     uint64_t slot_bytes, slot_stride;
     uint64_t digest;
+    atomic_ullong run_id; /* set before the first block */
 
     atomic_uint phase;
     atomic_uint stop; /* everybody leaves */
@@ -67,6 +68,11 @@ struct region {
     atomic_uint error_claimed, error_set;
     swim_error_t error; /* the first one of any process of this rank */
 };
+
+#define REGION_MARK_SIZE 40
+
+/* What h5swim_unfinished says of outputs of this run: digest and run. */
+void region_mark(struct region *region, char mark[REGION_MARK_SIZE]);
 
 /* Map a region with room for bytes_for_slots.  NULL err allowed. */
 int region_create(uint64_t bytes_for_slots, struct region **out, swim_error_t *err);

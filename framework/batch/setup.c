@@ -159,6 +159,15 @@ static int load_kernel(struct setup *setup, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* "dim_0" and so on for axes that the file gives no name. */
+static bool is_dim_number(const char *word, const char *name, uint32_t axis)
+{
+    char number[16];
+
+    snprintf(number, sizeof(number), "dim_%u", axis);
+    return !*name && strcmp(word, number) == 0;
+}
+
 /* Edge modes that the job gives by the names of axes. */
 static int job_edges(struct setup *setup, swim_error_t *err)
 {
@@ -170,7 +179,8 @@ static int job_edges(struct setup *setup, swim_error_t *err)
         uint32_t a = 0;
         for (uint32_t i = 0; i < info->ndim; i++)
             names[i] = info->axes[i].name;
-        while (a < info->ndim && strcmp(names[a], job->edges[e].axis) != 0)
+        while (a < info->ndim && strcmp(names[a], job->edges[e].axis) != 0 &&
+               !is_dim_number(job->edges[e].axis, names[a], a))
             a++;
         if (a == info->ndim) {
             const char *near = swim_text_nearest(job->edges[e].axis, names, info->ndim);
@@ -223,7 +233,8 @@ static int ask_kernel(struct setup *setup, swim_error_t *err)
     if (rc == SWIM_OK && k->open)
         rc = k->open(setup->params, &setup->state, err);
     if (rc != SWIM_OK)
-        return rc;
+        return swim_error_set(err, rc, "kernel %s: open() failed (%s)", k->name,
+                              swim_status_name(rc));
     setup->opened = true;
     if (k->plan)
         rc = k->plan(setup->state, &setup->plan, err);

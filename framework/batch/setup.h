@@ -5,6 +5,7 @@
 #ifndef SWIM_BATCH_SETUP_H
 #define SWIM_BATCH_SETUP_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,9 @@ struct setup_output {
     struct swim_output planned; /* as the kernel planned it */
     struct output_spec spec;    /* as it is stored */
     enum swim_type type;        /* as the kernel writes it */
-    bool other_type;            /* stored with another type than the kernel's */
+    double missing;             /* what the kernel's integers say for a missing value */
+    bool refill;                /* and which spec.fill replaces after conversion */
+    char file[PATH_MAX];        /* its real path */
 };
 
 enum setup_phase {
@@ -65,7 +68,7 @@ struct setup {
     uint64_t phase_blocks[SETUP_PHASES_MAX];
 
     uint64_t input_bytes;  /* of a slice of all inputs, with halo, and chunk caches */
-    uint64_t output_bytes; /* of a block of all outputs, as the kernel writes them */
+    uint64_t output_bytes; /* of a block of all outputs, the kernel's and stored */
     uint64_t slot_bytes;   /* at most, of a finished block */
     uint64_t digest;       /* over everything that decides the result */
 };

@@ -133,7 +133,8 @@ static int plan_reduce(struct setup *setup, const struct blocks_wish *wish,
         return rc;
     if (setup->job->n_block) {
         rc = take_block(setup, wish, err);
-        setup->acc_bytes = acc_bytes_of_tile(setup, work);
+        if (rc == SWIM_OK)
+            setup->acc_bytes = acc_bytes_of_tile(setup, work);
     } else {
         for (uint32_t a = 0; a < b->ndim; a++)
             b->size[a] = b->extent[a];

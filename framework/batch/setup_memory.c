@@ -39,7 +39,8 @@ static int output_memory(struct setup *setup, swim_error_t *err)
             return rc;
         setup->slot_bytes +=
             chunks_in(spec, &out) * (codec_bound(codec) + RECORD_BYTES);
-        setup->output_bytes += out.elements * swim_type_size(setup->outputs[i].type);
+        setup->output_bytes +=
+            out.elements * (swim_type_size(setup->outputs[i].type) + element) + chunk;
         codec_destroy(codec);
     }
     if (setup->slot_bytes < setup->acc_bytes + RECORD_BYTES)
@@ -80,9 +81,8 @@ static void input_memory(struct setup *setup)
 
 uint64_t setup_reader_bytes(const struct setup *setup)
 {
-    /* Outputs twice where they are converted; accumulators twice when they are merged.
-     */
-    return setup->input_bytes + 2 * setup->output_bytes + 2 * setup->acc_bytes +
+    /* Accumulators twice, for when they are merged. */
+    return setup->input_bytes + setup->output_bytes + 2 * setup->acc_bytes +
            setup->slot_bytes;
 }
 
@@ -127,7 +127,7 @@ static double rough_bytes(const struct setup *setup)
                               : setup->blocks.reduced[a] ? 1
                                                          : setup->blocks.size[a]);
         }
-        all += 3 * bytes;
+        all += 3 * bytes; /* the kernel's, stored, encoded */
     }
     return all;
 }

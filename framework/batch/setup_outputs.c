@@ -81,6 +81,14 @@ static int check_planned(const struct setup *setup, const struct swim_output *pl
         return swim_error_set(err, SWIM_ERR_KERNEL,
                               "kernel %s plans an output of %u dimensions, type %d",
                               name, planned->ndim, (int)planned->type);
+    for (uint32_t a = 0; a < first->ndim; a++)
+        if ((setup->plan.reduced[a] && setup->kernel->api.kind != SWIM_KERNEL_REDUCE) ||
+            (unsigned)setup->plan.edge[a] > SWIM_EDGE_CONSTANT)
+            return swim_error_set(err, SWIM_ERR_KERNEL,
+                                  "kernel %s plans axis %u as its kind (%s) cannot: "
+                                  "reduced %d, edge mode %d",
+                                  name, a, kernel_kind_name(setup->kernel->api.kind),
+                                  setup->plan.reduced[a], (int)setup->plan.edge[a]);
     for (uint32_t d = 0; d < planned->ndim; d++) {
         int32_t a = planned->from_axis[d];
         if (a >= (int32_t)first->ndim || (a < 0 && planned->shape[d] == 0) ||
@@ -175,52 +183,6 @@ static int choose_fill(const struct setup *setup, const struct job_output *given
     return SWIM_OK;
 }
 
-static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
-{
-    const struct swim_port *port = &setup->kernel->outputs[number];
-    const struct job_output *given = output_of_port(setup->job, port->name);
-    struct setup_output *out = &setup->outputs[number];
-    const struct swim_output *planned = &out->planned;
-    const struct dataset_info *first = setup->inputs[0].info;
-
-    if (!given)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%s: kernel %s needs the output \"%s\"", setup->job->path,
-                              setup->kernel->api.name, port->name);
-    int rc = check_planned(setup, planned, err);
-    if (rc != SWIM_OK)
-        return rc;
-    out->type = planned->type;
-    out->spec = (struct output_spec){
-        .file = given->file,
-        .dataset = given->dataset,
-        .type = given->type ? given->type : planned->type,
-        .ndim = planned->ndim,
-        .shuffle = given->filters_set ? given->shuffle : true,
-        .fletcher32 = given->fletcher32,
-        .deflate = given->filters_set ? given->deflate : 1,
-        .units = planned->units,
-        .long_name = planned->long_name,
-        .cell_methods = planned->cell_methods,
-        .like = first,
-    };
-    out->other_type = out->spec.type != out->type;
-    for (uint32_t d = 0; d < planned->ndim; d++) {
-        int32_t a = planned->from_axis[d];
-        out->spec.from_axis[d] = a;
-        out->spec.axes[d] = a < 0 ? planned->axes[d] : NULL;
-        out->spec.shape[d] = a < 0 ? planned->shape[d] : first->shape[a];
-    }
-    choose_chunks(setup, &out->spec);
-    if (given->n_chunks)
-        rc = take_chunks(given, &out->spec, err);
-    if (rc == SWIM_OK)
-        rc = check_chunk_bytes(given, &out->spec, err);
-    if (rc == SWIM_OK)
-        rc = choose_fill(setup, given, &out->spec, err);
-    return rc;
-}
-
 static int check_directory(const char *file, swim_error_t *err)
 {
     char dir[PATH_MAX];
@@ -238,14 +200,65 @@ static int check_directory(const char *file, swim_error_t *err)
     return SWIM_OK;
 }
 
+static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
+{
+    const struct swim_port *port = &setup->kernel->outputs[number];
+    const struct job_output *given = output_of_port(setup->job, port->name);
+    struct setup_output *out = &setup->outputs[number];
+    const struct swim_output *planned = &out->planned;
+    const struct dataset_info *first = setup->inputs[0].info;
+
+    if (!given)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: kernel %s needs the output \"%s\"", setup->job->path,
+                              setup->kernel->api.name, port->name);
+    int rc = check_planned(setup, planned, err);
+    if (rc == SWIM_OK)
+        rc = check_directory(given->file, err);
+    /* One file under two names would be locked twice. */
+    if (rc == SWIM_OK)
+        rc = swim_resource_of_file(given->file, out->file, sizeof(out->file), err);
+    if (rc != SWIM_OK)
+        return rc;
+    out->type = planned->type;
+    out->spec = (struct output_spec){
+        .file = out->file,
+        .dataset = given->dataset,
+        .type = given->type ? given->type : planned->type,
+        .ndim = planned->ndim,
+        .shuffle = given->filters_set ? given->shuffle : true,
+        .fletcher32 = given->fletcher32,
+        .deflate = given->filters_set ? given->deflate : 1,
+        .units = planned->units,
+        .long_name = planned->long_name,
+        .cell_methods = planned->cell_methods,
+        .like = first,
+    };
+    for (uint32_t d = 0; d < planned->ndim; d++) {
+        int32_t a = planned->from_axis[d];
+        out->spec.from_axis[d] = a;
+        out->spec.axes[d] = a < 0 ? planned->axes[d] : NULL;
+        out->spec.shape[d] = a < 0 ? planned->shape[d] : first->shape[a];
+    }
+    choose_chunks(setup, &out->spec);
+    if (given->n_chunks)
+        rc = take_chunks(given, &out->spec, err);
+    if (rc == SWIM_OK)
+        rc = check_chunk_bytes(given, &out->spec, err);
+    if (rc == SWIM_OK)
+        rc = choose_fill(setup, given, &out->spec, err);
+    /* A fill value that the kernel's integers cannot hold is put in after conversion.
+     */
+    out->refill = out->type < SWIM_TYPE_F32 && !type_holds(out->type, out->spec.fill);
+    out->missing = out->refill ? default_fill(out->type) : out->spec.fill;
+    return rc;
+}
+
 static int check_files(const struct setup *setup, uint32_t number, swim_error_t *err)
 {
     const struct output_spec *spec = &setup->outputs[number].spec;
     struct file_identity mine, theirs;
-    int rc = check_directory(spec->file, err);
 
-    if (rc != SWIM_OK)
-        return rc;
     for (uint32_t i = 0; i < number; i++) {
         const struct output_spec *other = &setup->outputs[i].spec;
         if (strcmp(other->file, spec->file) == 0 &&

@@ -140,7 +140,9 @@ static int nursery_wait(const struct nursery *nursery, int timeout_ms)
     nfds_t n = 2;
 
     fds[0] = (struct pollfd){nursery->fd, POLLIN, 0};
-    fds[1] = (struct pollfd){swim_signals_fd(), POLLIN, 0};
+    /* It stays readable: once a signal is known it must not wake us again. */
+    fds[1] =
+        (struct pollfd){swim_signals_pending() ? -1 : swim_signals_fd(), POLLIN, 0};
     for (size_t i = 0; i < nursery->n; i++)
         if (nursery->children[i].pid)
             fds[n++] = (struct pollfd){nursery->children[i].pidfd, POLLIN, 0};

@@ -66,7 +66,7 @@ static void work_wire(struct work *work, const struct setup *setup)
         struct swim_array *array = &work->outputs[i].array;
         array_wire(&work->outputs[i], out->type, out->planned.ndim);
         array->halo_lo = array->halo_hi = work->no_halo;
-        array_missing(array, true, out->spec.fill);
+        array_missing(array, true, out->missing);
         work->output_list[i] = array;
     }
     work->block.struct_size = sizeof(work->block);

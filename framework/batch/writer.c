@@ -43,6 +43,7 @@ struct writer {
     uint32_t *written; /* slots of this batch */
     uint32_t n_written, n_slots;
     int partials;
+    char mark[REGION_MARK_SIZE];
 };
 
 static int by_file(const void *a, const void *b)
@@ -148,12 +149,17 @@ static int batch_begin(struct writer *w, enum setup_phase phase, swim_error_t *e
     w->n_written = 0;
     if (phase == SETUP_PARTIAL) {
         if (w->partials < 0)
-            rc = partials_open(w->setup->outputs[0].spec.file, &w->partials, err);
+            rc = partials_open(w->setup->outputs[0].spec.file,
+                               atomic_load(&w->region->run_id), &w->partials, err);
         return rc;
     }
     for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
         rc = store_lock_file(w->session, w->targets[i].file, SWIM_LOCK_WRITE,
                              w->worker->wait_ms, &w->targets[i].lock, err);
+    region_mark(w->region, w->mark);
+    for (size_t i = 0; i < w->n_targets; i++)
+        for (size_t k = 0; k < w->targets[i].n; k++)
+            w->targets[i].specs[k].mark = w->mark;
     for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
         rc = output_open(w->targets[i].file, w->targets[i].specs, w->targets[i].n,
                          &w->targets[i].open, err);

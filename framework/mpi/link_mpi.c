@@ -135,9 +135,9 @@ static void mpi_close(struct link *link, int wait_ms, bool meet)
     bool all = link->rank != 0;
 
     while (!all) {
-        all = true;
         if (serve(m, NULL) != SWIM_OK)
             break;
+        all = true;
         for (uint32_t r = 1; r < link->n_ranks; r++)
             all = all && m->reports[r].leaving;
         if (all || swim_clock_mono_ns() >= until)

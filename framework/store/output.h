@@ -27,8 +27,10 @@ struct output_spec {
     uint64_t shape[SWIM_NDIM_MAX];
     uint64_t chunk[SWIM_NDIM_MAX]; /* 1 <= chunk <= shape */
     bool shuffle, fletcher32;
-    int deflate; /* 0: none; 1 to 9 */
-    double fill; /* NaN: stored as NaN (floating point only) */
+    int deflate;      /* 0: none; 1 to 9 */
+    const char *mark; /* what h5swim_unfinished must say at output_open() and
+                         output_finish(); NULL: anything */
+    double fill;      /* NaN: stored as NaN (floating point only) */
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
     const struct dataset_info *like;  /* attributes come from it and its file */
     int32_t from_axis[SWIM_NDIM_MAX]; /* axis of like that this one is, attributes and

@@ -102,6 +102,24 @@ static bool set_fits(hid_t set, const struct output_spec *spec)
     return fits;
 }
 
+/* Somebody may have replaced the file by an output of his own meanwhile. */
+static int check_mark(hid_t set, const struct output_spec *spec, const char *name,
+                      swim_error_t *err)
+{
+    char *found = NULL;
+    int rc = SWIM_OK;
+
+    if (!spec->mark)
+        return SWIM_OK;
+    if (!h5_attr_exists(set, UNFINISHED) ||
+        h5_attr_text(set, UNFINISHED, &found, NULL) != SWIM_OK || !found ||
+        strcmp(found, spec->mark) != 0)
+        rc = swim_error_set(err, SWIM_ERR_IO,
+                            "%s was replaced by another job while this one ran", name);
+    free(found);
+    return rc;
+}
+
 static int output_open_set(struct output *o, size_t i, const struct output_spec *spec,
                            swim_error_t *err)
 {
@@ -125,6 +143,8 @@ static int output_open_set(struct output *o, size_t i, const struct output_spec 
                             "open %s in %s: its shape, type, chunks or filters are not "
                             "those of the job",
                             path, o->name);
+    else
+        rc = check_mark(o->sets[i], spec, o->name, err);
     free(path);
     return rc;
 }
@@ -282,8 +302,10 @@ int output_finish(const char *file, const struct output_spec *specs, size_t n_sp
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++) {
         char *path = h5_path_normal(specs[i].dataset);
         hid_t set = path ? H5Dopen2(id, path, H5P_DEFAULT) : H5I_INVALID_HID;
-        if (set < 0 ||
-            (h5_attr_exists(set, UNFINISHED) && H5Adelete(set, UNFINISHED) < 0))
+        if (set >= 0)
+            rc = check_mark(set, &specs[i], file, err);
+        if (set < 0 || (rc == SWIM_OK && h5_attr_exists(set, UNFINISHED) &&
+                        H5Adelete(set, UNFINISHED) < 0))
             rc = h5_fail(err, SWIM_ERR_IO, "finish %s in %s", specs[i].dataset, file);
         h5_release(set);
         free(path);

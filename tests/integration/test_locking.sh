@@ -76,7 +76,24 @@ wait $job || status=$?
 expect_line 'in.h5.*changed while the job was reading it'
 passed "an input that is changed under a job is noticed"
 
-# Two jobs on one input, and two that want one output: the second is refused or waits.
+# A job replaces the output of one that still runs: that one fails, and nothing is mixed.
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite 2>"$tmp/err" &
+job=$!
+sleep 1
+other=0
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set 'outputs.y.fill=-5' || other=$?
+status=0
+wait $job || status=$?
+[ $other = 0 ] || fail "the job that replaced the output failed"
+[ $status = 1 ] || fail "status $status of the job whose output was replaced"
+expect_line 'out.h5.*was replaced by another job'
+"$python" -c 'import h5py, numpy as np
+u = h5py.File("in.h5")["U"][:]
+f = h5py.File("out.h5")["Y"]
+assert np.array_equal(f[:], 2 * u) and f.fillvalue == -5 and "h5swim_unfinished" not in f.attrs'
+passed "an output that another job replaced is left to that job"
+
+# Two jobs on one input.
 "$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set outputs.y.file=a.h5 &
 one=$!
 "$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set outputs.y.file=b.h5 &

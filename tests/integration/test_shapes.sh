@@ -16,6 +16,7 @@ with h5py.File("in.h5", "w") as f:
     f["A"].attrs["_FillValue"] = np.int16(-999)
     f["LINE"] = r.random(1001)
     f["ONE"] = np.float32(2.5)
+    f["LONG"] = np.arange(300000, dtype="f8")
     f["GRID"] = r.random((64, 48)).astype("f4")
 PY
 
@@ -45,6 +46,7 @@ C
 # The sum and the number of elements over all axes, or over all but the one kept.
 cat > total.c <<'C'
 #include <stdlib.h>
+#include <unistd.h>
 #include <h5swim/kernel.h>
 static const struct swim_param params[] = {
     {.name = "keep", .type = SWIM_PARAM_INT, .preset = "-1", .description = "axis to keep"},
@@ -59,6 +61,8 @@ static int total_open(const swim_params_t *p, void **state, swim_error_t *err)
     t->keep = swim_params_int(p, "keep");
     t->fail = swim_params_text(p, "fail")[0];
     *state = t;
+    if (t->fail == 'o')
+        return SWIM_ERR_NOMEM; /* without a word */
     return SWIM_OK;
 }
 static int total_plan(void *state, struct swim_plan *plan, swim_error_t *err)
@@ -66,7 +70,9 @@ static int total_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     const struct total *t = state;
     (void)err;
     if (t->fail == 'p')
-        exit(0);
+        exit(3);
+    if (t->fail == 's')
+        sleep(20);
     if (t->keep < 0)
         return SWIM_OK;
     plan->reduced[t->keep] = 0;
@@ -120,6 +126,7 @@ SWIM_KERNEL_DEFINE(.name = "total", .kind = SWIM_KERNEL_REDUCE, .n_inputs = 1, .
                    .partial = total_partial, .merge = total_merge, .finish = total_finish,
                    .close = free);
 C
+mkdir sub
 cat > pair.yaml <<'YAML'
 kernel: pair.c
 inputs: {a: {file: in.h5, dataset: A}}
@@ -144,6 +151,9 @@ expect_status 0 total A kept1b.h5 -n 1 --set params.keep=1 --set 'block=[4, 8, 3
 expect_status 0 total LINE line.h5 -n 8
 expect_status 0 total ONE one.h5 -n 3
 expect_status 0 total GRID small.h5 --set memory=1MiB
+expect_status 0 total LONG long.h5 --set memory=1MiB --readers 2
+expect_status 0 total LONG long1.h5 --set memory=1MiB --set 'block=[300000]'
+expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite --set outputs.twice.type=float32 --set outputs.twice.fill=1e36 --set outputs.twice.file=wide.h5 --set outputs.positive.file=sub/../wide.h5
 [ -z "$(find . -name '*partials*' -o -name '*swim-new*')" ] || fail "something is left beside the outputs"
 
 "$python" - <<'PY'
@@ -167,6 +177,10 @@ assert np.array_equal(value("kept1.h5"), value("kept1b.h5"))
 line = h5py.File("in.h5")["LINE"][:]
 assert abs(value("line.h5") - line.sum()) < 1e-9
 assert value("one.h5") == 2.5
+assert value("long.h5") == value("long1.h5") == 299999 * 150000
+wide = h5py.File("wide.h5")["deep/er/T"]
+assert wide.dtype == "f4" and np.array_equal(wide[:], np.where(gone, np.float32(1e36), 2 * a.astype("f4")))
+assert "P" in h5py.File("wide.h5")
 PY
 
 # Kernels that refuse or end their process: an error, in time, and no finished output.
@@ -176,6 +190,22 @@ expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --set params.fa
 expect_line 'reader 0 of rank [01] .*exit status 3 in block'
 expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --set params.fail=plan --set outputs.sum.file=p.h5
 [ ! -e p.h5 ] || fail "an output of a kernel that ended in plan()"
+expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --set params.fail=open --set outputs.sum.file=o.h5
+expect_line 'kernel total: open.. failed'
+expect_status 2 timeout 30 "$h5swim" run total.yaml --quiet --set 'block=[4, 4, 4, 4]' --set outputs.sum.file=o.h5
+expect_line '4 sizes.*dimension'
+[ -z "$(find . -name '*partials*')" ] || fail "partial results are left behind"
+
+# A rank that is told to go takes the others along, also while a kernel plans.
+"$h5swim" run total.yaml -n 2 --quiet --set params.fail=sleep --set outputs.sum.file=s.h5 2>"$tmp/err" &
+job=$!
+sleep 1
+start=$SECONDS
+kill -INT "$(pgrep -P $job | head -n 1)"
+status=0
+wait $job || status=$?
+[ $status = 130 ] || fail "status $status, not 130, after SIGINT to a rank whose kernel plans"
+[ $((SECONDS - start)) -le 4 ] || fail "a planning kernel kept the job for $((SECONDS - start)) s"
 for file in f.h5 e.h5; do
     h5dump -a /S/h5swim_unfinished $file >/dev/null || fail "$file looks finished"
 done
