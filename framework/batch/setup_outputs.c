@@ -127,7 +127,8 @@ static void choose_chunks(const struct setup *setup, struct output_spec *spec)
         uint32_t d = spec->ndim - 1 - i;
         if (spec->from_axis[d] >= 0 && first->chunked)
             continue;
-        uint64_t room = bytes < CHUNK_BYTES_WANTED ? CHUNK_BYTES_WANTED / bytes : 1;
+        uint64_t room =
+            bytes && bytes < CHUNK_BYTES_WANTED ? CHUNK_BYTES_WANTED / bytes : 1;
         spec->chunk[d] = spec->shape[d] < room ? spec->shape[d] : room;
         bytes *= spec->chunk[d];
     }
