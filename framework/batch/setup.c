@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <xxhash.h>
 
@@ -77,6 +78,9 @@ static int inspect_input(struct setup *setup, uint32_t number, swim_session_t *s
                               "%s: kernel %s needs the input \"%s\" (%s)",
                               setup->job->path, setup->kernel->api.name, port->name,
                               port->description ? port->description : "no description");
+    if (access(given->file, F_OK) != 0)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s: input %s: there is no file %s",
+                              given->place.text, port->name, given->file);
     int rc = store_lock_file(session, given->file, SWIM_LOCK_READ, wait_ms, &lock, err);
     if (rc == SWIM_OK)
         rc = dataset_inspect(given->file, given->dataset, &in->info, err);

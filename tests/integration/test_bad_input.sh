@@ -84,6 +84,7 @@ bad "kernel that does not compile" 2 'broken.c:1:[0-9]+: error: .*undeclared' "$
 bad "unknown parameter" 2 'radiu.*radius' "$h5swim" run good.yaml --set kernel=slope --set params.radiu=1 --set 'inputs={height: {file: in.h5, dataset: U}}' --set 'outputs={slope: {file: out.h5, dataset: S}}'
 bad "ill-typed parameter" 2 'radius.*"big"' "$h5swim" run good.yaml --set kernel=slope --set params.radius=big --set 'inputs={height: {file: in.h5, dataset: U}}' --set 'outputs={slope: {file: out.h5, dataset: S}}'
 bad "missing input file" 2 'nosuch.h5' job --set inputs.u.file=nosuch.h5
+bad "missing directory of an input" 2 'no file .*nodir/in.h5' job --set inputs.u.file=nodir/in.h5
 bad "not an HDF5 file" 2 'plain.txt.*not an HDF5 file' job --set inputs.u.file=plain.txt
 bad "missing dataset" 2 'UU.*U' job --set inputs.u.dataset=UU
 bad "dataset is a group" 2 'group' job --set inputs.u.dataset=group
