@@ -73,6 +73,8 @@ const char *swim_status_name(int code)
         return "kernel";
     case SWIM_ERR_CANCELLED:
         return "cancelled";
+    case SWIM_ERR_DEADLOCK:
+        return "deadlock";
     }
     return "unknown";
 }

@@ -74,7 +74,7 @@ void blockers_read(swim_session_t *s, const struct redis_answer *answer,
 {
     memset(list, 0, sizeof(*list));
     list->lease_ms = redis_answer_number(redis_answer_at(answer, 1));
-    for (size_t i = 2; i < redis_answer_count(answer); i++) {
+    for (size_t i = 3; i < redis_answer_count(answer); i++) {
         const struct redis_answer *who = redis_answer_at(answer, i);
         const char *ticket = redis_answer_text(redis_answer_at(who, 0));
         int64_t pid = atoll(redis_answer_text(redis_answer_at(who, 5)));
@@ -87,7 +87,7 @@ void blockers_read(swim_session_t *s, const struct redis_answer *answer,
         if (process_watch(&s->self, redis_answer_text(redis_answer_at(who, 4)), pid,
                           start, &fd) == PROCESS_DEAD)
             session_reap(s, ticket, list);
-        if (fd >= 0 && list->fds_count < REDIS_WAIT_FDS - 1)
+        if (fd >= 0 && list->fds_count < BLOCKERS_MAX)
             list->fds[list->fds_count++] = fd;
         else if (fd >= 0)
             close(fd);

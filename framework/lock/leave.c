@@ -94,7 +94,7 @@ static bool plan_fill(struct leave_plan *plan, const swim_session_t *session)
 {
     const struct lock_url *url = &session->url;
     const char *auth[3] = {"AUTH"};
-    const char *close_it[] = {"EVAL", script_close.text, "0", session->id};
+    const char *close_it[] = {"EVAL", script_close.text, "1", SCRIPT_KEY, session->id};
     int n = 1;
 
     if (url->has_login) {
@@ -111,7 +111,7 @@ static bool plan_fill(struct leave_plan *plan, const swim_session_t *session)
         if (!plan_add(plan, 2, select))
             return false;
     }
-    return plan_add(plan, 4, close_it);
+    return plan_add(plan, 5, close_it);
 }
 
 struct leave_plan *leave_arm(const swim_session_t *session, int fd)

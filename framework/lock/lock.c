@@ -1,232 +1,32 @@
-/* lock.c - taking and giving back a lock.
- *
- * A ticket's way:  asked -> granted -> released
- *                  asked -> queued -> granted
- *                           queued -> cancelled (time is up, a signal)
- * The client moves it by two scripts, acquire and release; both may be asked again with
- * the same ticket when an answer is missing, and the answer then tells what the first
- * one did.  Every way out of swim_lock_acquire() other than SWIM_OK asks release, so
- * that nothing stays behind; if the server is away, the pulse thread does it later. */
+/* lock.c - taking, changing and giving back a lock. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
-#include "core/signals.h"
 #include "lock_private.h"
 
 #define WAIT_DEFAULT_MS 60000
 #define RESOURCE_MAX 4095
 #define NS_PER_MS 1000000LL
 #define SERVER_AWAY_MS 10000 /* longest patience with a server that is away */
-#define TRY_AWAY_MS 2000     /* the same when the caller wants to wait less */
-#define WAIT_QUIET_MS 50     /* waits this short ask nobody who is in the way */
-#define WAIT_LOCAL_MS 1000   /* look again at new holders on this host */
-#define WAIT_SLACK_MS 10     /* a lease has ended, and the server has seen it */
 
-/* One acquire under way. */
-struct attempt {
-    swim_session_t *session;
-    struct swim_lock *lock;
-    bool try_only;
-    int64_t begin_ns, until_ns; /* CLOCK_MONOTONIC */
-    struct blocker_list blockers;
-};
+static const char *const mode_names[] = {"", "READ", "UPDATE", "WRITE"};
 
-enum ask_result { ASK_GRANTED, ASK_QUEUED, ASK_BUSY, ASK_LOST, ASK_ODD };
-
-static int64_t away_until(const struct attempt *a)
+/* "MODE/SESSION/NUMBER"; see scripts/head.lua. */
+static void ticket_make(char *ticket, swim_session_t *s, char kind)
 {
-    int64_t soon = a->begin_ns + TRY_AWAY_MS * NS_PER_MS;
-    int64_t late = swim_clock_mono_ns() + SERVER_AWAY_MS * NS_PER_MS;
-    int64_t until = a->until_ns > soon ? a->until_ns : soon;
-
-    return until < late ? until : late;
-}
-
-static enum ask_result ask_result_of(const struct redis_answer *answer)
-{
-    const char *status = redis_answer_text(redis_answer_at(answer, 0));
-
-    if (strcmp(status, "granted") == 0)
-        return ASK_GRANTED;
-    if (strcmp(status, "queued") == 0)
-        return ASK_QUEUED;
-    if (strcmp(status, "busy") == 0)
-        return ASK_BUSY;
-    return strcmp(status, "lost") == 0 ? ASK_LOST : ASK_ODD;
-}
-
-/* Ask for the lock, or how it stands: how is try, wait or who. */
-static int attempt_ask(struct attempt *a, const char *how, enum ask_result *result,
-                       swim_error_t *err)
-{
-    struct swim_lock *lk = a->lock;
-    const char *argv[] = {a->session->id, lk->ticket, lk->resource, how};
-    struct redis_answer *answer = NULL;
-
-    int rc = session_ask(a->session, &script_acquire, 4, argv, away_until(a), &answer,
-                         &lk->unsure, err);
-    if (rc != SWIM_OK)
-        return rc;
-    *result = ask_result_of(answer);
-    if (*result == ASK_GRANTED)
-        lk->fence = strtoull(redis_answer_text(redis_answer_at(answer, 1)), NULL, 10);
-    if (redis_answer_count(answer) >= 2 && *result != ASK_GRANTED) {
-        blockers_drop(&a->blockers);
-        blockers_read(a->session, answer, &a->blockers);
-    }
-    if (*result == ASK_ODD)
-        rc = swim_error_set(err, SWIM_ERR_IO, "lock %s: lock server %s answered %s",
-                            lk->resource, a->session->shown,
-                            redis_answer_text(redis_answer_at(answer, 0)));
-    redis_answer_free(answer);
-    return rc;
-}
-
-/* How long the queued ticket sleeps before it asks again. */
-static int64_t attempt_nap_ns(const struct attempt *a, bool first)
-{
-    int64_t nap_ms = a->session->lease_ms;
-    int64_t left_ns = a->until_ns - swim_clock_mono_ns();
-
-    if (first)
-        nap_ms = WAIT_QUIET_MS;
-    else if (a->blockers.fds_count > 0 && nap_ms > WAIT_LOCAL_MS)
-        nap_ms = WAIT_LOCAL_MS;
-    if (!first && a->blockers.lease_ms >= 0 &&
-        a->blockers.lease_ms + WAIT_SLACK_MS < nap_ms)
-        nap_ms = a->blockers.lease_ms + WAIT_SLACK_MS;
-    int64_t nap_ns = nap_ms * NS_PER_MS;
-    if (left_ns < nap_ns)
-        nap_ns = left_ns;
-    return nap_ns > NS_PER_MS ? nap_ns : NS_PER_MS;
-}
-
-/* Sleep until woken, at most nap_ns.  True: granted.  False for everything else, and
- * then the ticket is asked about: a wake-up may be lost, a grant is not. */
-static bool attempt_sleep(struct attempt *a, int64_t nap_ns)
-{
-    char key[TICKET_MAX + 16], seconds[32];
-    const char *argv[] = {"BLPOP", key, seconds};
-    int fds[REDIS_WAIT_FDS] = {swim_signals_fd()};
-    struct redis_wait wait = {.until_ns = swim_clock_mono_ns() + nap_ns +
-                                          REDIS_LINK_REQUEST_MS * NS_PER_MS,
-                              .fds = fds,
-                              .fds_count = 1 + a->blockers.fds_count};
-    struct redis_answer *answer = NULL;
-    bool granted = false;
-
-    struct waiter_link *w = session_waiter_take(a->session);
-    if (!w) {
-        swim_clock_nap_ns(nap_ns < NS_PER_MS ? nap_ns : NS_PER_MS);
-        return false;
-    }
-    memcpy(fds + 1, a->blockers.fds, sizeof(a->blockers.fds));
-    snprintf(key, sizeof(key), "h5swim:wake:%s", a->lock->ticket);
-    snprintf(seconds, sizeof(seconds), "%.3f", (double)nap_ns / 1e9);
-    int rc = redis_link_call(w->link, 3, argv, &wait, &answer, NULL);
-    session_waiter_give(w);
-    if (rc == SWIM_OK && redis_answer_count(answer) == 2) {
-        granted = true;
-        a->lock->fence =
-            strtoull(redis_answer_text(redis_answer_at(answer, 1)), NULL, 10);
-    }
-    redis_answer_free(answer);
-    if (rc == SWIM_ERR_IO)
-        swim_clock_nap_ns(nap_ns < 10 * NS_PER_MS ? nap_ns : 10 * NS_PER_MS);
-    return granted;
-}
-
-static int attempt_timeout(const struct attempt *a, swim_error_t *err)
-{
-    double waited = (double)(swim_clock_mono_ns() - a->begin_ns) / 1e9;
-    static const char *const names[] = {"", "READ", "UPDATE", "WRITE"};
-
-    return swim_error_set(
-        err, SWIM_ERR_TIMEOUT, "lock %s for %s: not had in %.1f s: %s",
-        a->lock->resource, names[a->lock->mode], waited,
-        a->blockers.text[0] ? a->blockers.text : "it became free only now (try again)");
-}
-
-static int attempt_lost(const struct attempt *a, swim_error_t *err)
-{
-    atomic_store(&a->session->lost, true);
-    return session_check(a->session, 0, a->lock->resource, err);
-}
-
-/* Wait in the queue until granted. */
-static int attempt_wait(struct attempt *a, swim_error_t *err)
-{
-    enum ask_result result = ASK_QUEUED;
-    bool first = true;
-
-    for (;;) {
-        if (attempt_sleep(a, attempt_nap_ns(a, first)))
-            return SWIM_OK;
-        int rc = swim_signals_check(a->lock->resource, err);
-        if (rc == SWIM_OK)
-            rc = attempt_ask(a, "who", &result, err);
-        if (rc != SWIM_OK)
-            return rc;
-        /* What a dead process held may have come to us. */
-        while (rc == SWIM_OK && result == ASK_QUEUED && a->blockers.reaped > 0)
-            rc = attempt_ask(a, "who", &result, err);
-        if (rc != SWIM_OK || result == ASK_GRANTED)
-            return rc;
-        if (result == ASK_LOST)
-            return attempt_lost(a, err);
-        if (swim_clock_mono_ns() >= a->until_ns)
-            return attempt_timeout(a, err);
-        first = false;
-    }
-}
-
-static int attempt_run(struct attempt *a, swim_error_t *err)
-{
-    enum ask_result result = ASK_ODD;
-    int rc;
-
-    do {
-        rc = attempt_ask(a, a->try_only ? "try" : "wait", &result, err);
-    } while (rc == SWIM_OK && result == ASK_BUSY && a->blockers.reaped > 0);
-    if (rc != SWIM_OK || result == ASK_GRANTED)
-        return rc;
-    if (result == ASK_LOST)
-        return attempt_lost(a, err);
-    if (a->try_only)
-        return attempt_timeout(a, err);
-    rc = attempt_wait(a, err);
-    if (rc == SWIM_OK) {
-        atomic_fetch_add(&a->session->waited, 1);
-        atomic_fetch_add(&a->session->wait_ns,
-                         (uint64_t)(swim_clock_mono_ns() - a->begin_ns));
-    }
-    return rc;
-}
-
-/* Leave nothing behind at the server. */
-static void attempt_undo(struct attempt *a, int code)
-{
-    struct swim_lock *lk = a->lock;
-    const char *argv[] = {a->session->id, lk->ticket, lk->resource,
-                          lk->unsure ? "unsure" : "cancel"};
-    struct redis_answer *answer = NULL;
-    bool unsure = false;
-
-    if (code == SWIM_ERR_LOST ||
-        (a->try_only && code == SWIM_ERR_TIMEOUT && !lk->unsure))
-        return;
-    if (session_ask(a->session, &script_release, 4, argv, swim_clock_mono_ns(), &answer,
-                    &unsure, NULL) != SWIM_OK)
-        session_orphan(a->session, lk->ticket, lk->resource);
-    redis_answer_free(answer);
+    snprintf(ticket, TICKET_MAX, "%c/%s/%llu", kind, s->id,
+             atomic_fetch_add(&s->tickets, 1) + 1);
 }
 
 static struct swim_lock *lock_create(swim_session_t *session, const char *resource,
-                                     enum swim_lock_mode mode)
+                                     enum swim_lock_mode mode,
+                                     const struct swim_lock_options *opt)
 {
+    bool preferred = opt && opt->prefer == SWIM_PREFER_WRITER;
     size_t len = strlen(resource) + 1;
     struct swim_lock *lk = calloc(1, sizeof(*lk) + len);
 
@@ -234,10 +34,26 @@ static struct swim_lock *lock_create(swim_session_t *session, const char *resour
         return NULL;
     lk->session = session;
     lk->mode = mode;
+    lk->owner = gettid();
+    lk->count = 1;
     memcpy(lk->resource, resource, len);
-    snprintf(lk->ticket, sizeof(lk->ticket), "%c/%s/%llu", "?RUW"[mode], session -> id,
-             atomic_fetch_add(&session->tickets, 1) + 1);
+    ticket_make(lk->ticket, session, (preferred ? "?RTV" : "?RUW")[mode]);
     return lk;
+}
+
+static int options_check(const struct swim_lock_options *opt, const char *resource,
+                         swim_error_t *err)
+{
+    if (opt && opt->struct_size != sizeof(*opt))
+        return swim_error_set(err, SWIM_ERR_ARG, "lock %s: struct_size is %zu, not %zu",
+                              resource, opt->struct_size, sizeof(*opt));
+    if (opt && opt->wait_ms < SWIM_LOCK_FOREVER)
+        return swim_error_set(err, SWIM_ERR_ARG, "lock %s: wait_ms is %" PRId64,
+                              resource, opt->wait_ms);
+    if (opt && opt->prefer != SWIM_PREFER_FAIR && opt->prefer != SWIM_PREFER_WRITER)
+        return swim_error_set(err, SWIM_ERR_ARG, "lock %s: prefer is %d", resource,
+                              (int)opt->prefer);
+    return SWIM_OK;
 }
 
 static int acquire_check_arguments(const swim_session_t *session, const char *resource,
@@ -254,13 +70,7 @@ static int acquire_check_arguments(const swim_session_t *session, const char *re
     if (mode < SWIM_LOCK_READ || mode > SWIM_LOCK_WRITE)
         return swim_error_set(err, SWIM_ERR_ARG, "lock %s: mode %d does not exist",
                               resource, (int)mode);
-    if (opt && opt->struct_size != sizeof(*opt))
-        return swim_error_set(err, SWIM_ERR_ARG, "lock %s: struct_size is %zu, not %zu",
-                              resource, opt->struct_size, sizeof(*opt));
-    if (opt && opt->wait_ms < SWIM_LOCK_FOREVER)
-        return swim_error_set(err, SWIM_ERR_ARG, "lock %s: wait_ms is %" PRId64,
-                              resource, opt->wait_ms);
-    return SWIM_OK;
+    return options_check(opt, resource, err);
 }
 
 /* Monotonic end of the wait. */
@@ -273,6 +83,39 @@ static int64_t wait_until(int64_t begin_ns, int64_t wait_ms)
     return begin_ns + (wait_ms ? wait_ms : WAIT_DEFAULT_MS) * NS_PER_MS;
 }
 
+static struct attempt attempt_of(struct swim_lock *lk, const char *ticket,
+                                 const struct swim_lock_options *opt)
+{
+    struct attempt a = {
+        .lock = lk, .ticket = ticket, .opt = opt, .begin_ns = swim_clock_mono_ns()};
+
+    a.try_only = opt && opt->wait_ms == SWIM_LOCK_TRY;
+    a.until_ns = wait_until(a.begin_ns, opt ? opt->wait_ms : 0);
+    return a;
+}
+
+/* What this thread holds already: *out when it is the same, an error when it would wait
+ * for itself. */
+static int acquire_again(swim_session_t *session, const char *resource,
+                         enum swim_lock_mode mode, swim_lock_t **out, swim_error_t *err)
+{
+    struct swim_lock *other = NULL;
+
+    *out = held_find(session, resource, mode, &other);
+    if (*out || !other)
+        return SWIM_OK;
+    const char *what_to_do = "give it back before";
+    if (other->mode == SWIM_LOCK_UPDATE && mode == SWIM_LOCK_WRITE)
+        what_to_do = "raise it instead";
+    else if (mode == SWIM_LOCK_READ)
+        what_to_do = "it covers reading";
+    return swim_error_set(err, SWIM_ERR_DEADLOCK,
+                          "lock %s for %s: this thread holds %s on it and would wait "
+                          "for itself (%s)",
+                          resource, mode_names[mode], mode_names[other->mode],
+                          what_to_do);
+}
+
 int swim_lock_acquire(swim_session_t *session, const char *resource,
                       enum swim_lock_mode mode, const struct swim_lock_options *opt,
                       swim_lock_t **out, swim_error_t *err)
@@ -281,58 +124,146 @@ int swim_lock_acquire(swim_session_t *session, const char *resource,
     int rc = acquire_check_arguments(session, resource, mode, opt, err);
     if (rc == SWIM_OK)
         rc = session_check(session, 0, resource, err);
-    if (rc != SWIM_OK)
-        return rc;
-    struct attempt a = {.session = session, .begin_ns = swim_clock_mono_ns()};
-    a.lock = lock_create(session, resource, mode);
-    if (!a.lock)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "lock %s: no memory", resource);
-    a.try_only = opt && opt->wait_ms == SWIM_LOCK_TRY;
-    a.until_ns = wait_until(a.begin_ns, opt ? opt->wait_ms : 0);
-    rc = attempt_run(&a, err);
     if (rc == SWIM_OK)
-        rc = session_check(session, 0, resource, err);
-    blockers_drop(&a.blockers);
+        rc = acquire_again(session, resource, mode, out, err);
+    if (rc != SWIM_OK || *out)
+        return rc;
+    struct swim_lock *lk = lock_create(session, resource, mode, opt);
+    if (!lk)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "lock %s: no memory", resource);
+    struct attempt a = attempt_of(lk, lk->ticket, opt);
+    rc = attempt_run(&a, err);
     if (rc != SWIM_OK) {
-        attempt_undo(&a, rc);
-        free(a.lock);
-        if (rc != SWIM_ERR_UNSURE)
-            return rc;
-        if (err)
-            err->code = SWIM_ERR_IO; /* given back above, or soon by the pulse thread */
-        return SWIM_ERR_IO;
+        free(lk);
+        return rc;
+    }
+    rc = session_check(session, 0, resource, err);
+    if (rc != SWIM_OK) {
+        (void)swim_lock_release(lk, NULL);
+        return rc;
     }
     atomic_fetch_add(&session->acquired, 1);
-    *out = a.lock;
+    *out = lk;
     return SWIM_OK;
 }
 
-/* Asked and answered; a lock that is absent while the session lives was given back
- * by an attempt whose answer was lost. */
-static int release_ask(struct swim_lock *lk, swim_error_t *err)
+int swim_lock_raise(swim_lock_t *lk, const struct swim_lock_options *opt,
+                    swim_error_t *err)
+{
+    char ticket[TICKET_MAX];
+
+    int rc = options_check(opt, lk->resource, err);
+    if (rc == SWIM_OK)
+        rc = session_check(lk->session, 0, lk->resource, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (lk->mode != SWIM_LOCK_UPDATE || lk->raised[0])
+        return swim_error_set(
+            err, SWIM_ERR_ARG, "raise the lock on %s to WRITE: it is %s, not UPDATE",
+            lk->resource, lk->raised[0] ? "WRITE" : mode_names[lk->mode]);
+    if (held_reads(lk->session, lk->resource))
+        return swim_error_set(
+            err, SWIM_ERR_DEADLOCK,
+            "raise the lock on %s to WRITE: this thread holds READ on "
+            "it and would wait for itself (give that back before)",
+            lk->resource);
+    ticket_make(ticket, lk->session, 'X');
+    struct attempt a = attempt_of(lk, ticket, opt);
+    a.base = lk->ticket;
+    rc = attempt_run(&a, err);
+    if (rc == SWIM_OK)
+        rc = session_check(lk->session, 0, lk->resource, err);
+    return rc;
+}
+
+/* Ask a script that gives a ticket back; again when the server forgot the session.
+ * *status is the answer's text, "held" for a number; *unsure: an earlier try may have
+ * done it. */
+static int give_back(struct swim_lock *lk, const struct lock_script *script, int argc,
+                     const char *const *argv, char *status, size_t size, bool *unsure,
+                     swim_error_t *err)
 {
     swim_session_t *s = lk->session;
-    const char *argv[] = {s->id, lk->ticket, lk->resource,
-                          lk->unsure ? "unsure" : "plain"};
-    struct redis_answer *answer = NULL;
+    int rc;
+
+    do {
+        struct redis_answer *answer = NULL;
+        uint64_t seq = atomic_load(&s->seq);
+        rc = session_ask(s, script, argc, argv,
+                         swim_clock_mono_ns() + SERVER_AWAY_MS * NS_PER_MS, &answer,
+                         unsure, err);
+        if (rc != SWIM_OK) {
+            if (err)
+                err->code = SWIM_ERR_UNSURE;
+            return SWIM_ERR_UNSURE;
+        }
+        snprintf(status, size, "%s",
+                 redis_answer_is_number(answer) ? "held" : redis_answer_text(answer));
+        redis_answer_free(answer);
+        if (strcmp(status, "lost") == 0) {
+            *unsure = true; /* it is not told to the server anew, or is as it was */
+            rc = session_revive(s, seq, lk->resource, err);
+        }
+    } while (rc == SWIM_OK && strcmp(status, "lost") == 0);
+    return rc;
+}
+
+/* A lock that is absent while the session lives was given back by an attempt whose
+ * answer was lost, or forgotten by the server; else it was taken from us. */
+static int give_back_result(struct swim_lock *lk, const char *status, bool unsure,
+                            uint64_t seq, swim_error_t *err)
+{
+    swim_session_t *s = lk->session;
+
+    if (strcmp(status, "absent") != 0 || unsure || atomic_load(&s->seq) != seq)
+        return SWIM_OK;
+    atomic_store(&s->lost, true);
+    return session_check(s, 0, lk->resource, err);
+}
+
+int swim_lock_lower(swim_lock_t *lk, swim_error_t *err)
+{
+    char since[24], status[16];
+    const char *argv[] = {lk->session->id, lk->raised,
+                          lk->resource,    lk->unsure ? "unsure" : "plain",
+                          lk->ticket,      since};
     bool unsure = false;
 
-    int rc = session_ask(s, &script_release, 4, argv,
-                         swim_clock_mono_ns() + SERVER_AWAY_MS * NS_PER_MS, &answer,
-                         &unsure, err);
-    if (rc != SWIM_OK) {
-        session_orphan(s, lk->ticket, lk->resource);
-        if (err)
-            err->code = SWIM_ERR_UNSURE;
-        return SWIM_ERR_UNSURE;
-    }
-    const char *status = redis_answer_text(redis_answer_at(answer, 0));
-    if (strcmp(status, "lost") == 0 || (strcmp(status, "absent") == 0 && !unsure)) {
-        atomic_store(&s->lost, true);
-        rc = session_check(s, 0, lk->resource, err);
-    }
-    redis_answer_free(answer);
+    int rc = session_check(lk->session, 0, lk->resource, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (!lk->raised[0])
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "lower the lock on %s to UPDATE: it was not raised",
+                              lk->resource);
+    uint64_t seq = atomic_load(&lk->session->seq);
+    snprintf(since, sizeof(since), "%lld", (long long)lk->since_ms);
+    rc = give_back(lk, &script_lower, 6, argv, status, sizeof(status), &unsure, err);
+    if (rc == SWIM_OK)
+        rc = give_back_result(lk, status, unsure, seq, err);
+    if (rc == SWIM_OK)
+        held_lower(lk);
     return rc;
+}
+
+static int release_ask(struct swim_lock *lk, swim_error_t *err)
+{
+    bool raised = lk->raised[0] != '\0';
+    char status[16];
+    const char *argv[] = {lk->session->id, raised ? lk->raised : lk->ticket,
+                          lk->resource, lk->unsure ? "unsure" : "plain", lk->ticket};
+    bool unsure = false;
+
+    held_remove(lk);
+    uint64_t seq = atomic_load(&lk->session->seq);
+    int rc = give_back(lk, &script_release, raised ? 5 : 4, argv, status,
+                       sizeof(status), &unsure, err);
+    if (rc == SWIM_ERR_UNSURE) {
+        if (raised)
+            session_orphan(lk->session, lk->raised, lk->resource, NULL);
+        session_orphan(lk->session, lk->ticket, lk->resource, NULL);
+    }
+    return rc == SWIM_OK ? give_back_result(lk, status, unsure, seq, err) : rc;
 }
 
 int swim_lock_release(swim_lock_t *lk, swim_error_t *err)
@@ -340,8 +271,17 @@ int swim_lock_release(swim_lock_t *lk, swim_error_t *err)
     if (!lk)
         return SWIM_OK;
     int rc = session_check(lk->session, 0, lk->resource, err);
+    if (rc == SWIM_ERR_ARG) { /* a child's copy; the mutex may be held for ever */
+        if (--lk->count == 0)
+            free(lk);
+        return rc;
+    }
+    if (!held_release_one(lk))
+        return rc;
     if (rc == SWIM_OK)
         rc = release_ask(lk, err);
+    else
+        held_remove(lk);
     free(lk);
     return rc;
 }

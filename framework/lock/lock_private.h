@@ -16,8 +16,8 @@
 #define SESSION_ID_MAX 128
 #define TICKET_MAX 160
 
-extern const struct lock_script script_register, script_renew, script_acquire,
-    script_release, script_close;
+extern const struct lock_script script_hello, script_register, script_reclaim,
+    script_acquire, script_release, script_lower, script_close;
 
 /* A link for one thread that waits; made when all are taken, kept for the next. */
 struct waiter_link {
@@ -30,10 +30,19 @@ struct waiter_link {
 struct orphan {
     struct orphan *next;
     char ticket[TICKET_MAX];
+    char base[TICKET_MAX]; /* what it was to raise; "": nothing */
     char resource[];
 };
 
 struct leave_plan;
+
+/* What the server is told of a session: field, value, ... */
+#define SESSION_WORDS 14
+struct session_words {
+    char pid[24], start[24], rank[16];
+    char job[256];
+    const char *words[SESSION_WORDS];
+};
 
 struct swim_session {
     char id[SESSION_ID_MAX];
@@ -55,6 +64,14 @@ struct swim_session {
     pthread_mutex_t orphan_mutex;
     struct orphan *orphans; /* under orphan_mutex */
 
+    pthread_mutex_t held_mutex;
+    struct swim_lock *held; /* under held_mutex, as the next two */
+    char epoch[24];         /* in which the server was told of the session */
+    atomic_ullong seq;      /* how often it was told; written under held_mutex */
+    atomic_ullong fence;    /* the largest seen */
+    atomic_llong server_ms; /* the server's clock when CLOCK_BOOTTIME was 0 */
+    struct session_words who;
+
     pthread_t pulse_thread;
     bool pulse_runs;
     struct redis_link *pulse; /* of pulse_thread */
@@ -69,8 +86,15 @@ struct swim_lock {
     swim_session_t *session;
     enum swim_lock_mode mode;
     uint64_t fence;
-    bool unsure; /* a request for the ticket may still be on its way */
+    int64_t since_ms; /* by the server's clock, for people */
+    pid_t owner;      /* the thread that took it */
+    bool unsure;      /* a request for the ticket may still be on its way */
+    bool is_held;     /* in the session's list; what follows is under held_mutex */
+    unsigned count;   /* how often it was taken */
+    struct swim_lock *next;
     char ticket[TICKET_MAX];
+    char raised[TICKET_MAX]; /* the ticket of the WRITE it was raised to; "": it is not
+                              */
     char resource[];
 };
 
@@ -91,12 +115,66 @@ int session_ask(swim_session_t *session, const struct lock_script *script, int a
 int session_check(swim_session_t *session, uint32_t margin_ms, const char *what,
                   swim_error_t *err);
 
+/* The server does not know the session, as of the asking that read seq before: tell it
+ * anew when it has begun another epoch.  SWIM_ERR_LOST: the session has ended. */
+int session_revive(swim_session_t *session, uint64_t seq, const char *what,
+                   swim_error_t *err);
+
+/* Remember a fencing number; the largest is told to a server that lost its own. */
+void session_saw_fence(swim_session_t *session, uint64_t fence);
+
+/* The server's clock, ms, as far as this process knows. */
+int64_t session_server_ms(const swim_session_t *session);
+
+/* Note the clock that an answer to a question sent at sent_ns (BOOTTIME) tells. */
+void session_note_clock(swim_session_t *session, const struct redis_answer *now_ms);
+
+/* The list of what a session holds.  held_add and held_raise: false when the server was
+ * told anew since seq was read, and nothing is entered. */
+bool held_add(struct swim_lock *lock, uint64_t seq);
+bool held_raise(struct swim_lock *lock, const char *ticket, uint64_t fence,
+                uint64_t seq);
+void held_lower(struct swim_lock *lock);
+void held_remove(struct swim_lock *lock);
+/* Count down; true: that was the last time. */
+bool held_release_one(struct swim_lock *lock);
+/* This thread's lock of that mode, counted once more, or NULL; *other: one of another
+ * mode. */
+struct swim_lock *held_find(swim_session_t *session, const char *resource,
+                            enum swim_lock_mode mode, struct swim_lock **other);
+/* Whether this thread holds READ. */
+bool held_reads(swim_session_t *session, const char *resource);
+
+/* A ticket being asked for: by acquire, or by raise. */
+struct attempt {
+    struct swim_lock *lock;
+    const char *ticket;
+    const char *base;                    /* the ticket that is raised; NULL: none */
+    const struct swim_lock_options *opt; /* NULL: all default */
+    int64_t begin_ns, until_ns;          /* CLOCK_MONOTONIC */
+    uint64_t seq;                        /* when it was last asked for */
+    uint64_t fence;
+    int64_t grace_ms; /* nothing new is granted for so long */
+    struct blocker_list *blockers;
+    bool try_only, unsure;
+};
+
+/* Ask and wait until it is granted and entered as held (as raised, with base).  After
+ * a failure nothing of it is left at the server, or will be. */
+int attempt_run(struct attempt *attempt, swim_error_t *err);
+
+/* The descriptor to poll; -1 for NULL. */
+int cancel_fd(const swim_cancel_t *cancel);
+int cancel_check(const swim_cancel_t *cancel, const char *what, swim_error_t *err);
+
 /* Borrow a link for waiting; NULL: no memory. */
 struct waiter_link *session_waiter_take(swim_session_t *session);
 void session_waiter_give(struct waiter_link *waiter);
 
-/* Have the pulse thread give a ticket back as soon as the server answers again. */
-void session_orphan(swim_session_t *session, const char *ticket, const char *resource);
+/* Have the pulse thread give a ticket back as soon as the server answers again; base:
+ * lower it to that; NULL: release it. */
+void session_orphan(swim_session_t *session, const char *ticket, const char *resource,
+                    const char *base);
 
 /* The pulse thread: renews the lease every third of it. */
 int pulse_start(swim_session_t *session, swim_error_t *err);
@@ -114,8 +192,10 @@ struct leave_plan *leave_arm(const swim_session_t *session, int fd);
 void leave_disarm(struct leave_plan *plan, bool forked);
 
 /* Who is in the way of a ticket. */
+#define BLOCKERS_MAX (REDIS_WAIT_FDS - 2) /* a signal and a cancel are waited for too \
+                                           */
 struct blocker_list {
-    int fds[REDIS_WAIT_FDS - 1]; /* pidfds of those on this host */
+    int fds[BLOCKERS_MAX]; /* pidfds of those on this host */
     int fds_count;
     int reaped;       /* dead sessions that were ended just now */
     int64_t lease_ms; /* until the first of their leases ends; -1: not known */

@@ -1,5 +1,8 @@
 /* pulse.c - the thread that keeps a session's lease.
  *
+ * Between renewals it waits for a notice at the server (somebody wants the session to
+ * end), so it also sees at once that the server went away.
+ *
  * It has its own link, so that no lock that takes long to answer delays a renewal.
  * Once the lease is over by our clock it is not renewed, even if the server still
  * would: swim_lock_check() may have told somebody so. */
@@ -16,6 +19,15 @@
 #include "lock_private.h"
 
 #define RETRY_FIRST_MS 20
+#define LISTEN_MIN_MS 20 /* shorter naps need no notice */
+
+/* Patience with one renewal: there is time for others after it. */
+static int64_t request_ms(const swim_session_t *s)
+{
+    int64_t third = s->lease_ms / 3;
+
+    return third < REDIS_LINK_REQUEST_MS ? third : REDIS_LINK_REQUEST_MS;
+}
 
 static int64_t now_boot_ms(void)
 {
@@ -44,7 +56,7 @@ static int pulse_ask(swim_session_t *s, const struct lock_script *script, int ar
     if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
         swim_log(SWIM_LOG_DEBUG, "lock", "renewal failed session=%s: %s", s->id,
                  err.text);
-    snprintf(status, size, "%s", redis_answer_text(redis_answer_at(answer, 0)));
+    snprintf(status, size, "%s", redis_answer_text(answer));
     redis_answer_free(answer);
     return rc;
 }
@@ -73,39 +85,91 @@ static void pulse_orphans(swim_session_t *s)
         pthread_mutex_unlock(&s->orphan_mutex);
         if (!o)
             return;
-        const char *argv[] = {s->id, o->ticket, o->resource, "unsure"};
-        int rc = pulse_ask(s, &script_release, 4, argv, status, sizeof(status));
+        char since[24];
+        bool raised = o->base[0] != '\0';
+        const char *argv[] = {s->id, o->ticket, o->resource, "unsure", o->base, since};
+        snprintf(since, sizeof(since), "%lld", (long long)session_server_ms(s));
+        int rc = pulse_ask(s, raised ? &script_lower : &script_release, raised ? 6 : 4,
+                           argv, status, sizeof(status));
         if (rc != SWIM_OK)
-            session_orphan(s, o->ticket, o->resource);
+            session_orphan(s, o->ticket, o->resource, raised ? o->base : NULL);
         free(o);
         if (rc != SWIM_OK)
             return;
     }
 }
 
+/* Ask for more time: 1, or 0 when the server does not know the session. */
+static int pulse_extend(swim_session_t *s, long long *known)
+{
+    char key[SESSION_ID_MAX + 24], lease[16];
+    const char *argv[] = {"PEXPIRE", key, lease};
+    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
+                                                request_ms(s) * 1000000LL,
+                                    .fds = &s->stop_fd,
+                                    .fds_count = 1};
+    struct redis_answer *answer = NULL;
+    swim_error_t err = {0};
+
+    snprintf(key, sizeof(key), "{h5swim}:session:%s", s->id);
+    snprintf(lease, sizeof(lease), "%u", s->lease_ms);
+    int rc = redis_link_call(s->pulse, 3, argv, &wait, &answer, &err);
+    if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
+        swim_log(SWIM_LOG_DEBUG, "lock", "renewal failed session=%s: %s", s->id,
+                 err.text);
+    *known = redis_answer_number(answer);
+    redis_answer_free(answer);
+    return rc;
+}
+
 /* One renewal; *next_ms: when the next is due. */
 static int pulse_renew(swim_session_t *s, int64_t *next_ms)
 {
-    char lease[16], status[16];
-    const char *argv[] = {s->id, lease};
     int64_t sent_ns = swim_clock_boot_ns();
+    uint64_t seq = atomic_load(&s->seq);
+    long long known = 0;
 
     if (atomic_load(&s->lost) || sent_ns >= atomic_load(&s->deadline_ns)) {
         pulse_lost(s, "its lease ran out before it could be renewed");
         return SWIM_ERR_LOST;
     }
-    snprintf(lease, sizeof(lease), "%u", s->lease_ms);
-    int rc = pulse_ask(s, &script_renew, 2, argv, status, sizeof(status));
+    int rc = pulse_extend(s, &known);
     if (rc != SWIM_OK)
         return rc;
-    if (strcmp(status, "renewed") != 0) {
+    if (known == 1)
+        atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
+    else
+        rc = session_revive(s, seq, "at a renewal", NULL);
+    if (rc == SWIM_ERR_LOST)
         pulse_lost(s, "the lock server does not know it any more");
-        return SWIM_ERR_LOST;
-    }
-    atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
+    if (rc != SWIM_OK)
+        return rc;
     *next_ms = sent_ns / 1000000 + s->lease_ms / 3;
     pulse_orphans(s);
     return SWIM_OK;
+}
+
+/* Wait until next_ms: SWIM_OK; SWIM_ERR_CANCELLED when the thread shall end;
+ * SWIM_ERR_LOST when somebody wants the session to end; SWIM_ERR_IO when the link
+ * broke, after which a renewal is due at once. */
+static int pulse_listen(swim_session_t *s, int64_t next_ms)
+{
+    int64_t nap_ms = next_ms - now_boot_ms();
+    char key[SESSION_ID_MAX + 24], seconds[32];
+    const char *argv[] = {"BLPOP", key, seconds};
+    struct redis_wait wait = {.fds = &s->stop_fd, .fds_count = 1};
+    struct redis_answer *answer = NULL;
+
+    if (nap_ms < LISTEN_MIN_MS || redis_link_fd(s->pulse) < 0)
+        return pulse_nap(s, nap_ms);
+    snprintf(key, sizeof(key), "{h5swim}:notice:%s", s->id);
+    snprintf(seconds, sizeof(seconds), "%.3f", (double)nap_ms / 1000);
+    wait.until_ns = swim_clock_mono_ns() + (nap_ms + s->lease_ms / 10) * 1000000LL;
+    int rc = redis_link_call(s->pulse, 3, argv, &wait, &answer, NULL);
+    if (rc == SWIM_OK && redis_answer_count(answer) == 2)
+        rc = SWIM_ERR_LOST;
+    redis_answer_free(answer);
+    return rc == SWIM_ERR_UNSURE ? SWIM_ERR_IO : rc;
 }
 
 static void *pulse_main(void *arg)
@@ -114,10 +178,17 @@ static void *pulse_main(void *arg)
     int64_t next_ms = now_boot_ms() + s->lease_ms / 3;
     int64_t retry_ms = RETRY_FIRST_MS;
 
-    while (pulse_nap(s, next_ms - now_boot_ms()) == SWIM_OK) {
+    for (;;) {
+        int rc = pulse_listen(s, next_ms);
+        if (rc == SWIM_ERR_LOST)
+            pulse_lost(s, "somebody else has ended it");
+        else if (rc == SWIM_ERR_IO)
+            next_ms = now_boot_ms();
+        if (rc == SWIM_ERR_LOST || rc == SWIM_ERR_CANCELLED)
+            break;
         if (now_boot_ms() < next_ms)
             continue;
-        int rc = pulse_renew(s, &next_ms);
+        rc = pulse_renew(s, &next_ms);
         if (rc == SWIM_ERR_LOST || rc == SWIM_ERR_CANCELLED)
             break;
         if (rc == SWIM_OK) {

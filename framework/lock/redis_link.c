@@ -15,14 +15,14 @@
 
 #include "core/clock.h"
 
-#define ARGS_MAX 40
-
 struct redis_link {
     const struct lock_url *url;
     const struct redis_link_ops *ops;
     atomic_int fd;
     redisReader *reader;
     int refused;
+    int (*greet)(struct redis_link *link, void *arg, swim_error_t *err);
+    void *greet_arg;
 };
 
 struct redis_link *redis_link_create(const struct lock_url *url,
@@ -51,6 +51,15 @@ void redis_link_close(struct redis_link *link)
     if (link->reader)
         redisReaderFree(link->reader);
     link->reader = NULL;
+}
+
+void redis_link_greet_by(struct redis_link *link,
+                         int (*fn)(struct redis_link *link, void *arg,
+                                   swim_error_t *err),
+                         void *arg)
+{
+    link->greet = fn;
+    link->greet_arg = arg;
 }
 
 void redis_link_destroy(struct redis_link *link)
@@ -245,6 +254,20 @@ static int link_login(struct redis_link *link, swim_error_t *err)
     return rc;
 }
 
+static int link_greet_by(struct redis_link *link, swim_error_t *err)
+{
+    int rc = link->greet(link, link->greet_arg, err);
+
+    if (rc == SWIM_OK)
+        return rc;
+    redis_link_close(link);
+    if (rc == SWIM_ERR_UNSURE)
+        rc = SWIM_ERR_IO;
+    if (err)
+        err->code = rc;
+    return rc;
+}
+
 static int link_open(struct redis_link *link, swim_error_t *err)
 {
     if (atomic_load(&link->fd) >= 0)
@@ -254,7 +277,11 @@ static int link_open(struct redis_link *link, swim_error_t *err)
     if (!link->reader)
         return swim_error_set(err, SWIM_ERR_NOMEM, "connect to lock server: no memory");
     int rc = link->ops->connect(link->url, REDIS_LINK_CONNECT_MS, &link->fd, err);
-    return rc == SWIM_OK ? link_login(link, err) : rc;
+    if (rc == SWIM_OK)
+        rc = link_login(link, err);
+    if (rc == SWIM_OK && link->greet)
+        rc = link_greet_by(link, err);
+    return rc;
 }
 
 /* Errors that pass by themselves: the same question may be asked again. */
@@ -291,17 +318,27 @@ int redis_link_eval(struct redis_link *link, const struct lock_script *script, i
                     const char *const *argv, const struct redis_wait *wait,
                     struct redis_answer **answer, swim_error_t *err)
 {
-    const char *command[ARGS_MAX] = {"EVALSHA", script->sha, "0"};
+    enum { HEAD = 4, FEW = 16 };
+    const char *few[HEAD + FEW];
+    const char **command =
+        argc <= FEW ? few : malloc(((size_t)argc + HEAD) * sizeof(*command));
     swim_error_t first = {0};
 
-    for (int i = 0; i < argc && 3 + i < ARGS_MAX; i++)
-        command[3 + i] = argv[i];
-    int rc = redis_link_call(link, 3 + argc, command, wait, answer, &first);
+    *answer = NULL;
+    if (!command)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "ask the lock server: no memory");
+    const char *head[HEAD] = {"EVALSHA", script->sha, "1", SCRIPT_KEY};
+    memcpy(command, head, sizeof(head));
+    memcpy(command + HEAD, argv, (size_t)argc * sizeof(*argv));
+    int rc = redis_link_call(link, HEAD + argc, command, wait, answer, &first);
     if (rc == SWIM_ERR_IO && link->refused && strstr(first.text, "NOSCRIPT")) {
         command[0] = "EVAL";
         command[1] = script->text;
-        return redis_link_call(link, 3 + argc, command, wait, answer, err);
+        swim_error_clear(&first);
+        rc = redis_link_call(link, HEAD + argc, command, wait, answer, &first);
     }
+    if (command != few)
+        free(command);
     return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", first.text);
 }
 
@@ -310,6 +347,13 @@ const char *redis_answer_text(const struct redis_answer *answer)
     const redisReply *reply = (const redisReply *)answer;
 
     return reply && reply->str ? reply->str : "";
+}
+
+bool redis_answer_is_number(const struct redis_answer *answer)
+{
+    const redisReply *reply = (const redisReply *)answer;
+
+    return reply && reply->type == REDIS_REPLY_INTEGER;
 }
 
 long long redis_answer_number(const struct redis_answer *answer)

@@ -6,6 +6,7 @@
 #define SWIM_LOCK_REDIS_LINK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,9 @@
 
 #define REDIS_LINK_CONNECT_MS 2000
 #define REDIS_LINK_REQUEST_MS 2000
+
+/* The key that scripts are sent by: a Redis Cluster finds the node by its hash tag. */
+#define SCRIPT_KEY "{h5swim}:epoch"
 
 struct redis_link;
 struct redis_answer;
@@ -51,6 +55,13 @@ struct redis_link *redis_link_create(const struct lock_url *url,
                                      const struct redis_link_ops *ops);
 void redis_link_destroy(struct redis_link *link);
 
+/* Have fn ask its questions on each new connection, after the login and before all
+ * else; its failure is one to connect. */
+void redis_link_greet_by(struct redis_link *link,
+                         int (*fn)(struct redis_link *link, void *arg,
+                                   swim_error_t *err),
+                         void *arg);
+
 /* Ask, and wait for the answer, which is the caller's to free.
  * SWIM_ERR_IO: not asked, or refused by the server; SWIM_ERR_UNSURE: asked, no answer;
  * SWIM_ERR_CANCELLED: the same, ended by one of wait->fds.  After the last two, and
@@ -84,6 +95,7 @@ char *redis_command_bytes(int argc, const char *const *argv, size_t *size);
 /* Answers: text is "" for what is no text, count 0 for what is no list, at NULL (which
  * all of these accept) beyond the end. */
 const char *redis_answer_text(const struct redis_answer *answer);
+bool redis_answer_is_number(const struct redis_answer *answer);
 long long redis_answer_number(const struct redis_answer *answer);
 size_t redis_answer_count(const struct redis_answer *answer);
 const struct redis_answer *redis_answer_at(const struct redis_answer *answer, size_t i);

@@ -124,7 +124,8 @@ void session_waiter_give(struct waiter_link *waiter)
     atomic_store(&waiter->taken, false);
 }
 
-void session_orphan(swim_session_t *s, const char *ticket, const char *resource)
+void session_orphan(swim_session_t *s, const char *ticket, const char *resource,
+                    const char *base)
 {
     size_t len = strlen(resource) + 1;
     struct orphan *o = malloc(sizeof(*o) + len);
@@ -135,6 +136,7 @@ void session_orphan(swim_session_t *s, const char *ticket, const char *resource)
         return;
     }
     snprintf(o->ticket, sizeof(o->ticket), "%s", ticket);
+    snprintf(o->base, sizeof(o->base), "%s", base ? base : "");
     memcpy(o->resource, resource, len);
     pthread_mutex_lock(&s->orphan_mutex);
     o->next = s->orphans;
@@ -142,29 +144,77 @@ void session_orphan(swim_session_t *s, const char *ticket, const char *resource)
     pthread_mutex_unlock(&s->orphan_mutex);
 }
 
-static int session_register(swim_session_t *s, const struct swim_session_options *opt,
-                            swim_error_t *err)
+void session_saw_fence(swim_session_t *s, uint64_t fence)
 {
-    char lease[16], pid[24], start[24], rank[16];
-    const char *argv[] = {s->id,   lease,
-                          "host",  s->self.host,
-                          "boot",  s->self.boot,
-                          "pid",   pid,
-                          "start", start,
-                          "user",  s->self.user,
-                          "job",   opt->job ? opt->job : "",
-                          "rank",  rank};
+    unsigned long long seen = atomic_load(&s->fence);
+
+    while (seen < fence && !atomic_compare_exchange_weak(&s->fence, &seen, fence))
+        ;
+}
+
+int64_t session_server_ms(const swim_session_t *s)
+{
+    return atomic_load(&s->server_ms) + swim_clock_boot_ns() / 1000000;
+}
+
+void session_note_clock(swim_session_t *s, const struct redis_answer *now_ms)
+{
+    atomic_store(&s->server_ms,
+                 atoll(redis_answer_text(now_ms)) - swim_clock_boot_ns() / 1000000);
+}
+
+static void session_describe(swim_session_t *s, const struct swim_session_options *opt)
+{
+    struct session_words *w = &s->who;
+    const char *words[SESSION_WORDS] = {
+        "host",   s->self.host, "boot",       s->self.boot, "pid",  w->pid, "start",
+        w->start, "user",       s->self.user, "job",        w->job, "rank", w->rank};
+
+    snprintf(w->pid, sizeof(w->pid), "%lld", (long long)s->self.pid);
+    snprintf(w->start, sizeof(w->start), "%lld", (long long)s->self.start);
+    snprintf(w->rank, sizeof(w->rank), "%d", opt->rank);
+    snprintf(w->job, sizeof(w->job), "%s", opt->job ? opt->job : "");
+    memcpy(w->words, words, sizeof(words));
+}
+
+static int session_register(swim_session_t *s, swim_error_t *err)
+{
+    char lease[16];
+    const char *argv[3 + SESSION_WORDS] = {s->id, lease, "0"};
     struct redis_answer *answer = NULL;
     bool unsure = false;
 
     snprintf(lease, sizeof(lease), "%u", s->lease_ms);
-    snprintf(pid, sizeof(pid), "%lld", (long long)s->self.pid);
-    snprintf(start, sizeof(start), "%lld", (long long)s->self.start);
-    snprintf(rank, sizeof(rank), "%d", opt->rank);
+    memcpy(argv + 3, s->who.words, sizeof(s->who.words));
     int64_t sent_ns = swim_clock_boot_ns();
     atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
-    int rc = session_ask(s, &script_register, sizeof(argv) / sizeof(*argv), argv,
+    int rc = session_ask(s, &script_register, 3 + SESSION_WORDS, argv,
                          swim_clock_mono_ns() + 1000000000LL, &answer, &unsure, err);
+    if (rc == SWIM_OK) {
+        snprintf(s->epoch, sizeof(s->epoch), "%s",
+                 redis_answer_text(redis_answer_at(answer, 0)));
+        session_note_clock(s, redis_answer_at(answer, 1));
+    }
+    redis_answer_free(answer);
+    return rc;
+}
+
+/* The first questions on a connection made later: a server that was exchanged may be no
+ * good, and begins a new epoch before it is asked for anything. */
+static int session_greet(struct redis_link *link, void *arg, swim_error_t *err)
+{
+    swim_session_t *s = arg;
+    char lease[16], fence[24];
+    const char *argv[] = {lease, fence};
+    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
+                                                REDIS_LINK_REQUEST_MS * 1000000LL};
+    struct redis_answer *answer = NULL;
+
+    snprintf(lease, sizeof(lease), "%u", s->lease_ms);
+    snprintf(fence, sizeof(fence), "%llu", atomic_load(&s->fence));
+    int rc = server_check(s, link, err);
+    if (rc == SWIM_OK)
+        rc = redis_link_eval(link, &script_hello, 2, argv, &wait, &answer, err);
     redis_answer_free(answer);
     return rc;
 }
@@ -209,7 +259,9 @@ static swim_session_t *session_create(const struct swim_session_options *opt,
     s->lease_ms = opt->lease_ms ? opt->lease_ms : LEASE_DEFAULT_MS;
     pthread_mutex_init(&s->command_mutex, NULL);
     pthread_mutex_init(&s->orphan_mutex, NULL);
+    pthread_mutex_init(&s->held_mutex, NULL);
     process_self(&s->self);
+    session_describe(s, opt);
     if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
         number = (uint64_t)swim_clock_boot_ns();
     snprintf(s->id, sizeof(s->id), "%s:%lld:%llu", s->self.host, (long long)s->self.pid,
@@ -249,8 +301,10 @@ static int session_start(swim_session_t *s, const struct swim_session_options *o
 
     if (rc == SWIM_OK)
         rc = server_check(s, s->command, err);
+    redis_link_greet_by(s->command, session_greet, s);
+    redis_link_greet_by(s->pulse, session_greet, s);
     if (rc == SWIM_OK)
-        rc = session_register(s, opt, err);
+        rc = session_register(s, err);
     if (rc != SWIM_OK)
         return rc;
     s->leave = leave_arm(s, redis_link_fd(s->command));

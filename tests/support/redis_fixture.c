@@ -77,7 +77,18 @@ int redis_fixture_open(struct redis_fixture *f, const char *const *extra)
     snprintf(f->socket, sizeof(f->socket), "%s/redis.sock", f->dir);
     snprintf(f->url, sizeof(f->url), "unix://%s", f->socket);
     f->extra = extra;
-    return redis_fixture_start(f);
+    return redis_fixture_start(f) == 0 ? redis_fixture_vouch(f, 0) : -1;
+}
+
+int redis_fixture_vouch(const struct redis_fixture *f, int db)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command),
+             "EVAL \"redis.call('SELECT',%d) redis.call('SET','{h5swim}:fresh',1) "
+             "return 1\" 0",
+             db);
+    return redis_fixture_number(f, command) == 1 ? 0 : -1;
 }
 
 void redis_fixture_kill(struct redis_fixture *f)
@@ -92,7 +103,11 @@ void redis_fixture_kill(struct redis_fixture *f)
 
 void redis_fixture_close(struct redis_fixture *f)
 {
+    char saved[96];
+
     redis_fixture_kill(f);
+    snprintf(saved, sizeof(saved), "%s/dump.rdb", f->dir);
+    unlink(saved);
     rmdir(f->dir);
 }
 

@@ -15,12 +15,15 @@ struct redis_fixture {
     const char *const *extra; /* options after the usual ones, NULL at the end */
 };
 
-/* Make the folder and start the server; 0 when it answers. */
+/* Make the folder, start the server and vouch for database 0; 0 when it answers. */
 int redis_fixture_open(struct redis_fixture *f, const char *const *extra);
 /* End the server and remove the folder. */
 void redis_fixture_close(struct redis_fixture *f);
 int redis_fixture_start(struct redis_fixture *f);
 void redis_fixture_kill(struct redis_fixture *f);
+/* Say that no earlier lock can be alive: the first session of the database need not wait
+ * for a grace to pass.  0: done. */
+int redis_fixture_vouch(const struct redis_fixture *f, int db);
 
 /* An inline command: its answer as text, into buf; false when there is none. */
 bool redis_fixture_say(const struct redis_fixture *f, const char *command, char *buf,

@@ -17,7 +17,7 @@
 #include "redis_fixture.h"
 
 #define RESOURCE "/data/a.h5"
-#define QUEUE "ZCARD h5swim:{" RESOURCE "}:queue"
+#define QUEUE "ZCARD {h5swim}:q:" RESOURCE
 #define LEASE_MS 1000
 
 struct scene {
@@ -72,7 +72,7 @@ static void forget_boots(const struct scene *s)
 
     assert_true(redis_fixture_say(
         &s->redis,
-        "EVAL \"for _,k in ipairs(redis.call('KEYS','h5swim:session:*')) do "
+        "EVAL \"for _,k in ipairs(redis.call('KEYS','{h5swim}:session:*')) do "
         "if redis.call('TYPE',k).ok=='hash' and redis.call('HEXISTS',k,'boot')==1 then "
         "redis.call('HSET',k,'boot','other') end end return 1\" 0",
         answer, sizeof(answer)));
@@ -170,6 +170,7 @@ static void a_holder_told_to_go_leaves_the_lock_free(void **state)
         actor_kill(&s->b);
         char answer[64];
         redis_fixture_say(&s->redis, "FLUSHALL", answer, sizeof(answer));
+        assert_int_equal(redis_fixture_vouch(&s->redis, 0), 0);
     }
 }
 
@@ -184,7 +185,7 @@ static void the_leave_hook_itself_closes_the_session(void **state)
     kill(s->a.pid, SIGTERM);
     assert_true(WIFEXITED(actor_reap(&s->a)));
     int64_t begin = test_now_ms();
-    assert_true(redis_fixture_await(&s->redis, "ZCARD h5swim:sessions", 0));
+    assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:sessions", 0));
     assert_true(test_now_ms() - begin < 200);
 }
 
@@ -192,7 +193,7 @@ static void the_leave_hook_itself_closes_the_session(void **state)
 static void the_leave_hook_logs_in(void **state)
 {
     static const char sessions[] = "EVAL \"redis.call('SELECT',3) return "
-                                   "redis.call('ZCARD','h5swim:sessions')\" 0";
+                                   "redis.call('ZCARD','{h5swim}:sessions')\" 0";
     struct scene *s = *state;
     char command[64], answer[64] = "", url[128];
     int port = 20000 + getpid() % 10000;
@@ -205,6 +206,7 @@ static void the_leave_hook_logs_in(void **state)
     redis_fixture_say(&s->redis, "ACL SETUSER me on >p@ss ~* +@all", answer,
                       sizeof(answer));
     assert_int_equal(answer[0], '+');
+    assert_int_equal(redis_fixture_vouch(&s->redis, 3), 0);
     snprintf(url, sizeof(url), "redis://me:p%%40ss@127.0.0.1:%d/3", port);
     assert_int_equal(actor_start(&s->a, url, 60000, SWIM_LOCK_WRITE, RESOURCE, 1000),
                      0);
@@ -267,7 +269,7 @@ static void a_paused_holder_has_lost_even_if_nobody_wanted_it(void **state)
     test_nap_ms(LEASE_MS / 2); /* time for a renewal that must not be */
     actor_tell(&s->a, 'c');
     assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
-    assert_true(redis_fixture_await(&s->redis, "ZCARD h5swim:sessions", 0));
+    assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:sessions", 0));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -81,7 +81,8 @@ static void one_round(swim_session_t *session, int me, unsigned *seed)
     int resource = rand_r(seed) % RESOURCES;
     int mode = 1 + rand_r(seed) % 3;
     const struct swim_lock_options opt = {
-        sizeof(opt), rand_r(seed) % 5 ? 20000 : 1 + rand_r(seed) % 5};
+        .struct_size = sizeof(opt),
+        .wait_ms = rand_r(seed) % 5 ? 20000 : 1 + rand_r(seed) % 5};
     const struct timespec nap = {0, rand_r(seed) % 3000000};
     swim_lock_t *lock = NULL;
     swim_error_t err = {0};

@@ -39,6 +39,7 @@ enum swim_status {
     SWIM_ERR_ABI = -8,     /* a kernel built for another version of the interface */
     SWIM_ERR_KERNEL = -9,  /* a kernel reported a failure of its own */
     SWIM_ERR_CANCELLED = -10, /* a signal, or another thread, asked to stop */
+    SWIM_ERR_DEADLOCK = -11,  /* it would wait for itself; nothing changed */
 };
 
 typedef struct swim_error {

@@ -15,13 +15,28 @@
  *
  * Admission is phase-fair (Brandenburg and Anderson, 2010): a waiting writer goes
  * before readers that come after it, and readers that wait when a writer leaves go
- * before the next writer.
+ * before the next writer.  Nobody waits for more than one turn of the other kind and
+ * those of its own kind that came before it.  SWIM_PREFER_WRITER is the strict rule.
  *
  * Before each write that a lock protects, ask swim_lock_check(); it costs no network.
  * After SWIM_ERR_LOST do not write.
  *
+ * A server that lost its data (restart, FLUSHALL, failover) begins a new epoch: for one
+ * lease, the longest among those who come back in it, nothing new is granted, and each
+ * session tells anew what it holds, which its owner does not notice.  An empty server
+ * that has run for a lease without ever being flushed needs no such time, and none
+ * does for which somebody vouches that no earlier lock can be alive:
+ * redis-cli SET '{h5swim}:fresh' 1.  If leases differ, a holder with a lease longer
+ * than those of all who come back, and cut off from the server meanwhile, is not waited
+ * for.
+ *
+ * Assumed: the server's clock is not set forward by a good part of a lease, and a
+ * replica that becomes the primary replaces a primary that has ended; set
+ * min-replicas-to-write on the primary.  Where that is not so, fencing numbers tell.
+ *
  * Threads: a session may be used by any number of threads at once; one swim_lock_t
- *          belongs to one thread at a time.
+ *          belongs to one thread at a time.  Threads of one session exclude each other
+ *          as processes do.
  * Fork:    a child must not use its parent's session or locks: every call on them
  *          returns SWIM_ERR_ARG there, and the parent's are not touched.
  */
@@ -85,23 +100,52 @@ struct swim_session_stats {
 SWIM_API void swim_session_get_stats(swim_session_t *session,
                                      struct swim_session_stats *stats);
 
+/* Ends waits from another thread.  Threads: any; one may serve many waits.  Fork: a
+ * child makes its own. */
+typedef struct swim_cancel swim_cancel_t;
+
+/* NULL: no memory or no descriptor.  Free it when no wait uses it; accepts NULL. */
+SWIM_API swim_cancel_t *swim_cancel_create(void);
+SWIM_API void swim_cancel_free(swim_cancel_t *cancel);
+
+/* End the waits that use it, and those that will: SWIM_ERR_CANCELLED.  Safe in a signal
+ * handler. */
+SWIM_API void swim_cancel_raise(swim_cancel_t *cancel);
+
+/* Waits that come from now on are waits again. */
+SWIM_API void swim_cancel_reset(swim_cancel_t *cancel);
+
 #define SWIM_LOCK_TRY (-1)     /* do not wait */
 #define SWIM_LOCK_FOREVER (-2) /* wait without limit */
+
+enum swim_lock_prefer {
+    SWIM_PREFER_FAIR = 0,
+    SWIM_PREFER_WRITER = 1, /* this UPDATE or WRITE goes before all that wait without
+                               it; readers starve while such writers follow each other.
+                               No effect on READ */
+};
 
 /* Zero it, set struct_size, then what differs from the default. */
 struct swim_lock_options {
     size_t struct_size;
     int64_t wait_ms; /* longest wait; SWIM_LOCK_TRY, SWIM_LOCK_FOREVER; 0: 60,000 */
+    enum swim_lock_prefer prefer;
+    swim_cancel_t *cancel; /* NULL: none; outlives the call */
 };
 
 /* Take the lock on a resource, any non-empty text of at most 4,095 bytes; for a
  * file, what swim_resource_of_file() makes of its name.
  *
- * On SWIM_OK *out is the caller's, to be given to swim_lock_release().
+ * On SWIM_OK *out is the caller's, to be given to swim_lock_release().  A thread that
+ * holds the resource in this mode gets the same lock once more, at once, and gives it
+ * back as often as it took it; the lock counts as its own even if another thread
+ * gives it back.
+ *
  * Errors: SWIM_ERR_TIMEOUT (not had in time; the text says who holds it),
- * SWIM_ERR_LOST (the session's lease has ended), SWIM_ERR_CANCELLED (a signal came
- * while it waited), SWIM_ERR_IO (the server is gone), SWIM_ERR_ARG, SWIM_ERR_NOMEM.
- * After any error nothing is held and nothing is queued. */
+ * SWIM_ERR_DEADLOCK (this thread holds the resource in another mode and would wait for
+ * itself), SWIM_ERR_LOST (the session's lease has ended), SWIM_ERR_CANCELLED (a signal
+ * came, or opt->cancel was raised), SWIM_ERR_IO (the server is gone), SWIM_ERR_ARG,
+ * SWIM_ERR_NOMEM.  After any error nothing new is held and nothing is queued. */
 SWIM_API int swim_lock_acquire(swim_session_t *session, const char *resource,
                                enum swim_lock_mode mode,
                                const struct swim_lock_options *opt, swim_lock_t **out,
@@ -112,14 +156,31 @@ SWIM_API int swim_lock_acquire(swim_session_t *session, const char *resource,
  * SWIM_ERR_UNSURE: no answer; the lock ends with the session's lease. */
 SWIM_API int swim_lock_release(swim_lock_t *lock, swim_error_t *err);
 
+/* Make WRITE of an UPDATE: new readers are held off, those inside are waited for.  It
+ * goes before all that wait.  The fencing number is a new one.  Only one thread may use
+ * the lock meanwhile.
+ *
+ * Errors as of swim_lock_acquire(), and SWIM_ERR_ARG when the lock is not an UPDATE,
+ * SWIM_ERR_DEADLOCK when this thread holds READ on the resource as well.  After any
+ * error but SWIM_ERR_LOST the lock is the UPDATE that it was. */
+SWIM_API int swim_lock_raise(swim_lock_t *lock, const struct swim_lock_options *opt,
+                             swim_error_t *err);
+
+/* Make an UPDATE again of a WRITE that was raised; readers that wait are let in.  It
+ * keeps its fencing number.  SWIM_ERR_ARG: it was not raised.  SWIM_ERR_LOST and
+ * SWIM_ERR_UNSURE as of swim_lock_release(); after the latter the lock may still be a
+ * WRITE, and lower or release may be asked again. */
+SWIM_API int swim_lock_lower(swim_lock_t *lock, swim_error_t *err);
+
 /* SWIM_OK while the lease has at least margin_ms left by this host's clock, which
  * counts time spent suspended.  No network.  Else SWIM_ERR_LOST. */
 SWIM_API int swim_lock_check(const swim_lock_t *lock, uint32_t margin_ms,
                              swim_error_t *err);
 
 /* The fencing number of an UPDATE or WRITE grant: larger than that of every earlier
- * grant of the resource, also across a server that lost its data as long as its
- * clock does not go back.  0 for READ. */
+ * grant by the server, also when it has lost its data meanwhile: it then goes on from
+ * the largest of its clock in microseconds and what those who come back have seen.
+ * 0 for READ. */
 SWIM_API uint64_t swim_lock_fence(const swim_lock_t *lock);
 
 /* The resource of a file: its real path.  The file need not exist, its directory

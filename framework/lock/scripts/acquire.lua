@@ -1,100 +1,117 @@
--- acquire.lua SESSION TICKET RESOURCE try|wait|who - ask for a lock, or ask again.
---
--- {'granted', fence}; {'queued', ms, who...}; {'busy', ms, who...} to a try; {'lost'};
--- {'over'} when the ticket was given back and this is its request arriving late.
--- who (not to a first wait) is a list per ticket that is held or goes before:
--- ticket, held|queued, since_ms ago, session's host, boot, pid, start, job.
--- ms is how long the first lease among them still runs, -1 when there is none.
-local session, ticket, resource, how = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local queue = key(resource, 'queue')
+local how = ARGV[4]
 local WHO_MAX = 64
 
-local function add_who(answer, other, state, since)
-    local ends = redis.call('ZSCORE', SESSIONS, session_of(other))
-    if ends then
-        local left = math.max(0, tonumber(ends) - now_ms)
-        answer[2] = answer[2] < 0 and left or math.min(answer[2], left)
-    end
-    local s = redis.call('HMGET', session_key(session_of(other)), 'host', 'boot', 'pid',
-                         'start', 'job')
-    table.insert(answer, {other, state, tostring(now_ms - since), s[1] or '?',
-                          s[2] or '?', s[3] or '0', s[4] or '0', s[5] or ''})
+local function held_tickets()
+    local held = redis.call('HKEYS', r)
+    table.insert(held, (writer_of(resource)))
+    return held
 end
 
-local function add_held(answer, part)
-    local held = redis.call('HGETALL', key(resource, part))
-    for i = 1, math.min(#held, 2 * WHO_MAX), 2 do
-        local since = tonumber(string.match(held[i + 1], ' (%d+)$'))
-        add_who(answer, held[i], 'held', since)
+-- Forget those who hold it or wait for it and are dead.
+local function clean()
+    for _, other in ipairs(held_tickets()) do
+        local owner = session_of(other)
+        if not is_alive(owner) then
+            dead[owner] = true
+        end
+    end
+    queued_alive(resource)
+    settle({[resource] = false}, ticket)
+end
+
+local function add_who(answer, other, state, since)
+    local owner = key('session', session_of(other))
+    local left = redis.call('PTTL', owner)
+    if left >= 0 then
+        answer[2] = answer[2] < 0 and left or math.min(answer[2], left)
+    end
+    local s = redis.call('HMGET', owner, 'host', 'boot', 'pid', 'start', 'job', 'user',
+                         'rank')
+    table.insert(answer, {other, state, string.format('%.0f', now_ms() - since),
+                          s[1] or '?', s[2] or '?', s[3] or '0', s[4] or '0',
+                          s[5] or '', s[6] or '', s[7] or '-1'})
+end
+
+local function add_held(answer)
+    local writer, _, since = writer_of(resource)
+    if writer then
+        add_who(answer, writer, 'held', tonumber(since))
+    end
+    local readers = redis.call('HGETALL', r)
+    for i = 1, math.min(#readers, 2 * WHO_MAX), 2 do
+        add_who(answer, readers[i], 'held', tonumber(readers[i + 1]))
     end
 end
 
 local function refuse(status)
-    local answer = {status, -1}
+    local answer = {status, -1, math.max(redis.call('PTTL', GRACE), 0)}
     if how ~= 'wait' then
-        add_held(answer, 'writers')
-        add_held(answer, 'readers')
-        for _, other in ipairs(redis.call('ZRANGE', queue, 0, WHO_MAX)) do
+        add_held(answer)
+        for _, other in ipairs(redis.call('ZRANGE', q, 0, WHO_MAX)) do
             if other == ticket then
                 break
             end
-            add_who(answer, other, 'queued', now_ms)
+            add_who(answer, other, 'queued', now_ms())
         end
     end
     return answer
 end
 
--- The answer for a ticket that is held by now, else nil.
+-- The fence of a ticket that is held by now, else nil.
 local function granted()
-    local held = redis.call('HGET', held_key(resource, ticket), ticket)
-    return held and {'granted', string.match(held, '^%d+')}
+    if kind == 82 then
+        return redis.call('HEXISTS', r, ticket) == 1 and 0 or nil
+    end
+    local writer, fence = writer_of(resource)
+    return writer == ticket and tonumber(fence) or nil
 end
 
--- With an empty queue only the holders count.
-local function grant_at_once()
-    if redis.call('ZCARD', queue) > 0 then
-        return nil
+-- The place behind all of its class.
+local function place()
+    if kind == 88 then
+        return RAISING
     end
-    local writer = redis.call('HKEYS', key(resource, 'writers'))[1]
-    local mode = mode_of(ticket)
-    if writer and (mode ~= 'R' or mode_of(writer) == 'W') then
-        return nil
-    end
-    if mode == 'W' and redis.call('EXISTS', key(resource, 'readers')) == 1 then
-        return nil
-    end
-    return {'granted', grant(resource, ticket)}
+    local preferred = kind == 84 or kind == 86
+    local last = redis.call('ZREVRANGEBYSCORE', q, preferred and 0 or '+inf',
+                            string.format('(%.0f', preferred and PREFERRED or 0),
+                            'WITHSCORES', 'LIMIT', 0, 1)
+    return tonumber(last[2] or (preferred and PREFERRED or 0)) + 1
 end
 
 local function enter_queue()
-    local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')
-    redis.call('ZADD', queue, tonumber(last[2] or 0) + 1, ticket)
-    advance(resource, false, ticket)
-    local answer = granted()
-    if answer then
-        return answer
-    end
-    if how == 'try' then
-        local busy = refuse('busy')
-        redis.call('ZREM', queue, ticket)
-        redis.call('HDEL', tickets_key(session), ticket)
-        return busy
-    end
-    return refuse('queued')
+    redis.call('ZADD', q, string.format('%.0f', place()), ticket)
+    redis.call('HSET', tickets, ticket, resource)
+    settle({[resource] = false}, ticket)
 end
 
-if not redis.call('ZSCORE', SESSIONS, session) then
+if redis.call('EXISTS', me) == 0 then
     return {'lost'}
 end
-if redis.call('HSETNX', tickets_key(session), ticket, resource) == 1 then
-    return grant_at_once() or enter_queue()
-end
-if redis.call('HGET', tickets_key(session), ticket) == '' then
+if redis.call('EXISTS', over) == 1 then
     return {'over'}
 end
-local answer = granted()
-if answer then
-    redis.call('DEL', 'h5swim:wake:' .. ticket)
-    return answer
+local fence = granted()
+if not fence and not redis.call('ZSCORE', q, ticket) then
+    if kind == 88 and writer_of(resource) ~= ARGV[6] then
+        return {'gone'}
+    end
+    enter_queue()
+    fence = granted()
+end
+if not fence and how ~= 'wait' then
+    clean()
+    fence = granted()
+end
+if fence then
+    redis.call('DEL', key('wake', ticket))
+    return fence
+end
+if how == 'try' then
+    local busy = refuse('busy')
+    local left = {}
+    remove(resource, ticket, left)
+    redis.call('HDEL', tickets, ticket)
+    settle(left)
+    return busy
 end
 return refuse('queued')

@@ -1,0 +1,138 @@
+/* revive.c - telling a server that forgot a session what it holds.
+ *
+ * A server that lost its data grants nothing new for one lease (scripts/epoch.lua), so
+ * what a session believes to hold while its own lease runs is nobody else's yet.  Once
+ * told, it is the server's knowledge again. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "lock_private.h"
+
+/* One held ticket in the question. */
+struct claim {
+    const char *ticket, *resource;
+    char value[48];
+};
+
+static void claim_fill(struct claim *claim, const struct swim_lock *lk,
+                       const char *ticket)
+{
+    claim->ticket = ticket;
+    claim->resource = lk->resource;
+    if (ticket == lk->ticket && lk->raised[0])
+        claim->value[0] = '\0';
+    else if (lk->mode == SWIM_LOCK_READ)
+        snprintf(claim->value, sizeof(claim->value), "%" PRId64, lk->since_ms);
+    else
+        snprintf(claim->value, sizeof(claim->value), "%" PRIu64 " %" PRId64, lk->fence,
+                 lk->since_ms);
+}
+
+/* All that is held; NULL: no memory. */
+static struct claim *claims_make(const swim_session_t *s, size_t *count)
+{
+    size_t n = 0;
+
+    for (const struct swim_lock *lk = s->held; lk; lk = lk->next)
+        n += lk->raised[0] ? 2 : 1;
+    struct claim *claims = calloc(n + 1, sizeof(*claims));
+    *count = claims ? n : 0;
+    n = 0;
+    for (const struct swim_lock *lk = s->held; claims && lk; lk = lk->next) {
+        claim_fill(&claims[n++], lk, lk->ticket);
+        if (lk->raised[0])
+            claim_fill(&claims[n++], lk, lk->raised);
+    }
+    return claims;
+}
+
+static int revive_ask(swim_session_t *s, const struct claim *claims, size_t count,
+                      struct redis_answer **answer, swim_error_t *err)
+{
+    enum { HEAD = 5 };
+    char lease[16], fence[24], words[8];
+    const char **argv = malloc((HEAD + SESSION_WORDS + 3 * count) * sizeof(*argv));
+    bool unsure = false;
+    int n = 0;
+
+    if (!argv)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "tell the lock server: no memory");
+    snprintf(lease, sizeof(lease), "%u", s->lease_ms);
+    snprintf(fence, sizeof(fence), "%llu", atomic_load(&s->fence));
+    snprintf(words, sizeof(words), "%d", SESSION_WORDS);
+    const char *head[HEAD] = {s->id, lease, fence, s->epoch, words};
+    memcpy(argv, head, sizeof(head));
+    n = HEAD;
+    memcpy(argv + n, s->who.words, sizeof(s->who.words));
+    n += SESSION_WORDS;
+    for (size_t i = 0; i < count; i++) {
+        argv[n++] = claims[i].ticket;
+        argv[n++] = claims[i].resource;
+        argv[n++] = claims[i].value;
+    }
+    int rc = session_ask(s, &script_reclaim, n, argv,
+                         swim_clock_mono_ns() + s->lease_ms * 1000000LL, answer,
+                         &unsure, err);
+    free(argv);
+    return rc;
+}
+
+static int revive_read(swim_session_t *s, const struct redis_answer *answer,
+                       int64_t sent_ns, size_t count, const char *what,
+                       swim_error_t *err)
+{
+    const char *status = redis_answer_text(redis_answer_at(answer, 0));
+
+    if (strcmp(status, "reclaimed") != 0 && strcmp(status, "alive") != 0) {
+        atomic_store(&s->lost, true);
+        return session_check(s, 0, what, err);
+    }
+    snprintf(s->epoch, sizeof(s->epoch), "%s",
+             redis_answer_text(redis_answer_at(answer, 1)));
+    if (strcmp(status, "reclaimed") == 0) {
+        atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
+        session_note_clock(s, redis_answer_at(answer, 2));
+        swim_log(SWIM_LOG_WARN, "lock",
+                 "lock server %s had forgotten the session and was told its %zu locks "
+                 "session=%s",
+                 s->shown, count, s->id);
+    }
+    atomic_fetch_add(&s->seq, 1);
+    return SWIM_OK;
+}
+
+/* With held_mutex held: what is told is what is held until the answer is there. */
+static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
+{
+    struct redis_answer *answer = NULL;
+    size_t count = 0;
+
+    int rc = session_check(s, 0, what, err);
+    if (rc != SWIM_OK)
+        return rc;
+    struct claim *claims = claims_make(s, &count);
+    if (!claims)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "tell the lock server: no memory");
+    int64_t sent_ns = swim_clock_boot_ns();
+    rc = revive_ask(s, claims, count, &answer, err);
+    free(claims);
+    if (rc == SWIM_OK)
+        rc = revive_read(s, answer, sent_ns, count, what, err);
+    redis_answer_free(answer);
+    return rc;
+}
+
+int session_revive(swim_session_t *s, uint64_t seq, const char *what, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    pthread_mutex_lock(&s->held_mutex);
+    if (atomic_load(&s->seq) == seq)
+        rc = revive_locked(s, what, err);
+    pthread_mutex_unlock(&s->held_mutex);
+    return rc;
+}

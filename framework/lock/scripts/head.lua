@@ -1,0 +1,26 @@
+-- head.lua - names that every script begins with.
+--
+-- A ticket is "MODE/SESSION/NUMBER", made by the client, so that a question that got
+-- no answer can be asked again.  MODE: R READ, U UPDATE, W WRITE; T and V are UPDATE
+-- and WRITE of a writer that is preferred, X is the WRITE that an UPDATE was raised to.
+--
+-- All keys share one hash tag, so that a Redis Cluster keeps them on one node: a
+-- session has one lease for its locks on all resources, and it ends for all at once.
+--   {h5swim}:session:S   HASH who the session is; its time to live is the lease
+--   {h5swim}:tickets:S   HASH ticket -> resource, held or queued
+--   {h5swim}:sessions    ZSET session -> when somebody looks whether it lives, ms
+--   {h5swim}:r:R         HASH ticket -> since_ms, the READs held on resource R
+--   {h5swim}:w:R         STRING "ticket fence since_ms", the UPDATE or WRITE held
+--   {h5swim}:q:R         ZSET ticket -> place, what waits
+--   {h5swim}:wake:T      LIST with the fence, pushed for a waiter that was let in
+--   {h5swim}:over:T      a ticket given back whose question may still arrive
+--   {h5swim}:notice:S    LIST a word to a session: others want it to end
+--   {h5swim}:fence       the last fencing number of all
+--   {h5swim}:epoch       HASH id, run (of the server), lease (the longest it knows)
+--   {h5swim}:grace       while it lives, nothing new is granted
+--   {h5swim}:fresh       set by who knows that no earlier lock can be alive
+--
+-- Invariants after each script: a WRITE in w:R means r:R is empty; nothing in q:R could
+-- be granted by the rules of advance(), except while grace lives and to the dead; every
+-- ticket held or queued is in the tickets of its session.
+local P = '{h5swim}:'
