@@ -247,7 +247,8 @@ static void session_free(swim_session_t *s)
 
 /* NULL: no memory. */
 static swim_session_t *session_create(const struct swim_session_options *opt,
-                                      const struct redis_link_ops *ops)
+                                      const struct redis_link_ops *ops,
+                                      uint32_t lease_ms)
 {
     swim_session_t *s = calloc(1, sizeof(*s));
     uint64_t number = 0;
@@ -256,7 +257,7 @@ static swim_session_t *session_create(const struct swim_session_options *opt,
         return NULL;
     s->stop_fd = -1;
     s->ops = ops;
-    s->lease_ms = opt->lease_ms ? opt->lease_ms : LEASE_DEFAULT_MS;
+    s->lease_ms = lease_ms;
     pthread_mutex_init(&s->command_mutex, NULL);
     pthread_mutex_init(&s->orphan_mutex, NULL);
     pthread_mutex_init(&s->held_mutex, NULL);
@@ -316,24 +317,49 @@ static int session_start(swim_session_t *s, const struct swim_session_options *o
     return pulse_start(s, err);
 }
 
+/* The lease that is asked for, or that of the environment, or the usual one. */
+static int session_lease(uint32_t wanted_ms, uint32_t *lease_ms, swim_error_t *err)
+{
+    const char *text = getenv("SWIM_LEASE_MS");
+    bool given = wanted_ms == 0 && text && text[0];
+    unsigned long ms = wanted_ms ? wanted_ms : LEASE_DEFAULT_MS;
+    char *end = NULL;
+
+    if (given) {
+        ms = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+        if (!end || *end)
+            return swim_error_set(err, SWIM_ERR_ARG,
+                                  "open a lock session: SWIM_LEASE_MS=%.40s is not a "
+                                  "number of milliseconds",
+                                  text);
+    }
+    if (ms < LEASE_MIN_MS || ms > LEASE_MAX_MS)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "open a lock session: a lease of %lu ms%s is not between "
+                              "%d and %d",
+                              ms, given ? " (SWIM_LEASE_MS)" : "", LEASE_MIN_MS,
+                              LEASE_MAX_MS);
+    *lease_ms = (uint32_t)ms;
+    return SWIM_OK;
+}
+
 int session_open(const struct swim_session_options *opt,
                  const struct redis_link_ops *ops, swim_session_t **out,
                  swim_error_t *err)
 {
+    uint32_t lease_ms = 0;
+
     *out = NULL;
     if (!opt || opt->struct_size != sizeof(*opt))
         return swim_error_set(err, SWIM_ERR_ARG,
                               "open a lock session: struct_size is %zu, not %zu",
                               opt ? opt->struct_size : 0, sizeof(*opt));
-    if (opt->lease_ms && (opt->lease_ms < LEASE_MIN_MS || opt->lease_ms > LEASE_MAX_MS))
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "open a lock session: a lease of %u ms is not between %d "
-                              "and %d",
-                              opt->lease_ms, LEASE_MIN_MS, LEASE_MAX_MS);
-    int rc = swim_signals_check("open a lock session", err);
+    int rc = session_lease(opt->lease_ms, &lease_ms, err);
+    if (rc == SWIM_OK)
+        rc = swim_signals_check("open a lock session", err);
     if (rc != SWIM_OK)
         return rc;
-    swim_session_t *s = session_create(opt, ops);
+    swim_session_t *s = session_create(opt, ops, lease_ms);
     if (!s)
         return swim_error_set(err, SWIM_ERR_NOMEM, "open a lock session: no memory");
     fork_guard_add(s);

@@ -140,6 +140,41 @@ static void modes_go_together_as_the_table_says(void **state)
                      0);
 }
 
+static int open_with_lease(const struct scene *s, const char *text, swim_error_t *err)
+{
+    const struct swim_session_options opt = {
+        .struct_size = sizeof(opt), .url = s->redis.url, .rank = -1};
+    swim_session_t *session = NULL;
+
+    setenv("SWIM_LEASE_MS", text, 1);
+    swim_error_clear(err);
+    int rc = swim_session_open(&opt, &session, err);
+    if (rc == SWIM_OK)
+        snprintf(err->text, sizeof(err->text), "%ld",
+                 redis_fixture_number(&s->redis,
+                                      "EVAL \"return tonumber(redis.call('HGET',"
+                                      "'{h5swim}:epoch','lease'))\" 0"));
+    swim_session_close(session);
+    unsetenv("SWIM_LEASE_MS");
+    return rc;
+}
+
+static void the_environment_sets_the_lease(void **state)
+{
+    static const char *const bad[] = {
+        "x", "-5", "5s", "999", "600001", " 5000", "99999999999999999999"};
+    const struct scene *s = *state;
+    swim_error_t err = {0};
+
+    assert_int_equal(open_with_lease(s, "33000", &err), SWIM_OK);
+    assert_string_equal(err.text, "33000");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        assert_int_equal(open_with_lease(s, bad[i], &err), SWIM_ERR_ARG);
+        assert_non_null(strstr(err.text, "SWIM_LEASE_MS"));
+    }
+    assert_int_equal(open_with_lease(s, "", &err), SWIM_OK);
+}
+
 static void one_script_call_each_way(void **state)
 {
     const struct scene *s = *state;
@@ -523,6 +558,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(modes_go_together_as_the_table_says),
+        TEST(the_environment_sets_the_lease),
         TEST(one_script_call_each_way),
         TEST(scripts_survive_a_flush),
         TEST(writers_are_served_in_order),

@@ -68,7 +68,7 @@ struct swim_session_options {
                            unix://[USER[:PASSWORD]@]/PATH[?db=DB];
                            NULL: $SWIM_REDIS_URL, else the private server of this user on
                            this host, started when it does not run */
-    uint32_t lease_ms;  /* 1,000 to 600,000; 0: 10,000 */
+    uint32_t lease_ms;  /* 1,000 to 600,000; 0: $SWIM_LEASE_MS, else 10,000 */
     const char *job;    /* shown to people who look at the locks; NULL: none */
     int32_t rank;       /* likewise; -1: none */
 };
