@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SIGTERM and SIGINT at the driver, a rank, a reader, the writer, mpirun: locks free, no
-# process left, exit status 128+N, all within a second.
+# process left, exit status 128+N, all within a second; a busy machine gets two.
 # shellcheck source=tests/support/testlib.sh
 . "$(dirname "$0")/../support/testlib.sh"
 # shellcheck source=tests/support/locklib.sh
@@ -85,7 +85,7 @@ case_signal() {
     passed "$name: gone after $took ms, status $status"
 }
 
-LIMIT=1000
+LIMIT=2000
 group=
 PROCESSES=8 # 2 ranks x (rank, spawner, 1 reader, writer) and the driver, a little less
 for signo in TERM INT; do
@@ -108,9 +108,9 @@ case_signal "SIGINT to the driver, -n 1" INT 0 "$h5swim" run slow.yaml --readers
 if command -v mpirun >/dev/null; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     PROCESSES=8
-    LIMIT=2000 # mpirun passes the signal on after one second, and ends with 1 itself
+    LIMIT=3000 # mpirun passes the signal on after one second, and ends with 1 itself
     STATUS=1 case_signal "SIGTERM to mpirun" TERM 0 mpirun --oversubscribe -n 2 "$h5swim" run slow.yaml --readers 1 --quiet
-    LIMIT=1000
+    LIMIT=2000
     case_signal "SIGTERM to a rank under mpirun" TERM 1 mpirun --oversubscribe -n 2 "$h5swim" run slow.yaml --readers 1 --quiet
 else
     echo "skipped: no mpirun"
