@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/signals.h"
 #include "lock_private.h"
+#include "redis_command.h"
 
 #define LEAVE_MS 200
 
@@ -74,19 +75,18 @@ static void leave_hook(void *arg)
 
 static bool plan_add(struct leave_plan *plan, int argc, const char *const *argv)
 {
-    size_t size = 0;
-    char *bytes = redis_command_bytes(argc, argv, &size);
-    char *grown = bytes ? realloc(plan->bytes, plan->size + size) : NULL;
+    struct redis_command command;
 
+    if (redis_command_make(&command, argc, argv) != 0)
+        return false;
+    char *grown = realloc(plan->bytes, plan->size + command.size);
     if (grown) {
-        memcpy(grown + plan->size, bytes, size);
+        memcpy(grown + plan->size, command.bytes, command.size);
         plan->bytes = grown;
-        plan->size += size;
+        plan->size += command.size;
         plan->answers++;
     }
-    if (bytes)
-        explicit_bzero(bytes, size);
-    free(bytes);
+    redis_command_drop(&command);
     return grown != NULL;
 }
 

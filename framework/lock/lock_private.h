@@ -192,8 +192,9 @@ struct leave_plan *leave_arm(const swim_session_t *session, int fd);
 void leave_disarm(struct leave_plan *plan, bool forked);
 
 /* Who is in the way of a ticket. */
-#define BLOCKERS_MAX (REDIS_WAIT_FDS - 2) /* a signal and a cancel are waited for too \
-                                           */
+#define BLOCKERS_MAX                                                 \
+    (REDIS_WAIT_FDS - 2) /* a signal and a cancel are waited for too \
+                          */
 struct blocker_list {
     int fds[BLOCKERS_MAX]; /* pidfds of those on this host */
     int fds_count;

@@ -1,7 +1,7 @@
 /* redis_link.c - questions to Redis with waits of our own; the only user of hiredis.
  *
- * hiredis only writes and reads the protocol here: its blocking calls cannot be ended
- * by a second descriptor, and its connections differ between versions. */
+ * hiredis only reads answers here: its blocking calls cannot be ended by a second
+ * descriptor, and its connections differ between versions. */
 #include "redis_link.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "redis_command.h"
 
 struct redis_link {
     const struct lock_url *url;
@@ -86,23 +87,6 @@ int redis_link_refused(const struct redis_link *link)
 int redis_link_fd(const struct redis_link *link)
 {
     return atomic_load(&link->fd);
-}
-
-char *redis_command_bytes(int argc, const char *const *argv, size_t *size)
-{
-    char *command = NULL, *bytes = NULL;
-    /* hiredis takes the same array without the const */
-    long long len = redisFormatCommandArgv(&command, argc, (const char **)argv, NULL);
-
-    if (len < 0)
-        return NULL;
-    bytes = malloc((size_t)len);
-    if (bytes) {
-        memcpy(bytes, command, (size_t)len);
-        *size = (size_t)len;
-    }
-    redisFreeCommand(command);
-    return bytes;
 }
 
 static int link_failed(struct redis_link *link, int code, const char *why,
@@ -193,15 +177,14 @@ static int link_ask(struct redis_link *link, int argc, const char *const *argv,
                     const struct redis_wait *wait, redisReply **reply,
                     swim_error_t *err)
 {
-    char *command = NULL;
-    long long size = redisFormatCommandArgv(&command, argc, (const char **)argv, NULL);
+    struct redis_command command;
 
-    if (size < 0)
+    if (redis_command_make(&command, argc, argv) != 0)
         return swim_error_set(err, SWIM_ERR_NOMEM, "ask the lock server: no memory");
-    int rc = link_send(link, command, (size_t)size, wait, err);
+    int rc = link_send(link, command.bytes, command.size, wait, err);
+    redis_command_drop(&command);
     if (rc == SWIM_OK)
         rc = link_receive(link, wait, reply, err);
-    redisFreeCommand(command);
     if (rc != SWIM_OK)
         redis_link_close(link);
     return rc;

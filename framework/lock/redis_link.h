@@ -89,9 +89,6 @@ void redis_link_forked(struct redis_link *link);
 /* The socket, -1 when not connected. */
 int redis_link_fd(const struct redis_link *link);
 
-/* The bytes of a question, to be freed by the caller; NULL: no memory. */
-char *redis_command_bytes(int argc, const char *const *argv, size_t *size);
-
 /* Answers: text is "" for what is no text, count 0 for what is no list, at NULL (which
  * all of these accept) beyond the end. */
 const char *redis_answer_text(const struct redis_answer *answer);
