@@ -18,11 +18,16 @@
 
 #define LEAVE_MS 200
 
+struct leave_place {
+    struct sockaddr_storage address;
+    socklen_t size;
+};
+
 struct leave_plan {
     int hook;
-    struct sockaddr_storage address;
-    socklen_t address_len;
-    int answers; /* lines to wait for */
+    struct leave_place places[2];
+    atomic_int place; /* which of them counts; the other one may be being written */
+    int answers;      /* lines to wait for */
     char *bytes;
     size_t size;
 };
@@ -62,12 +67,13 @@ static void leave_hook(void *arg)
 {
     const struct leave_plan *plan = arg;
     int64_t until_ns = swim_clock_mono_ns() + LEAVE_MS * 1000000LL;
+    const struct leave_place *to = &plan->places[atomic_load(&plan->place)];
     int fd =
-        socket(plan->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        socket(to->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return;
-    if (connect(fd, (const struct sockaddr *)&plan->address, plan->address_len) == 0 ||
+    if (connect(fd, (const struct sockaddr *)&to->address, to->size) == 0 ||
         (errno == EINPROGRESS && leave_wait(fd, POLLOUT, until_ns)))
         leave_send(fd, plan, until_ns);
     close(fd);
@@ -114,6 +120,18 @@ static bool plan_fill(struct leave_plan *plan, const swim_session_t *session)
     return plan_add(plan, 5, close_it);
 }
 
+bool leave_move(struct leave_plan *plan, int fd)
+{
+    int other = 1 - atomic_load(&plan->place);
+    struct leave_place *to = &plan->places[other];
+
+    to->size = sizeof(to->address);
+    if (getpeername(fd, (struct sockaddr *)&to->address, &to->size) != 0)
+        return false;
+    atomic_store(&plan->place, other);
+    return true;
+}
+
 struct leave_plan *leave_arm(const swim_session_t *session, int fd)
 {
     struct leave_plan *plan = calloc(1, sizeof(*plan));
@@ -121,9 +139,7 @@ struct leave_plan *leave_arm(const swim_session_t *session, int fd)
     if (!plan)
         return NULL;
     plan->hook = -1;
-    plan->address_len = sizeof(plan->address);
-    if (!plan_fill(plan, session) ||
-        getpeername(fd, (struct sockaddr *)&plan->address, &plan->address_len) != 0) {
+    if (!plan_fill(plan, session) || !leave_move(plan, fd)) {
         leave_disarm(plan, false);
         return NULL;
     }

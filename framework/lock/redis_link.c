@@ -16,8 +16,12 @@
 #include "core/clock.h"
 #include "redis_command.h"
 
+#define HOPS_MAX 3
+
 struct redis_link {
     const struct lock_url *url;
+    struct lock_url moved; /* where a Redis Cluster keeps the locks */
+    bool is_moved;         /* connect there, not to url */
     const struct redis_link_ops *ops;
     atomic_int fd;
     redisReader *reader;
@@ -89,13 +93,18 @@ int redis_link_fd(const struct redis_link *link)
     return atomic_load(&link->fd);
 }
 
+static const struct lock_url *link_target(const struct redis_link *link)
+{
+    return link->is_moved ? &link->moved : link->url;
+}
+
 static int link_failed(struct redis_link *link, int code, const char *why,
                        swim_error_t *err)
 {
     char shown[320];
 
     return swim_error_set(err, code, "ask lock server %s: %s",
-                          lock_url_show(link->url, shown, sizeof(shown)), why);
+                          lock_url_show(link_target(link), shown, sizeof(shown)), why);
 }
 
 /* Wait until the socket is ready for events: SWIM_OK, UNSURE or CANCELLED. */
@@ -208,7 +217,8 @@ static int link_greet(struct redis_link *link, int argc, const char *const *argv
     if (reply->type == REDIS_REPLY_ERROR) {
         link->refused = 1;
         rc = swim_error_set(err, SWIM_ERR_IO, "%s lock server %s: %s", attempt,
-                            lock_url_show(link->url, shown, sizeof(shown)), reply->str);
+                            lock_url_show(link_target(link), shown, sizeof(shown)),
+                            reply->str);
         redis_link_close(link);
     }
     freeReplyObject(reply);
@@ -217,7 +227,7 @@ static int link_greet(struct redis_link *link, int argc, const char *const *argv
 
 static int link_login(struct redis_link *link, swim_error_t *err)
 {
-    const struct lock_url *url = link->url;
+    const struct lock_url *url = link_target(link);
     int rc = SWIM_OK;
 
     if (url->has_login && url->user[0]) {
@@ -259,19 +269,84 @@ static int link_open(struct redis_link *link, swim_error_t *err)
     link->reader = redisReaderCreate();
     if (!link->reader)
         return swim_error_set(err, SWIM_ERR_NOMEM, "connect to lock server: no memory");
-    int rc = link->ops->connect(link->url, REDIS_LINK_CONNECT_MS, &link->fd, err);
+    int rc =
+        link->ops->connect(link_target(link), REDIS_LINK_CONNECT_MS, &link->fd, err);
     if (rc == SWIM_OK)
         rc = link_login(link, err);
     if (rc == SWIM_OK && link->greet)
         rc = link_greet_by(link, err);
+    if (rc != SWIM_OK)
+        link->is_moved = false; /* the next try begins where the user said */
     return rc;
 }
 
-/* Errors that pass by themselves: the same question may be asked again. */
-static int reply_is_passing(const redisReply *reply)
+/* Errors that pass by themselves, which a script may put others before: the same
+ * question may be asked again.  After those of a server that is the primary no more,
+ * where the URL leads to may be another one. */
+static bool reply_is_passing(struct redis_link *link, const redisReply *reply)
 {
-    return strncmp(reply->str, "LOADING", 7) == 0 ||
-           strncmp(reply->str, "BUSY ", 5) == 0;
+    static const struct {
+        const char *word;
+        bool elsewhere;
+    } passing[] = {{"LOADING", false},    {"BUSY", false},      {"TRYAGAIN", false},
+                   {"CLUSTERDOWN", true}, {"MASTERDOWN", true}, {"READONLY", true},
+                   {"ASK ", true},        {"MOVED ", true}};
+
+    for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++) {
+        if (strstr(reply->str, passing[i].word) == NULL)
+            continue;
+        if (passing[i].elsewhere) {
+            redis_link_close(link);
+            link->is_moved = false;
+        }
+        return true;
+    }
+    return false;
+}
+
+/* "MOVED SLOT HOST:PORT": go there.  No host: the same one, another port. */
+static bool link_follow(struct redis_link *link, const char *reply)
+{
+    struct lock_url to = *link_target(link);
+    const char *place =
+        strncmp(reply, "MOVED ", 6) == 0 ? strchr(reply + 6, ' ') : NULL;
+    const char *colon = place ? strrchr(place, ':') : NULL;
+    char *end = NULL;
+
+    long port = colon ? strtol(colon + 1, &end, 10) : 0;
+    if (port <= 0 || port > 65535 || *end)
+        return false;
+    place++;
+    if (colon > place) {
+        int n = snprintf(to.host, sizeof(to.host), "%.*s", (int)(colon - place), place);
+        if (n >= (int)sizeof(to.host))
+            return false;
+    } else if (to.is_unix) {
+        return false;
+    }
+    to.is_unix = false;
+    to.port = (int)port;
+    redis_link_close(link);
+    link->moved = to;
+    link->is_moved = true;
+    return true;
+}
+
+/* Open, ask, and follow where a cluster sends us. */
+static int link_ask_there(struct redis_link *link, int argc, const char *const *argv,
+                          const struct redis_wait *wait, redisReply **reply,
+                          swim_error_t *err)
+{
+    for (int hop = 0;; hop++) {
+        *reply = NULL;
+        int rc = link_open(link, err);
+        if (rc == SWIM_OK)
+            rc = link_ask(link, argc, argv, wait, reply, err);
+        if (rc != SWIM_OK || !*reply || (*reply)->type != REDIS_REPLY_ERROR ||
+            hop == HOPS_MAX || !link_follow(link, (*reply)->str))
+            return rc;
+        freeReplyObject(*reply);
+    }
 }
 
 int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
@@ -282,14 +357,12 @@ int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
 
     *answer = NULL;
     link->refused = 0;
-    int rc = link_open(link, err);
-    if (rc == SWIM_OK)
-        rc = link_ask(link, argc, argv, wait, &reply, err);
+    int rc = link_ask_there(link, argc, argv, wait, &reply, err);
     if (rc != SWIM_OK || !reply)
         return rc;
     if (reply->type == REDIS_REPLY_ERROR) {
-        link->refused = !reply_is_passing(reply);
         rc = link_failed(link, SWIM_ERR_IO, reply->str, err);
+        link->refused = !reply_is_passing(link, reply);
         freeReplyObject(reply);
         return rc;
     }

@@ -216,6 +216,8 @@ static int session_greet(struct redis_link *link, void *arg, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = redis_link_eval(link, &script_hello, 2, argv, &wait, &answer, err);
     redis_answer_free(answer);
+    if (rc == SWIM_OK && link == s->command && s->leave)
+        (void)leave_move(s->leave, redis_link_fd(link));
     return rc;
 }
 

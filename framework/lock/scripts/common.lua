@@ -1,3 +1,7 @@
+-- A write command that changes nothing: a replica, as a former primary may be, refuses
+-- it, and would otherwise answer from what it once knew.
+redis.call('PERSIST', P .. 'epoch')
+
 local SESSIONS, GRACE = P .. 'sessions', P .. 'grace'
 local PREFERRED = -2 ^ 40 -- places of preferred writers begin here
 local RAISING = -2 ^ 41   -- there is one at most: it holds UPDATE
