@@ -17,6 +17,7 @@ endfunction()
 
 swim_require(HDF5 libhdf5-dev hdf5-serial hdf5)
 swim_require(HIREDIS libhiredis-dev hiredis)
+swim_require(OPENSSL libssl-dev openssl)
 swim_require(FYAML libfyaml-dev libfyaml)
 swim_require(JANSSON libjansson-dev jansson)
 swim_require(DEFLATE libdeflate-dev libdeflate)

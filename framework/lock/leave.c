@@ -2,7 +2,9 @@
  *
  * The hook runs in a forked child of a process that had threads, so all memory and the
  * address are prepared before; in it only system calls are made.  The script goes as
- * full text: the server may have forgotten it. */
+ * full text: the server may have forgotten it.
+ *
+ * TLS cannot be spoken there; the h5swim command does it. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,11 +14,14 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/command.h"
+#include "core/log.h"
 #include "core/signals.h"
 #include "lock_private.h"
 #include "redis_command.h"
 
 #define LEAVE_MS 200
+#define ENV_MAX 8
 
 struct leave_place {
     struct sockaddr_storage address;
@@ -30,6 +35,9 @@ struct leave_plan {
     int answers;      /* lines to wait for */
     char *bytes;
     size_t size;
+    const char *command; /* NULL: not for TLS, or there is none */
+    const char *argv[8];
+    char *env[ENV_MAX + 1];
 };
 
 static bool leave_wait(int fd, short events, int64_t until_ns)
@@ -61,6 +69,18 @@ static void leave_send(int fd, const struct leave_plan *plan, int64_t until_ns)
         for (ssize_t i = 0; i < n; i++)
             lines += buf[i] == '\n';
     }
+}
+
+/* In a process of its own: other hooks follow. */
+static void command_hook(void *arg)
+{
+    const struct leave_plan *plan = arg;
+
+    if (_Fork() != 0)
+        return;
+    /* execve takes the strings as they are; its type is older than const */
+    execve(plan->command, (char *const *)plan->argv, plan->env);
+    _exit(127);
 }
 
 static void leave_hook(void *arg)
@@ -120,6 +140,38 @@ static bool plan_fill(struct leave_plan *plan, const swim_session_t *session)
     return plan_add(plan, 5, close_it);
 }
 
+static bool env_add(struct leave_plan *plan, const char *name, const char *value)
+{
+    int n = 0;
+
+    if (!value)
+        return true;
+    while (plan->env[n])
+        n++;
+    return n < ENV_MAX && asprintf(&plan->env[n], "%s=%s", name, value) >= 0;
+}
+
+/* What the command is to do, and with which environment. */
+static bool plan_command(struct leave_plan *plan, const swim_session_t *session)
+{
+    static const char *const names[] = {"SWIM_TLS_CA", "SWIM_TLS_CERT", "SWIM_TLS_KEY",
+                                        "PATH", "HOME"};
+    const char *const argv[] = {"h5swim",    "locks", "--break",
+                                session->id, "--yes", NULL};
+
+    plan->command = swim_command_path();
+    if (!plan->command) {
+        swim_log(SWIM_LOG_DEBUG, "lock",
+                 "no h5swim command: a signal will leave the session to its lease");
+        return true;
+    }
+    memcpy(plan->argv, argv, sizeof(argv));
+    bool done = env_add(plan, "SWIM_REDIS_URL", session->url_text);
+    for (size_t i = 0; done && i < sizeof(names) / sizeof(*names); i++)
+        done = env_add(plan, names[i], getenv(names[i]));
+    return done;
+}
+
 bool leave_move(struct leave_plan *plan, int fd)
 {
     int other = 1 - atomic_load(&plan->place);
@@ -139,11 +191,14 @@ struct leave_plan *leave_arm(const swim_session_t *session, int fd)
     if (!plan)
         return NULL;
     plan->hook = -1;
-    if (!plan_fill(plan, session) || !leave_move(plan, fd)) {
+    bool tls = session->url.is_tls;
+    if (tls ? !plan_command(plan, session)
+            : !plan_fill(plan, session) || !leave_move(plan, fd)) {
         leave_disarm(plan, false);
         return NULL;
     }
-    plan->hook = swim_signals_on_leave(leave_hook, plan);
+    if (!tls || plan->command)
+        plan->hook = swim_signals_on_leave(tls ? command_hook : leave_hook, plan);
     return plan;
 }
 
@@ -156,5 +211,9 @@ void leave_disarm(struct leave_plan *plan, bool forked)
     if (plan->bytes)
         explicit_bzero(plan->bytes, plan->size);
     free(plan->bytes);
+    for (char **word = plan->env; *word; word++) {
+        explicit_bzero(*word, strlen(*word));
+        free(*word);
+    }
     free(plan);
 }

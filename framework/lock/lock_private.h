@@ -47,6 +47,7 @@ struct session_words {
 struct swim_session {
     char id[SESSION_ID_MAX];
     struct lock_url url;
+    char *url_text;  /* as it was given: it may hold a password */
     char shown[320]; /* the URL for people */
     const struct redis_link_ops *ops;
     struct process_id self;

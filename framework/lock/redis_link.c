@@ -15,6 +15,7 @@
 
 #include "core/clock.h"
 #include "redis_command.h"
+#include "redis_tls.h"
 
 #define HOPS_MAX 3
 
@@ -24,6 +25,7 @@ struct redis_link {
     bool is_moved;         /* connect there, not to url */
     const struct redis_link_ops *ops;
     atomic_int fd;
+    struct redis_tls *tls; /* NULL: plain */
     redisReader *reader;
     int refused;
     int (*greet)(struct redis_link *link, void *arg, swim_error_t *err);
@@ -48,6 +50,8 @@ void redis_link_close(struct redis_link *link)
     const struct linger drop = {1, 0};
     int fd = atomic_exchange(&link->fd, -1);
 
+    redis_tls_drop(link->tls);
+    link->tls = NULL;
     if (fd >= 0) {
         /* A question without an answer must not arrive after we asked again. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
@@ -132,13 +136,32 @@ static int link_wait(struct redis_link *link, short events,
     }
 }
 
+static ssize_t link_put(struct redis_link *link, const void *bytes, size_t size,
+                        short *events)
+{
+    *events = POLLOUT;
+    if (link->tls)
+        return redis_tls_send(link->tls, bytes, size, events);
+    return link->ops->send(atomic_load(&link->fd), bytes, size);
+}
+
+static ssize_t link_get(struct redis_link *link, void *bytes, size_t size, bool wait,
+                        short *events)
+{
+    *events = POLLIN;
+    if (link->tls)
+        return redis_tls_recv(link->tls, bytes, size, wait, events);
+    return link->ops->recv(atomic_load(&link->fd), bytes, size, wait);
+}
+
 static int link_send(struct redis_link *link, const char *bytes, size_t size,
                      const struct redis_wait *wait, swim_error_t *err)
 {
     char reason[128];
+    short events = 0;
 
     while (size > 0) {
-        ssize_t n = link->ops->send(atomic_load(&link->fd), bytes, size);
+        ssize_t n = link_put(link, bytes, size, &events);
         if (n > 0) {
             bytes += n;
             size -= (size_t)n;
@@ -146,7 +169,7 @@ static int link_send(struct redis_link *link, const char *bytes, size_t size,
             return link_failed(link, SWIM_ERR_UNSURE,
                                strerror_r(errno, reason, sizeof(reason)), err);
         } else {
-            int rc = link_wait(link, POLLOUT, wait, err);
+            int rc = link_wait(link, events, wait, err);
             if (rc != SWIM_OK)
                 return rc;
         }
@@ -154,30 +177,54 @@ static int link_send(struct redis_link *link, const char *bytes, size_t size,
     return SWIM_OK;
 }
 
+/* What came in instead of an answer that Redis would give. */
+static const char *link_strange(const char *bytes, ssize_t size)
+{
+    return size > 1 && bytes[0] == 0x15 && bytes[1] == 0x03
+               ? "it speaks TLS (give rediss:// instead of redis://)"
+               : "it does not speak Redis";
+}
+
+/* One read, with a wait before it if there is nothing yet.  *n: 0 when there was not.
+ */
+static int link_read(struct redis_link *link, char *buf, size_t size,
+                     const struct redis_wait *wait, ssize_t *n, swim_error_t *err)
+{
+    bool may_wait = wait->fds_count == 0; /* the socket is all that is waited for */
+    short events = 0;
+    char reason[128];
+
+    *n = link_get(link, buf, size, may_wait, &events);
+    if (*n > 0)
+        return SWIM_OK;
+    if (*n == 0)
+        return link_failed(link, SWIM_ERR_UNSURE, "it closed the connection", err);
+    if (errno != EAGAIN && errno != EINTR)
+        return link_failed(link, SWIM_ERR_UNSURE,
+                           strerror_r(errno, reason, sizeof(reason)), err);
+    *n = 0;
+    return link_wait(link, events, wait, err);
+}
+
 static int link_receive(struct redis_link *link, const struct redis_wait *wait,
                         redisReply **reply, swim_error_t *err)
 {
-    char buf[16384], reason[128];
+    char buf[16384];
     void *got = NULL;
 
     for (;;) {
+        ssize_t n = 0;
+        int rc = link_read(link, buf, sizeof(buf), wait, &n, err);
+        if (rc != SWIM_OK)
+            return rc;
+        if (n > 0 && redisReaderFeed(link->reader, buf, (size_t)n) != REDIS_OK)
+            return link_failed(link, SWIM_ERR_UNSURE, "no memory for the answer", err);
         if (redisReaderGetReply(link->reader, &got) != REDIS_OK)
-            return link_failed(link, SWIM_ERR_UNSURE, "it does not speak Redis", err);
+            return link_failed(link, SWIM_ERR_UNSURE, link_strange(buf, n), err);
         if (got) {
             *reply = got;
             return SWIM_OK;
         }
-        int rc = link_wait(link, POLLIN, wait, err);
-        if (rc != SWIM_OK)
-            return rc;
-        ssize_t n = link->ops->recv(atomic_load(&link->fd), buf, sizeof(buf));
-        if (n == 0)
-            return link_failed(link, SWIM_ERR_UNSURE, "it closed the connection", err);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return link_failed(link, SWIM_ERR_UNSURE,
-                               strerror_r(errno, reason, sizeof(reason)), err);
-        if (n > 0 && redisReaderFeed(link->reader, buf, (size_t)n) != REDIS_OK)
-            return link_failed(link, SWIM_ERR_UNSURE, "no memory for the answer", err);
     }
 }
 
@@ -263,6 +310,8 @@ static int link_greet_by(struct redis_link *link, swim_error_t *err)
 
 static int link_open(struct redis_link *link, swim_error_t *err)
 {
+    int64_t until_ns = swim_clock_mono_ns() + REDIS_LINK_CONNECT_MS * 1000000LL;
+
     if (atomic_load(&link->fd) >= 0)
         return SWIM_OK;
     redis_link_close(link);
@@ -271,6 +320,12 @@ static int link_open(struct redis_link *link, swim_error_t *err)
         return swim_error_set(err, SWIM_ERR_NOMEM, "connect to lock server: no memory");
     int rc =
         link->ops->connect(link_target(link), REDIS_LINK_CONNECT_MS, &link->fd, err);
+    if (rc == SWIM_OK && link_target(link)->is_tls) {
+        rc = redis_tls_start(&link->tls, link_target(link), link->ops,
+                             atomic_load(&link->fd), until_ns, err);
+        if (rc != SWIM_OK)
+            redis_link_close(link);
+    }
     if (rc == SWIM_OK)
         rc = link_login(link, err);
     if (rc == SWIM_OK && link->greet)

@@ -24,12 +24,13 @@ struct redis_answer;
 
 /* How bytes travel; tests lose them here. */
 struct redis_link_ops {
-    /* A connected, non-blocking socket, stored in *fd as soon as it exists so that a
+    /* A connected socket, stored in *fd as soon as it exists so that a
      * forked child can close it.  *fd is -1 after a failure. */
     int (*connect)(const struct lock_url *url, int timeout_ms, atomic_int *fd,
                    swim_error_t *err);
     ssize_t (*send)(int fd, const void *bytes, size_t size);
-    ssize_t (*recv)(int fd, void *bytes, size_t size);
+    /* wait: for a while, when there is nothing; EAGAIN after it. */
+    ssize_t (*recv)(int fd, void *bytes, size_t size, bool wait);
 };
 
 extern const struct redis_link_ops redis_link_sockets;

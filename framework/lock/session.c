@@ -243,6 +243,9 @@ static void session_free(swim_session_t *s)
     leave_disarm(s->leave, child);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
+    if (s->url_text)
+        explicit_bzero(s->url_text, strlen(s->url_text));
+    free(s->url_text);
     explicit_bzero(&s->url, sizeof(s->url));
     free(s);
 }
@@ -292,9 +295,13 @@ static int session_find_server(swim_session_t *s, const char *url, swim_error_t 
     }
     if (rc == SWIM_OK)
         rc = lock_url_parse(url, &s->url, err);
-    if (rc == SWIM_OK)
-        lock_url_show(&s->url, s->shown, sizeof(s->shown));
-    return rc;
+    if (rc != SWIM_OK)
+        return rc;
+    lock_url_show(&s->url, s->shown, sizeof(s->shown));
+    s->url_text = strdup(url);
+    return s->url_text
+               ? SWIM_OK
+               : swim_error_set(err, SWIM_ERR_NOMEM, "open a lock session: no memory");
 }
 
 static int session_start(swim_session_t *s, const struct swim_session_options *opt,

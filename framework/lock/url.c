@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define URL_FORMS                                    \
-    "redis://[USER[:PASSWORD]@]HOST[:PORT][/DB] or " \
+#define URL_FORMS                                       \
+    "redis[s]://[USER[:PASSWORD]@]HOST[:PORT][/DB] or " \
     "unix://[USER[:PASSWORD]@]/PATH[?db=DB]"
 
 static int url_fail(swim_error_t *err, const char *why)
@@ -142,18 +142,15 @@ static const char *tcp_read(const char *from, struct lock_url *url)
 int lock_url_parse(const char *text, struct lock_url *url, swim_error_t *err)
 {
     static const char redis[] = "redis://", local[] = "unix://";
+    static const char secure[] = "rediss://";
     bool is_unix = strncasecmp(text, local, sizeof(local) - 1) == 0;
     const char *why = NULL;
 
     memset(url, 0, sizeof(*url));
-    if (strncasecmp(text, "rediss://", 9) == 0)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "use a rediss:// lock server: this build has no TLS "
-                              "(run a TLS tunnel and give its redis:// or unix:// "
-                              "address)");
-    if (!is_unix && strncasecmp(text, redis, sizeof(redis) - 1) != 0)
-        return url_fail(err, "it begins with neither redis:// nor unix://");
-    text += is_unix ? sizeof(local) - 1 : sizeof(redis) - 1;
+    url->is_tls = strncasecmp(text, secure, sizeof(secure) - 1) == 0;
+    if (!is_unix && !url->is_tls && strncasecmp(text, redis, sizeof(redis) - 1) != 0)
+        return url_fail(err, "it does not begin with redis://, rediss:// or unix://");
+    text += strcspn(text, ":") + 3;
 
     const char *at = strrchr(text, '@');
     if (at) {
@@ -176,8 +173,8 @@ const char *lock_url_show(const struct lock_url *url, char *buf, size_t size)
     if (url->is_unix)
         used = snprintf(buf, size, "unix://%s", url->path);
     else
-        used = snprintf(buf, size, "redis://%s%s%s:%d", v6 ? "[" : "", url->host,
-                        v6 ? "]" : "", url->port);
+        used = snprintf(buf, size, "redis%s://%s%s%s:%d", url->is_tls ? "s" : "",
+                        v6 ? "[" : "", url->host, v6 ? "]" : "", url->port);
     if (url->db != 0 && used > 0 && (size_t)used < size)
         snprintf(buf + used, size - (size_t)used, url->is_unix ? "?db=%d" : "/%d",
                  url->db);

@@ -11,6 +11,7 @@
 
 struct lock_url {
     bool is_unix;
+    bool is_tls;    /* rediss:// */
     char host[256]; /* TCP: name or address, IPv6 without brackets */
     int port;
     char path[LOCK_URL_PATH_MAX]; /* unix: the socket */
@@ -21,9 +22,9 @@ struct lock_url {
 };
 
 /* Read redis://[USER[:PASSWORD]@]HOST[:PORT][/DB] or
- * unix://[USER[:PASSWORD]@]/PATH[?db=DB], parts %-encoded.
- * SWIM_ERR_ARG: the text names the part that is wrong and never quotes a URL, which
- * may hold a password in a place where nobody expects it. */
+ * unix://[USER[:PASSWORD]@]/PATH[?db=DB], parts %-encoded; rediss:// is redis:// by
+ * TLS. SWIM_ERR_ARG: the text names the part that is wrong and never quotes a URL,
+ * which may hold a password in a place where nobody expects it. */
 int lock_url_parse(const char *text, struct lock_url *url, swim_error_t *err);
 
 /* The URL for people, without login: into buf. */

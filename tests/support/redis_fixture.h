@@ -21,8 +21,8 @@ int redis_fixture_open(struct redis_fixture *f, const char *const *extra);
 void redis_fixture_close(struct redis_fixture *f);
 int redis_fixture_start(struct redis_fixture *f);
 void redis_fixture_kill(struct redis_fixture *f);
-/* Say that no earlier lock can be alive: the first session of the database need not wait
- * for a grace to pass.  0: done. */
+/* Say that no earlier lock can be alive: the first session of the database need not
+ * wait for a grace to pass.  0: done. */
 int redis_fixture_vouch(const struct redis_fixture *f, int db);
 
 /* An inline command: its answer as text, into buf; false when there is none. */

@@ -224,9 +224,9 @@ static ssize_t faulty_send(int fd, const void *bytes, size_t size)
     return (ssize_t)size; /* it seemed to go */
 }
 
-static ssize_t faulty_recv(int fd, void *bytes, size_t size)
+static ssize_t faulty_recv(int fd, void *bytes, size_t size, bool wait)
 {
-    ssize_t n = recv(fd, bytes, size, 0);
+    ssize_t n = redis_link_sockets.recv(fd, bytes, size, wait);
 
     if (n <= 0 || !fault_hits(&faults.recv_at))
         return n;
@@ -380,9 +380,9 @@ static void a_wait_survives_any_lost_message(void **state)
 
 static atomic_int slow_ms;
 
-static ssize_t slow_recv(int fd, void *bytes, size_t size)
+static ssize_t slow_recv(int fd, void *bytes, size_t size, bool wait)
 {
-    ssize_t n = recv(fd, bytes, size, 0);
+    ssize_t n = redis_link_sockets.recv(fd, bytes, size, wait);
 
     if (n > 0)
         test_nap_ms(atomic_load(&slow_ms));

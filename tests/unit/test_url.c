@@ -28,7 +28,10 @@ static void urls_are_read_in_their_parts(void **state)
         {"", NULL, NULL, NULL, NULL, 0, 0},
         {"h:6379", NULL, NULL, NULL, NULL, 0, 0},
         {"http://h", NULL, NULL, NULL, NULL, 0, 0},
-        {"rediss://h", NULL, NULL, NULL, NULL, 0, 0},
+        {"rediss://h", "h", "", "", "rediss://h:6379", 6379, 0},
+        {"rediss://me:p@[::1]:7/2", "::1", "me", "p", "rediss://[::1]:7/2", 7, 2},
+        {"rediss://", NULL, NULL, NULL, NULL, 0, 0},
+        {"rediss:///r.sock", NULL, NULL, NULL, NULL, 0, 0},
         {"redis://", NULL, NULL, NULL, NULL, 0, 0},
         {"redis://@h", NULL, NULL, NULL, NULL, 0, 0},
         {"redis://h:", NULL, NULL, NULL, NULL, 0, 0},
@@ -65,6 +68,7 @@ static void urls_are_read_in_their_parts(void **state)
         assert_string_equal(url.password, table[i].password);
         assert_int_equal(url.port, table[i].port);
         assert_int_equal(url.db, table[i].db);
+        assert_int_equal(url.is_tls, strncmp(table[i].text, "rediss", 6) == 0);
         assert_string_equal(lock_url_show(&url, shown, sizeof(shown)), table[i].shown);
     }
 }
@@ -76,7 +80,7 @@ static void no_error_quotes_a_password(void **state)
         "redis://:SECRET",
         "redis://me:SECRET@",
         "redis://me:SECRET%zz@h",
-        "rediss://me:SECRET@h",
+        "rediss://me:SECRET@h:port",
         "unix://u:SECRET@x",
         "me:SECRET@h",
     };

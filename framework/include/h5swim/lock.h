@@ -64,7 +64,8 @@ enum swim_lock_mode {
 /* Zero it, set struct_size, then what differs from the default.  Strings are copied. */
 struct swim_session_options {
     size_t struct_size; /* sizeof(struct swim_session_options) */
-    const char *url;    /* redis://[USER[:PASSWORD]@]HOST[:PORT][/DB] or
+    const char *url;    /* redis://[USER[:PASSWORD]@]HOST[:PORT][/DB],
+                           rediss://... for TLS, or
                            unix://[USER[:PASSWORD]@]/PATH[?db=DB];
                            NULL: $SWIM_REDIS_URL, else the private server of this user on
                            this host, started when it does not run */
@@ -74,6 +75,11 @@ struct swim_session_options {
 };
 
 /* Connect, register a session and start the thread that renews its lease.
+ *
+ * By TLS the server's certificate must be signed by $SWIM_TLS_CA (a PEM file; unset: by
+ * an authority that the system trusts) and name the host.  $SWIM_TLS_CERT and
+ * $SWIM_TLS_KEY are shown to a server that wants a certificate of its clients.  These
+ * are read when the process first connects by TLS.
  *
  * On SWIM_OK *out is the caller's, to be closed by swim_session_close().
  * Errors: SWIM_ERR_ARG (a URL that cannot be read, a lease out of range),
