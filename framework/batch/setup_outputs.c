@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "batch/setup.h"
+#include "lock/resource.h"
 
 #define CHUNK_BYTES_WANTED (1U << 20)
 
@@ -218,7 +219,7 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         rc = check_directory(given->file, err);
     /* One file under two names would be locked twice. */
     if (rc == SWIM_OK)
-        rc = swim_resource_of_file(given->file, out->file, sizeof(out->file), err);
+        rc = resource_real_path(given->file, out->file, sizeof(out->file), err);
     if (rc != SWIM_OK)
         return rc;
     out->type = planned->type;

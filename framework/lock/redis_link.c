@@ -235,8 +235,10 @@ static int link_ask(struct redis_link *link, int argc, const char *const *argv,
 {
     struct redis_command command;
 
-    if (redis_command_make(&command, argc, argv) != 0)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "ask the lock server: no memory");
+    if (redis_command_make(&command, argc, argv) != 0) {
+        swim_error_set(err, SWIM_ERR_NOMEM, "ask the lock server: no memory");
+        return SWIM_ERR_NOMEM;
+    }
     int rc = link_send(link, command.bytes, command.size, wait, err);
     redis_command_drop(&command);
     if (rc == SWIM_OK)

@@ -189,8 +189,18 @@ SWIM_API int swim_lock_check(const swim_lock_t *lock, uint32_t margin_ms,
  * 0 for READ. */
 SWIM_API uint64_t swim_lock_fence(const swim_lock_t *lock);
 
-/* The resource of a file: its real path.  The file need not exist, its directory
- * must.  Errors: SWIM_ERR_IO, SWIM_ERR_ARG (longer than size). */
+/* The resource of a file, the same for all its names.  The file need not exist, its
+ * directory must.
+ *
+ *     /REAL/PATH           so a file that is replaced by rename(2) keeps its queue
+ *     root:/PATH           below the directory $SWIM_RESOURCE_ROOT, which may be mounted
+ *                          elsewhere on each host
+ *     inode:MOUNTED:INODE  a file with hard links; MOUNTED is the device or the export,
+ *     root:inode:INODE     equal on all hosts that mount it
+ *
+ * A hard link that is made or removed changes the resource: those who hold the old one
+ * are not seen by those who come.  Make links while nobody works on the file.
+ * Errors: SWIM_ERR_IO, SWIM_ERR_ARG (longer than size; PATH_MAX bytes do). */
 SWIM_API int swim_resource_of_file(const char *path, char *resource, size_t size,
                                    swim_error_t *err);
 
