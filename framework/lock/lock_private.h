@@ -182,7 +182,8 @@ int pulse_start(swim_session_t *session, swim_error_t *err);
 void pulse_stop(swim_session_t *session);
 
 /* Refuse a server that may lose locks or cannot run the scripts. */
-int server_check(swim_session_t *session, struct redis_link *link, swim_error_t *err);
+int server_check(swim_session_t *session, struct redis_link *link,
+                 const struct redis_wait *wait, swim_error_t *err);
 
 /* The list of sessions that fork must know. */
 void fork_guard_add(swim_session_t *session);

@@ -27,8 +27,10 @@ struct redis_link {
     atomic_int fd;
     struct redis_tls *tls; /* NULL: plain */
     redisReader *reader;
+    bool answered; /* since it is connected */
     int refused;
-    int (*greet)(struct redis_link *link, void *arg, swim_error_t *err);
+    int (*greet)(struct redis_link *link, const struct redis_wait *wait, void *arg,
+                 swim_error_t *err);
     void *greet_arg;
 };
 
@@ -63,7 +65,8 @@ void redis_link_close(struct redis_link *link)
 }
 
 void redis_link_greet_by(struct redis_link *link,
-                         int (*fn)(struct redis_link *link, void *arg,
+                         int (*fn)(struct redis_link *link,
+                                   const struct redis_wait *wait, void *arg,
                                    swim_error_t *err),
                          void *arg)
 {
@@ -115,25 +118,32 @@ static int link_failed(struct redis_link *link, int code, const char *why,
 static int link_wait(struct redis_link *link, short events,
                      const struct redis_wait *wait, swim_error_t *err)
 {
-    struct pollfd fds[1 + REDIS_WAIT_FDS] = {{atomic_load(&link->fd), events, 0}};
-    int count = wait->fds_count < REDIS_WAIT_FDS ? wait->fds_count : REDIS_WAIT_FDS;
-
-    for (int i = 0; i < count; i++)
-        fds[1 + i] = (struct pollfd){wait->fds[i], POLLIN, 0};
-    for (;;) {
-        int64_t left_ns = wait->until_ns - swim_clock_mono_ns();
-        if (left_ns <= 0)
-            return link_failed(link, SWIM_ERR_UNSURE, "no answer in time", err);
-        const struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
-        int n = ppoll(fds, 1 + (nfds_t)count, &left, NULL);
-        if (n < 0 && errno != EINTR)
-            return link_failed(link, SWIM_ERR_UNSURE, "poll failed", err);
-        if (n <= 0)
-            continue;
-        if (fds[0].revents)
-            return SWIM_OK;
+    switch (redis_wait_for(wait, atomic_load(&link->fd), events)) {
+    case REDIS_WAIT_READY:
+        return SWIM_OK;
+    case REDIS_WAIT_CANCELLED:
         return link_failed(link, SWIM_ERR_CANCELLED, "interrupted", err);
+    case REDIS_WAIT_LATE:
+        return link_failed(link, SWIM_ERR_UNSURE, "no answer in time", err);
+    default:
+        return link_failed(link, SWIM_ERR_UNSURE, "poll failed", err);
     }
+}
+
+/* The server ended the connection.  Before any answer a wrong kind of connection is
+ * likelier than its end; its complaint may have been lost with the connection. */
+static int link_ended(struct redis_link *link, const char *how, swim_error_t *err)
+{
+    const struct lock_url *url = link_target(link);
+    char why[256];
+
+    if (link->answered || url->is_unix)
+        return link_failed(link, SWIM_ERR_UNSURE, how, err);
+    snprintf(why, sizeof(why), "%s before any answer (%s)", how,
+             url->is_tls ? "if it wants certificates of its clients: SWIM_TLS_CERT and "
+                           "SWIM_TLS_KEY name ours"
+                         : "if it speaks TLS, give rediss:// instead of redis://");
+    return link_failed(link, SWIM_ERR_UNSURE, why, err);
 }
 
 static ssize_t link_put(struct redis_link *link, const void *bytes, size_t size,
@@ -166,8 +176,7 @@ static int link_send(struct redis_link *link, const char *bytes, size_t size,
             bytes += n;
             size -= (size_t)n;
         } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            return link_failed(link, SWIM_ERR_UNSURE,
-                               strerror_r(errno, reason, sizeof(reason)), err);
+            return link_ended(link, strerror_r(errno, reason, sizeof(reason)), err);
         } else {
             int rc = link_wait(link, events, wait, err);
             if (rc != SWIM_OK)
@@ -198,10 +207,9 @@ static int link_read(struct redis_link *link, char *buf, size_t size,
     if (*n > 0)
         return SWIM_OK;
     if (*n == 0)
-        return link_failed(link, SWIM_ERR_UNSURE, "it closed the connection", err);
+        return link_ended(link, "it closed the connection", err);
     if (errno != EAGAIN && errno != EINTR)
-        return link_failed(link, SWIM_ERR_UNSURE,
-                           strerror_r(errno, reason, sizeof(reason)), err);
+        return link_ended(link, strerror_r(errno, reason, sizeof(reason)), err);
     *n = 0;
     return link_wait(link, events, wait, err);
 }
@@ -222,6 +230,7 @@ static int link_receive(struct redis_link *link, const struct redis_wait *wait,
         if (redisReaderGetReply(link->reader, &got) != REDIS_OK)
             return link_failed(link, SWIM_ERR_UNSURE, link_strange(buf, n), err);
         if (got) {
+            link->answered = true;
             *reply = got;
             return SWIM_OK;
         }
@@ -250,14 +259,13 @@ static int link_ask(struct redis_link *link, int argc, const char *const *argv,
 
 /* A question of the login; its failures are failures to connect. */
 static int link_greet(struct redis_link *link, int argc, const char *const *argv,
-                      const char *attempt, swim_error_t *err)
+                      const struct redis_wait *wait, const char *attempt,
+                      swim_error_t *err)
 {
-    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
-                                                REDIS_LINK_REQUEST_MS * 1000000LL};
     redisReply *reply = NULL;
     char shown[320];
 
-    int rc = link_ask(link, argc, argv, &wait, &reply, err);
+    int rc = link_ask(link, argc, argv, wait, &reply, err);
     if (rc != SWIM_OK) {
         if (err && err->code == SWIM_ERR_UNSURE)
             err->code = SWIM_ERR_IO;
@@ -274,31 +282,35 @@ static int link_greet(struct redis_link *link, int argc, const char *const *argv
     return rc;
 }
 
-static int link_login(struct redis_link *link, swim_error_t *err)
+static int link_login(struct redis_link *link, const struct redis_wait *wait,
+                      swim_error_t *err)
 {
     const struct lock_url *url = link_target(link);
     int rc = SWIM_OK;
 
     if (url->has_login && url->user[0]) {
         const char *auth[] = {"AUTH", url->user, url->password};
-        rc = link_greet(link, 3, auth, "log in with user and password of the URL to",
-                        err);
+        rc = link_greet(link, 3, auth, wait,
+                        "log in with user and password of the URL to", err);
     } else if (url->has_login) {
         const char *auth[] = {"AUTH", url->password};
-        rc = link_greet(link, 2, auth, "log in with the password of the URL to", err);
+        rc = link_greet(link, 2, auth, wait, "log in with the password of the URL to",
+                        err);
     }
     if (rc == SWIM_OK && url->db != 0) {
         char db[16];
         const char *select[] = {"SELECT", db};
         snprintf(db, sizeof(db), "%d", url->db);
-        rc = link_greet(link, 2, select, "select the database of the URL on", err);
+        rc =
+            link_greet(link, 2, select, wait, "select the database of the URL on", err);
     }
     return rc;
 }
 
-static int link_greet_by(struct redis_link *link, swim_error_t *err)
+static int link_greet_by(struct redis_link *link, const struct redis_wait *wait,
+                         swim_error_t *err)
 {
-    int rc = link->greet(link, link->greet_arg, err);
+    int rc = link->greet(link, wait, link->greet_arg, err);
 
     if (rc == SWIM_OK)
         return rc;
@@ -310,28 +322,31 @@ static int link_greet_by(struct redis_link *link, swim_error_t *err)
     return rc;
 }
 
-static int link_open(struct redis_link *link, swim_error_t *err)
+static int link_open(struct redis_link *link, const struct redis_wait *asking,
+                     swim_error_t *err)
 {
-    int64_t until_ns = swim_clock_mono_ns() + REDIS_LINK_CONNECT_MS * 1000000LL;
+    struct redis_wait wait = *asking;
 
     if (atomic_load(&link->fd) >= 0)
         return SWIM_OK;
     redis_link_close(link);
+    link->answered = false;
     link->reader = redisReaderCreate();
     if (!link->reader)
         return swim_error_set(err, SWIM_ERR_NOMEM, "connect to lock server: no memory");
-    int rc =
-        link->ops->connect(link_target(link), REDIS_LINK_CONNECT_MS, &link->fd, err);
+    if (!asking->strict)
+        wait.until_ns = swim_clock_mono_ns() + REDIS_LINK_CONNECT_MS * 1000000LL;
+    int rc = link->ops->connect(link_target(link), &wait, &link->fd, err);
     if (rc == SWIM_OK && link_target(link)->is_tls) {
         rc = redis_tls_start(&link->tls, link_target(link), link->ops,
-                             atomic_load(&link->fd), until_ns, err);
+                             atomic_load(&link->fd), &wait, err);
         if (rc != SWIM_OK)
             redis_link_close(link);
     }
     if (rc == SWIM_OK)
-        rc = link_login(link, err);
+        rc = link_login(link, &wait, err);
     if (rc == SWIM_OK && link->greet)
-        rc = link_greet_by(link, err);
+        rc = link_greet_by(link, &wait, err);
     if (rc != SWIM_OK)
         link->is_moved = false; /* the next try begins where the user said */
     return rc;
@@ -396,7 +411,7 @@ static int link_ask_there(struct redis_link *link, int argc, const char *const *
 {
     for (int hop = 0;; hop++) {
         *reply = NULL;
-        int rc = link_open(link, err);
+        int rc = link_open(link, wait, err);
         if (rc == SWIM_OK)
             rc = link_ask(link, argc, argv, wait, reply, err);
         if (rc != SWIM_OK || !*reply || (*reply)->type != REDIS_REPLY_ERROR ||

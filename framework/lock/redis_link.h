@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "redis_wait.h"
 #include "url.h"
 
 #define REDIS_LINK_CONNECT_MS 2000
@@ -26,8 +27,8 @@ struct redis_answer;
 struct redis_link_ops {
     /* A connected socket, stored in *fd as soon as it exists so that a
      * forked child can close it.  *fd is -1 after a failure. */
-    int (*connect)(const struct lock_url *url, int timeout_ms, atomic_int *fd,
-                   swim_error_t *err);
+    int (*connect)(const struct lock_url *url, const struct redis_wait *wait,
+                   atomic_int *fd, swim_error_t *err);
     ssize_t (*send)(int fd, const void *bytes, size_t size);
     /* wait: for a while, when there is nothing; EAGAIN after it. */
     ssize_t (*recv)(int fd, void *bytes, size_t size, bool wait);
@@ -42,14 +43,6 @@ struct lock_script {
     const char *text;
 };
 
-/* Until when to wait, and what else ends the wait. */
-struct redis_wait {
-    int64_t until_ns; /* CLOCK_MONOTONIC */
-    const int *fds;   /* readable: SWIM_ERR_CANCELLED; -1s are skipped */
-    int fds_count;    /* at most REDIS_WAIT_FDS */
-};
-#define REDIS_WAIT_FDS 18
-
 /* url and ops are the caller's and outlive the link.  NULL: no memory.  Not connected
  * yet: each question connects and logs in when that is needed. */
 struct redis_link *redis_link_create(const struct lock_url *url,
@@ -59,7 +52,8 @@ void redis_link_destroy(struct redis_link *link);
 /* Have fn ask its questions on each new connection, after the login and before all
  * else; its failure is one to connect. */
 void redis_link_greet_by(struct redis_link *link,
-                         int (*fn)(struct redis_link *link, void *arg,
+                         int (*fn)(struct redis_link *link,
+                                   const struct redis_wait *wait, void *arg,
                                    swim_error_t *err),
                          void *arg);
 
@@ -67,7 +61,8 @@ void redis_link_greet_by(struct redis_link *link,
  * SWIM_ERR_IO: not asked, or refused by the server; SWIM_ERR_UNSURE: asked, no answer;
  * SWIM_ERR_CANCELLED: the same, ended by one of wait->fds.  After the last two, and
  * after a failure to connect, the link is closed.
- * Blocks until wait->until_ns, and REDIS_LINK_CONNECT_MS longer when it connects. */
+ * Blocks until wait->until_ns; when it has to connect, that has REDIS_LINK_CONNECT_MS
+ * of its own, unless wait->strict. */
 int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
                     const struct redis_wait *wait, struct redis_answer **answer,
                     swim_error_t *err);

@@ -16,6 +16,7 @@
 
 #include "core/clock.h"
 #include "redis_link.h"
+#include "redis_lookup.h"
 
 #define RECV_WAIT_US 100000
 
@@ -35,84 +36,103 @@ static void tcp_tune(int fd)
                          sizeof(options[i].value));
 }
 
-/* 0 or an errno. */
+/* SWIM_OK, SWIM_ERR_CANCELLED, or SWIM_ERR_IO and errno. */
 static int socket_connect(atomic_int *fd_out, const struct sockaddr *address,
-                          socklen_t size, int64_t until_ns)
+                          socklen_t size, const struct redis_wait *wait)
 {
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    enum redis_waited waited = REDIS_WAIT_READY;
+    socklen_t len = sizeof(int);
     int rc = 0;
 
     atomic_store(fd_out, fd);
     if (fd < 0)
-        return errno;
+        return SWIM_ERR_IO;
     if (address->sa_family != AF_UNIX)
         tcp_tune(fd);
     if (connect(fd, address, size) == 0)
-        return 0;
+        return SWIM_OK;
     rc = errno;
     if (rc == EINPROGRESS || rc == EINTR) {
-        struct pollfd p = {fd, POLLOUT, 0};
-        socklen_t len = sizeof(rc);
-        int64_t left_ms = (until_ns - swim_clock_mono_ns()) / 1000000;
-        int n = poll(&p, 1, left_ms > 0 ? (int)left_ms : 0);
-        if (n == 0 || (n < 0 && errno == EINTR))
+        waited = redis_wait_for(wait, fd, POLLOUT);
+        if (waited == REDIS_WAIT_LATE)
             rc = ETIMEDOUT;
-        else if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &rc, &len) < 0)
+        else if (waited == REDIS_WAIT_FAILED ||
+                 getsockopt(fd, SOL_SOCKET, SO_ERROR, &rc, &len) < 0)
             rc = errno;
     }
-    if (rc != 0)
-        close(atomic_exchange(fd_out, -1));
-    return rc;
+    if (rc == 0 && waited == REDIS_WAIT_READY)
+        return SWIM_OK;
+    close(atomic_exchange(fd_out, -1));
+    errno = rc;
+    return waited == REDIS_WAIT_CANCELLED ? SWIM_ERR_CANCELLED : SWIM_ERR_IO;
 }
 
-static int connect_failed(const struct lock_url *url, const char *why,
+static int connect_failed(const struct lock_url *url, int code, const char *why,
                           swim_error_t *err)
 {
     char shown[320];
 
+    lock_url_show(url, shown, sizeof(shown));
+    if (code == SWIM_ERR_CANCELLED)
+        return swim_error_set(err, code, "connect to lock server %s: interrupted",
+                              shown);
     return swim_error_set(
         err, SWIM_ERR_IO,
         "connect to lock server %s: %s (is it running? --redis URL or "
         "SWIM_REDIS_URL names another)",
-        lock_url_show(url, shown, sizeof(shown)), why);
+        shown, why);
 }
 
-static int unix_connect(const struct lock_url *url, int64_t until_ns, atomic_int *fd,
-                        swim_error_t *err)
+static int unix_connect(const struct lock_url *url, const struct redis_wait *wait,
+                        atomic_int *fd, swim_error_t *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char reason[128];
 
     memcpy(address.sun_path, url->path, sizeof(address.sun_path));
-    int rc = socket_connect(fd, (const struct sockaddr *)&address, sizeof(address),
-                            until_ns);
-    if (rc == 0)
-        return SWIM_OK;
-    return connect_failed(url, strerror_r(rc, reason, sizeof(reason)), err);
+    int rc =
+        socket_connect(fd, (const struct sockaddr *)&address, sizeof(address), wait);
+    if (rc == SWIM_OK)
+        return rc;
+    return connect_failed(url, rc, strerror_r(errno, reason, sizeof(reason)), err);
 }
 
-static int tcp_connect(const struct lock_url *url, int64_t until_ns, atomic_int *fd,
-                       swim_error_t *err)
+/* Each address has its share of the time: one that is silent does not hide the next. */
+static int addresses_connect(const struct addrinfo *list, const struct redis_wait *wait,
+                             atomic_int *fd)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_NUMERICSERV};
+    int rc = SWIM_ERR_IO, left = 0;
+
+    for (const struct addrinfo *a = list; a; a = a->ai_next)
+        left++;
+    for (const struct addrinfo *a = list; a && rc == SWIM_ERR_IO; a = a->ai_next) {
+        struct redis_wait share = *wait;
+        int64_t now_ns = swim_clock_mono_ns();
+        share.until_ns = now_ns + (wait->until_ns - now_ns) / left--;
+        rc = socket_connect(fd, a->ai_addr, a->ai_addrlen, &share);
+    }
+    return rc;
+}
+
+static int tcp_connect(const struct lock_url *url, const struct redis_wait *wait,
+                       atomic_int *fd, swim_error_t *err)
+{
     struct addrinfo *list = NULL;
     char port[8], reason[128];
-    int rc = 0;
+    const char *why = NULL;
 
     snprintf(port, sizeof(port), "%u", (unsigned)url->port & 0xffffU);
-    int gai = getaddrinfo(url->host, port, &hints, &list);
-    if (gai != 0)
-        return connect_failed(url, gai_strerror(gai), err);
-    for (struct addrinfo *a = list; a; a = a->ai_next) {
-        rc = socket_connect(fd, a->ai_addr, a->ai_addrlen, until_ns);
-        if (rc == 0)
-            break;
-    }
+    int rc = redis_lookup(url->host, port, getaddrinfo, wait, &list, &why);
+    if (rc != SWIM_OK)
+        return connect_failed(url, rc, why, err);
+    rc = addresses_connect(list, wait, fd);
+    int reason_code = errno;
     freeaddrinfo(list);
-    if (rc == 0)
-        return SWIM_OK;
-    return connect_failed(url, strerror_r(rc, reason, sizeof(reason)), err);
+    if (rc == SWIM_OK)
+        return rc;
+    return connect_failed(url, rc, strerror_r(reason_code, reason, sizeof(reason)),
+                          err);
 }
 
 /* From now on only those wait who say so, and not for ever: one system call less for
@@ -126,14 +146,12 @@ static void socket_let_wait(int fd)
         (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
-static int sockets_connect(const struct lock_url *url, int timeout_ms, atomic_int *fd,
-                           swim_error_t *err)
+static int sockets_connect(const struct lock_url *url, const struct redis_wait *wait,
+                           atomic_int *fd, swim_error_t *err)
 {
-    int64_t until_ns = swim_clock_mono_ns() + (int64_t)timeout_ms * 1000000;
-
     atomic_store(fd, -1);
-    int rc = url->is_unix ? unix_connect(url, until_ns, fd, err)
-                          : tcp_connect(url, until_ns, fd, err);
+    int rc = url->is_unix ? unix_connect(url, wait, fd, err)
+                          : tcp_connect(url, wait, fd, err);
     if (rc == SWIM_OK)
         socket_let_wait(atomic_load(fd));
     return rc;

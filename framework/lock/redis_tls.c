@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
-
 struct redis_tls {
     SSL *ssl;
     const struct redis_link_ops *ops;
@@ -176,13 +174,18 @@ static struct redis_tls *tls_create(const struct lock_url *url,
 }
 
 static int handshake_failed(const struct redis_tls *t, const struct lock_url *url,
-                            const char *late, swim_error_t *err)
+                            enum redis_waited waited, swim_error_t *err)
 {
     char shown[320], reason[128];
     long verdict = SSL_get_verify_result(t->ssl);
-    const char *why = late ? late : tls_reason(reason, sizeof(reason));
+    bool late = waited == REDIS_WAIT_LATE;
+    const char *why = late ? "no answer in time" : tls_reason(reason, sizeof(reason));
     const char *what_to_do = "is rediss:// right for this port?";
 
+    lock_url_show(url, shown, sizeof(shown));
+    if (waited == REDIS_WAIT_CANCELLED)
+        return swim_error_set(err, SWIM_ERR_CANCELLED,
+                              "connect to lock server %s by TLS: interrupted", shown);
     if (!late && verdict != X509_V_OK) {
         why = X509_verify_cert_error_string(verdict);
         what_to_do = "set SWIM_TLS_CA to the certificate of its authority";
@@ -197,7 +200,7 @@ static int handshake_failed(const struct redis_tls *t, const struct lock_url *ur
         what_to_do = "give redis:// instead of rediss://";
     }
     return swim_error_set(err, SWIM_ERR_IO, "connect to lock server %s by TLS: %s (%s)",
-                          lock_url_show(url, shown, sizeof(shown)), why, what_to_do);
+                          shown, why, what_to_do);
 }
 
 /* Nothing but a wait helps: its event, else 0. */
@@ -214,8 +217,8 @@ static short tls_wants(const struct redis_tls *t, int result)
 }
 
 int redis_tls_start(struct redis_tls **out, const struct lock_url *url,
-                    const struct redis_link_ops *ops, int fd, int64_t until_ns,
-                    swim_error_t *err)
+                    const struct redis_link_ops *ops, int fd,
+                    const struct redis_wait *wait, swim_error_t *err)
 {
     *out = NULL;
     int rc = context_find(err);
@@ -230,14 +233,14 @@ int redis_tls_start(struct redis_tls **out, const struct lock_url *url,
         if (result == 1)
             break;
         short events = tls_wants(t, result);
-        int64_t left_ms = (until_ns - swim_clock_mono_ns()) / 1000000;
-        struct pollfd p = {fd, events, 0};
-        if (!events || left_ms <= 0) {
-            rc = handshake_failed(t, url, events ? "no answer in time" : NULL, err);
+        enum redis_waited waited = REDIS_WAIT_FAILED;
+        if (events)
+            waited = redis_wait_for(wait, fd, events);
+        if (waited != REDIS_WAIT_READY) {
+            rc = handshake_failed(t, url, waited, err);
             redis_tls_drop(t);
             return rc;
         }
-        (void)poll(&p, 1, (int)left_ms);
     }
     *out = t;
     return SWIM_OK;

@@ -15,12 +15,12 @@
 
 struct redis_tls;
 
-/* Shake hands over a connected socket until until_ns (CLOCK_MONOTONIC).  SWIM_ERR_IO:
- * the text says what is wrong, and what to do; SWIM_ERR_NOMEM; SWIM_ERR_ARG: files of
- * the environment that cannot be used. */
+/* Shake hands over a connected socket.  SWIM_ERR_IO: the text says what is wrong, and
+ * what to do; SWIM_ERR_NOMEM; SWIM_ERR_CANCELLED; SWIM_ERR_ARG: files of the
+ * environment that cannot be used. */
 int redis_tls_start(struct redis_tls **out, const struct lock_url *url,
-                    const struct redis_link_ops *ops, int fd, int64_t until_ns,
-                    swim_error_t *err);
+                    const struct redis_link_ops *ops, int fd,
+                    const struct redis_wait *wait, swim_error_t *err);
 
 /* As send() and recv(); EAGAIN: *events of the socket must come first. */
 ssize_t redis_tls_send(struct redis_tls *tls, const void *bytes, size_t size,

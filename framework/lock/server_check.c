@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "lock_private.h"
 
 #define VERSION_MIN 6 /* BLPOP with fractions of a second */
@@ -47,14 +46,13 @@ static int info_check(const char *info, const char *shown, swim_error_t *err)
     return SWIM_OK;
 }
 
-int server_check(swim_session_t *session, struct redis_link *link, swim_error_t *err)
+int server_check(swim_session_t *session, struct redis_link *link,
+                 const struct redis_wait *wait, swim_error_t *err)
 {
-    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
-                                                REDIS_LINK_REQUEST_MS * 1000000LL};
     const char *command[] = {"INFO"};
     struct redis_answer *answer = NULL;
 
-    int rc = redis_link_call(link, 1, command, &wait, &answer, err);
+    int rc = redis_link_call(link, 1, command, wait, &answer, err);
     if (rc != SWIM_OK)
         return rc;
     rc = info_check(redis_answer_text(answer), session->shown, err);

@@ -26,6 +26,7 @@
 #define LEASE_MAX_MS 600000
 #define BACKOFF_FIRST_NS 5000000LL
 #define BACKOFF_MAX_NS 200000000LL
+#define CLOSE_MS 1000
 
 static int64_t min_i64(int64_t a, int64_t b)
 {
@@ -57,6 +58,13 @@ int session_check(swim_session_t *s, uint32_t margin_ms, const char *what,
             "%u are needed",
             what, (long long)(left_ns / 1000000), s->shown, margin_ms);
     return SWIM_OK;
+}
+
+/* So long at most, connecting included. */
+static struct redis_wait wait_strictly(int64_t ms)
+{
+    return (struct redis_wait){.until_ns = swim_clock_mono_ns() + ms * 1000000,
+                               .strict = true};
 }
 
 /* One attempt; *refused: asking again is of no use. */
@@ -201,20 +209,19 @@ static int session_register(swim_session_t *s, swim_error_t *err)
 
 /* The first questions on a connection made later: a server that was exchanged may be no
  * good, and begins a new epoch before it is asked for anything. */
-static int session_greet(struct redis_link *link, void *arg, swim_error_t *err)
+static int session_greet(struct redis_link *link, const struct redis_wait *wait,
+                         void *arg, swim_error_t *err)
 {
     swim_session_t *s = arg;
     char lease[16], fence[24];
     const char *argv[] = {lease, fence};
-    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
-                                                REDIS_LINK_REQUEST_MS * 1000000LL};
     struct redis_answer *answer = NULL;
 
     snprintf(lease, sizeof(lease), "%u", s->lease_ms);
     snprintf(fence, sizeof(fence), "%llu", atomic_load(&s->fence));
-    int rc = server_check(s, link, err);
+    int rc = server_check(s, link, wait, err);
     if (rc == SWIM_OK)
-        rc = redis_link_eval(link, &script_hello, 2, argv, &wait, &answer, err);
+        rc = redis_link_eval(link, &script_hello, 2, argv, wait, &answer, err);
     redis_answer_free(answer);
     if (rc == SWIM_OK && link == s->command && s->leave)
         (void)leave_move(s->leave, redis_link_fd(link));
@@ -308,9 +315,10 @@ static int session_start(swim_session_t *s, const struct swim_session_options *o
                          swim_error_t *err)
 {
     int rc = session_find_server(s, opt->url, err);
+    const struct redis_wait wait = wait_strictly(REDIS_LINK_CONNECT_MS);
 
     if (rc == SWIM_OK)
-        rc = server_check(s, s->command, err);
+        rc = server_check(s, s->command, &wait, err);
     redis_link_greet_by(s->command, session_greet, s);
     redis_link_greet_by(s->pulse, session_greet, s);
     if (rc == SWIM_OK)
@@ -393,6 +401,17 @@ int swim_session_open(const struct swim_session_options *opt, swim_session_t **o
     return session_open(opt, &redis_link_sockets, out, err);
 }
 
+/* A server that does not answer ends the session with its lease. */
+static void session_say_close(swim_session_t *s)
+{
+    const struct redis_wait wait = wait_strictly(CLOSE_MS);
+    const char *argv[] = {s->id};
+    struct redis_answer *answer = NULL;
+
+    (void)redis_link_eval(s->command, &script_close, 1, argv, &wait, &answer, NULL);
+    redis_answer_free(answer);
+}
+
 void swim_session_close(swim_session_t *s)
 {
     int saved = errno;
@@ -401,15 +420,9 @@ void swim_session_close(swim_session_t *s)
         return;
     fork_guard_remove(s);
     if (!atomic_load(&s->forked)) {
-        const char *argv[] = {s->id};
-        struct redis_answer *answer = NULL;
-        bool unsure = false;
         pulse_stop(s);
-        /* A server that does not answer ends the session with its lease. */
         if (!atomic_load(&s->lost))
-            (void)session_ask(s, &script_close, 1, argv, swim_clock_mono_ns(), &answer,
-                              &unsure, NULL);
-        redis_answer_free(answer);
+            session_say_close(s);
     }
     session_free(s);
     errno = saved;

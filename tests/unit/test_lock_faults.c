@@ -167,6 +167,27 @@ static void a_server_that_hangs_is_said_in_bounded_time(void **state)
     assert_in_range(took, 1500, 5000);
 }
 
+/* Neither the renewal that waits for an answer nor the farewell keeps the process. */
+static void closing_at_a_hung_server_takes_a_second(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 60000, NULL);
+    swim_session_t *renewing = session_new(s, 1500, NULL);
+    swim_lock_t *lock = NULL;
+
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    kill(s->redis.pid, SIGSTOP);
+    test_nap_ms(800); /* it has asked for a new lease */
+    int64_t begin = test_now_ms();
+    swim_session_close(session);
+    int64_t middle = test_now_ms();
+    swim_session_close(renewing);
+    int64_t end = test_now_ms();
+    kill(s->redis.pid, SIGCONT);
+    assert_in_range(middle - begin, 900, 1800);
+    assert_in_range(end - middle, 900, 1800);
+}
+
 static void a_server_that_went_away_ends_in_errors(void **state)
 {
     struct scene *s = *state;
@@ -464,6 +485,7 @@ int main(void)
         TEST(a_wrong_password_is_said_and_not_shown),
         TEST(no_server_is_said_in_bounded_time),
         TEST(a_server_that_hangs_is_said_in_bounded_time),
+        TEST(closing_at_a_hung_server_takes_a_second),
         TEST(a_server_that_went_away_ends_in_errors),
         TEST(broken_links_are_made_again),
         TEST(acquire_and_release_survive_any_lost_message),
