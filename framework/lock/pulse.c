@@ -19,6 +19,7 @@
 #include "lock_private.h"
 
 #define RETRY_FIRST_MS 20
+#define LISTEN_FROM_MS 200 /* sessions shorter than this need no connection for it */
 #define LISTEN_MIN_MS 20 /* shorter naps need no notice */
 
 /* Patience with one renewal: there is time for others after it. */
@@ -175,7 +176,7 @@ static int pulse_listen(swim_session_t *s, int64_t next_ms)
 static void *pulse_main(void *arg)
 {
     swim_session_t *s = arg;
-    int64_t next_ms = now_boot_ms() + s->lease_ms / 3;
+    int64_t next_ms = now_boot_ms() + LISTEN_FROM_MS;
     int64_t retry_ms = RETRY_FIRST_MS;
 
     for (;;) {

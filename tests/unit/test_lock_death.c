@@ -272,6 +272,46 @@ static void a_paused_holder_has_lost_even_if_nobody_wanted_it(void **state)
     assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:sessions", 0));
 }
 
+/* Nobody waits for what it held: whoever opens a session next cleans up. */
+static void the_dead_are_swept_by_those_who_come(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(s, &s->a, 1000, SWIM_LOCK_WRITE);
+    actor_kill(&s->a);
+    test_nap_ms(1100);
+    assert_int_equal(actor_start(&s->b, s->redis.url, LEASE_MS, SWIM_LOCK_READ, "other",
+                                 SWIM_LOCK_TRY),
+                     0);
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_int_equal(redis_fixture_number(&s->redis, "EXISTS {h5swim}:w:" RESOURCE), 0);
+    assert_int_equal(redis_fixture_number(&s->redis, "ZCARD {h5swim}:sessions"), 1);
+}
+
+/* Stopped while the server lost its data, and others have had the lock since: there is
+ * nothing to reclaim any more, although its own lease still runs. */
+static void a_holder_that_comes_after_the_grace_has_lost(void **state)
+{
+    struct scene *s = *state;
+    int64_t until = test_now_ms() + 10000;
+    int rc = SWIM_OK;
+
+    start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
+    kill(s->a.pid, SIGSTOP);
+    redis_fixture_kill(&s->redis);
+    assert_int_equal(redis_fixture_start(&s->redis), 0);
+    start_holding(s, &s->b, 1000, SWIM_LOCK_WRITE);
+    actor_tell(&s->b, 'r');
+    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    kill(s->a.pid, SIGCONT);
+    while (rc == SWIM_OK && test_now_ms() < until) {
+        actor_tell(&s->a, 'c');
+        rc = actor_hear(&s->a, NULL);
+        test_nap_ms(5);
+    }
+    assert_int_equal(rc, SWIM_ERR_LOST);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -288,6 +328,8 @@ int main(int argc, char **argv)
         TEST(a_waiter_told_to_go_gives_its_place_up),
         TEST(a_paused_holder_knows_that_it_has_lost),
         TEST(a_paused_holder_has_lost_even_if_nobody_wanted_it),
+        TEST(the_dead_are_swept_by_those_who_come),
+        TEST(a_holder_that_comes_after_the_grace_has_lost),
     };
     if (actor_main(argc, argv))
         return 0;
