@@ -129,19 +129,26 @@ static void signals_after_fork(void)
     pthread_mutex_init(&signals.mutex, NULL);
 }
 
-static void signals_register_atfork(void)
+static void signals_add_atfork(void)
 {
     pthread_atfork(NULL, NULL, signals_after_fork);
 }
 
-static int signals_start(swim_error_t *err)
+/* Also for programs that install nothing: they add hooks all the same. */
+static void signals_register_atfork(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, signals_add_atfork);
+}
+
+static int signals_start(swim_error_t *err)
+{
     pthread_t thread;
     pthread_attr_t attr;
     sigset_t set;
 
-    pthread_once(&once, signals_register_atfork);
+    signals_register_atfork();
     signals_set(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -213,6 +220,7 @@ int swim_signals_on_leave(void (*fn)(void *arg), void *arg)
 {
     int slot = -1;
 
+    signals_register_atfork();
     pthread_mutex_lock(&signals.mutex);
     for (int i = 0; i < HOOKS_MAX && slot < 0; i++) {
         if (atomic_load(&signals.hooks[i].fn))

@@ -185,6 +185,33 @@ static void a_forked_child_has_nothing_of_its_parents(void **state)
     assert_int_equal(atomic_load(&s->hook_ran), 0);
 }
 
+/* A program that opens a lock session and leaves its signals alone; its child does not.
+ */
+static void hooks_are_not_inherited_without_signals_either(void **state)
+{
+    struct shared *s = *state;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        swim_signals_on_leave(hook, s);
+        pid_t grandchild = fork();
+        if (grandchild == 0) {
+            swim_signals_install(0, NULL);
+            atomic_store(&s->ready, 1);
+            for (;;)
+                pause();
+        }
+        atomic_store(&s->pid, grandchild);
+        _exit(WEXITSTATUS(ended(grandchild)));
+    }
+    wait_until(&s->ready);
+    wait_until(&s->pid);
+    kill(atomic_load(&s->pid), SIGTERM);
+    assert_int_equal(WEXITSTATUS(ended(pid)), 128 + SIGTERM);
+    swim_clock_nap_ns(50000000);
+    assert_int_equal(atomic_load(&s->hook_ran), 0);
+}
+
 static void a_dropped_hook_does_not_run(void **state)
 {
     struct shared *s = *state;
@@ -215,6 +242,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_process_that_looks_can_leave_by_itself, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_forked_child_has_nothing_of_its_parents,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(hooks_are_not_inherited_without_signals_either,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_hook_does_not_run, setup, teardown),
     };
