@@ -155,7 +155,7 @@ static int driver_status(const struct driver *d)
 static int driver_run(struct driver *d, const struct run_options *options,
                       const struct job *job, swim_error_t *err)
 {
-    int rc = swim_signals_install(DRIVER_GRACE_MS, err);
+    int rc = swim_signals_install_command(DRIVER_GRACE_MS, err);
 
     if (rc == SWIM_OK)
         rc = fork_shared_create(d->n_ranks, &d->shared, err);

@@ -458,7 +458,7 @@ static int rank_run(struct rank *r)
 static int rank_start(struct rank *r, struct fork_shared *shared, uint32_t rank,
                       swim_error_t *err)
 {
-    int rc = swim_signals_install(RANK_GRACE_MS, err);
+    int rc = swim_signals_install_command(RANK_GRACE_MS, err);
 
     if (rc == SWIM_OK) /* a little more, for what rounding to pages takes */
         rc = region_create(r->job->memory_bytes + ((uint64_t)64 << 20),

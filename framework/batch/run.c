@@ -53,7 +53,7 @@ static int show_plan(const struct run_options *options, const struct job *job,
     if (n_readers == 0)
         n_readers = run_processors() > n_ranks ? run_processors() / n_ranks : 1;
     store_quiet();
-    int rc = swim_signals_install(SWIM_SIGNALS_GRACE_MS, err);
+    int rc = swim_signals_install_command(SWIM_SIGNALS_GRACE_MS, err);
     if (rc == SWIM_OK)
         rc = worker_session_open(&worker, &session, err);
     if (rc == SWIM_OK)

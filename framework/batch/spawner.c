@@ -204,7 +204,7 @@ _Noreturn static void spawner_main(const struct worker *worker, int fd, pid_t ra
         close_range(3, (unsigned)fd - 1, 0);
     close_range((unsigned)fd + 1, ~0U, 0);
     die_with(rank);
-    if (swim_signals_install(SPAWNER_GRACE_MS, &err) != SWIM_OK) {
+    if (swim_signals_install_command(SPAWNER_GRACE_MS, &err) != SWIM_OK) {
         region_fail(worker->region, &err);
         _exit(1);
     }

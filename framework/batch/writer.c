@@ -95,7 +95,7 @@ static int writer_open(struct writer *w, swim_error_t *err)
     const struct worker *worker = w->worker;
 
     store_quiet();
-    int rc = swim_signals_install(WRITER_GRACE_MS, err);
+    int rc = swim_signals_install_command(WRITER_GRACE_MS, err);
     if (rc == SWIM_OK)
         rc = worker_session_open(worker, &w->session, err);
     if (rc == SWIM_OK)

@@ -1,193 +1,466 @@
 /* signals.c - leaving cleanly on SIGTERM, SIGINT and SIGHUP.
  *
- * Order that must hold: the process is dead before a hook runs.  A thread in the middle
- * of a write cannot be stopped from inside, but the kernel has ended its last system
- * call when the forked child is given a new parent. */
+ * A signal gets here in one of two ways: the handler runs in some thread of the program
+ * (actions.c), or all threads block it and the watcher, a thread of ours, reads it from
+ * a signalfd.  Either way only one word is changed, `state`, and the watcher is woken;
+ * forking, waiting and ending are done by the watcher, which takes no lock that a
+ * thread of the program could hold for long, and allocates nothing.
+ *
+ * state:   0 -> pending -> ending              (the grace is over, a second signal)
+ *               pending -> 0                   (swim_signals_clear)
+ *          0 -> program's -> 0 or pending      (the program's handler decides)
+ * Its value is unique to one signal, so whatever was prepared for another is noticed.
+ */
 #include "signals.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/signals_private.h"
 
-#define HOOKS_MAX 64
-#define SAME_WISH_NS 20000000LL
+#define GRACE_MAX_MS 3600000
+#define SAME_WISH_US 20000
+#define GUARDED_MAX_NS 5000000000LL /* longest wait of a handler for the guardian */
+#define GUARDED_NAP_NS 100000
 
-struct hook {
-    _Atomic(void (*)(void *)) fn;
-    void *_Atomic arg;
-};
+/* state: signal number, two marks, and when it came in microseconds. */
+#define STATE_SIGNO 0x7fULL
+#define STATE_ENDING 0x80ULL
+#define STATE_PROGRAMS 0x100ULL /* the program's handler decides */
+#define STATE_TIME_SHIFT 9
+
+/* swim_signals_options.flags, for h5swim's own processes */
+#define FLAG_COMMAND 0x10000U
+#define FLAGS_PUBLIC                                                     \
+    ((unsigned)SWIM_SIGNALS_HANDLER_DECIDES | SWIM_SIGNALS_EXIT_STATUS | \
+     SWIM_SIGNALS_PARENT_REPEATS)
+
+static const struct {
+    int signo;
+    unsigned bit;
+} all_signals[] = {{SIGTERM, SWIM_SIGNALS_TERM},
+                   {SIGINT, SWIM_SIGNALS_INT},
+                   {SIGHUP, SWIM_SIGNALS_HUP}};
+#define ALL_COUNT (sizeof(all_signals) / sizeof(*all_signals))
 
 static struct {
-    pthread_mutex_t mutex; /* guards install and hook changes */
-    atomic_int pending;
-    atomic_int grace_ms;
-    atomic_int event_fd; /* -1: not installed */
-    struct hook hooks[HOOKS_MAX];
-} signals = {.mutex = PTHREAD_MUTEX_INITIALIZER, .event_fd = -1};
+    pthread_mutex_t install_mutex; /* install and remove, from beginning to end */
+    pthread_mutex_t mutex;         /* actions, wanted, what is in signal_fd */
+    unsigned wanted;               /* enum swim_signals_which */
+    pthread_t watcher;
+    atomic_int owner; /* the process where it is installed; 0: nowhere */
+    atomic_uint grace_ms, flags;
+    atomic_bool stop;
+    atomic_ullong state;
+    atomic_ullong hurry;   /* the state that a second signal came for */
+    atomic_ullong guarded; /* the state that the guardian is ready for */
+    /* Made once and kept, so that no handler writes to what has become another file. */
+    atomic_int event_fd;  /* for poll(): readable while a signal is pending */
+    atomic_int wake_fd;   /* eventfd that wakes the watcher */
+    atomic_int signal_fd; /* signals that the program has no handler for */
+} signals = {.install_mutex = PTHREAD_MUTEX_INITIALIZER,
+             .mutex = PTHREAD_MUTEX_INITIALIZER,
+             .event_fd = -1,
+             .wake_fd = -1,
+             .signal_fd = -1};
 
-static void signals_set(sigset_t *set)
+static uint64_t now_us(void)
 {
-    sigemptyset(set);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGHUP);
+    return (uint64_t)swim_clock_mono_ns() / 1000;
 }
 
-static void leave_child(pid_t parent)
+/* The end of the process is what this state leads to. */
+static bool state_ends(uint64_t s)
 {
-    const struct timespec nap = {0, 200000};
-
-    while (getppid() == parent)
-        nanosleep(&nap, NULL);
-    close_range(3, ~0U, 0);
-    for (size_t i = 0; i < HOOKS_MAX; i++) {
-        void (*fn)(void *) = atomic_load(&signals.hooks[i].fn);
-        if (fn)
-            fn(atomic_load(&signals.hooks[i].arg));
-    }
-    _exit(0);
+    return s != 0 && !(s & STATE_PROGRAMS);
 }
 
-_Noreturn static void leave_now(int signo)
-{
-    pid_t parent = getpid();
-    int needed = 0;
-
-    for (size_t i = 0; i < HOOKS_MAX; i++)
-        needed |= atomic_load(&signals.hooks[i].fn) != NULL;
-    if (needed && _Fork() == 0) /* no atfork handlers: they may wait for our threads */
-        leave_child(parent);
-    _exit(128 + signo);
-}
-
-static void signals_note(int signo)
+static void fd_add_one(int fd)
 {
     const uint64_t one = 1;
-    int none = 0;
+    ssize_t ignored = write(fd, &one, sizeof(one));
 
-    if (atomic_compare_exchange_strong(&signals.pending, &none, signo)) {
-        ssize_t ignored = write(atomic_load(&signals.event_fd), &one, sizeof(one));
-        (void)ignored; /* an eventfd at 0 always takes a 1 */
-    }
+    (void)ignored; /* it fails only when it is readable already */
 }
+
+static void fd_drain(int fd)
+{
+    uint64_t count;
+    ssize_t ignored = read(fd, &count, sizeof(count));
+
+    (void)ignored; /* nothing in it: as wished */
+}
+
+/* --- noting a signal: in handlers, and by the watcher --- */
 
 /* Ctrl-C reaches a whole process group, and parents pass it on: that is one wish, not
  * two.  A second wish comes later, and from somebody else. */
-static int is_second_wish(const siginfo_t *info, int64_t first_ns)
+static bool is_repeat(uint64_t first, const siginfo_t *info)
 {
-    if (info->si_code == SI_USER && info->si_pid == getppid())
-        return 0;
-    return swim_clock_mono_ns() - first_ns > SAME_WISH_NS;
+    if (now_us() - (first >> STATE_TIME_SHIFT) <= SAME_WISH_US)
+        return true;
+    return (atomic_load(&signals.flags) & SWIM_SIGNALS_PARENT_REPEATS) &&
+           (info->si_code == SI_USER || info->si_code == SI_TKILL) &&
+           (info->si_pid == getpid() || info->si_pid == getppid());
 }
 
-static void signals_grace(const sigset_t *set, int64_t first_ns)
+/* The state afterwards. */
+static uint64_t signal_note(int signo, bool programs, const siginfo_t *info)
 {
-    int64_t until = first_ns + (int64_t)atomic_load(&signals.grace_ms) * 1000000;
-    siginfo_t info;
+    uint64_t mine = now_us() << STATE_TIME_SHIFT | (uint64_t)signo;
+    unsigned long long s = atomic_load(&signals.state);
 
-    for (;;) {
-        int64_t left = until - swim_clock_mono_ns();
-        if (left <= 0)
-            return;
-        const struct timespec wait = {left / 1000000000, left % 1000000000};
-        if (sigtimedwait(set, &info, &wait) > 0 && is_second_wish(&info, first_ns))
-            return;
+    if (programs)
+        mine |= STATE_PROGRAMS;
+    while (s == 0 || (!state_ends(s) && !programs))
+        if (atomic_compare_exchange_weak(&signals.state, &s, mine)) {
+            fd_add_one(atomic_load(&signals.wake_fd));
+            return mine;
+        }
+    s &= ~STATE_ENDING;
+    if (!programs && !is_repeat(s, info)) {
+        atomic_store(&signals.hurry, s);
+        fd_add_one(atomic_load(&signals.wake_fd));
+    }
+    return s;
+}
+
+/* The program's handler may end the process at once: see swim_signals_pending(). */
+static void guarded_await(uint64_t s)
+{
+    int64_t until_ns = swim_clock_mono_ns() + GUARDED_MAX_NS;
+
+    while (atomic_load(&signals.guarded) != s && atomic_load(&signals.state) == s &&
+           !atomic_load(&signals.stop) && swim_clock_mono_ns() < until_ns)
+        swim_clock_nap_ns(GUARDED_NAP_NS);
+}
+
+bool signals_arrived(int signo, const siginfo_t *info, bool own)
+{
+    bool programs = own && (atomic_load(&signals.flags) & SWIM_SIGNALS_HANDLER_DECIDES);
+    int cancel = 0;
+
+    if (atomic_load(&signals.owner) != getpid())
+        return false;
+    /* write() and naps are cancellation points, which the thread may not be at. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    uint64_t s = signal_note(signo, programs, info);
+    if (own && !programs)
+        guarded_await(s);
+    pthread_setcancelstate(cancel, NULL);
+    return true;
+}
+
+/* --- the watcher --- */
+
+/* Which signals the watcher reads: those that only h5swim has a handler for.  The
+ * program's handlers wait for the program to unblock their signals.  Under the mutex.
+ */
+static void signal_fd_update(void)
+{
+    sigset_t set;
+    bool own = false;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < ALL_COUNT; i++)
+        if ((signals.wanted & all_signals[i].bit) &&
+            actions_taken(all_signals[i].signo, &own) && !own)
+            sigaddset(&set, all_signals[i].signo);
+    /* Fails for want of nothing: the descriptor exists, the set is valid. */
+    (void)signalfd(atomic_load(&signals.signal_fd), &set, 0);
+}
+
+static void watcher_read_signals(void)
+{
+    struct signalfd_siginfo info[ALL_COUNT];
+
+    /* Not waited for: its owner may be in a handler that waits for the watcher. */
+    if (pthread_mutex_trylock(&signals.mutex) != 0) {
+        swim_clock_nap_ns(GUARDED_NAP_NS);
+        return;
+    }
+    signal_fd_update(); /* a handler that came later than ours gets its signal */
+    ssize_t n = read(atomic_load(&signals.signal_fd), info, sizeof(info));
+    pthread_mutex_unlock(&signals.mutex);
+    for (ssize_t i = 0; i < n / (ssize_t)sizeof(*info); i++) {
+        const siginfo_t from = {.si_code = info[i].ssi_code,
+                                .si_pid = (pid_t)info[i].ssi_pid};
+        (void)signal_note((int)info[i].ssi_signo, false, &from);
     }
 }
 
-static void *signals_main(void *unused)
+/* Another state than before. */
+static void watcher_turn(uint64_t s)
 {
-    sigset_t set;
-    int signo = 0;
+    guardian_dismiss();
+    if (state_ends(s))
+        guardian_start();
+    atomic_store(&signals.guarded, s);
+    fd_drain(atomic_load(&signals.event_fd));
+    if (s != 0)
+        fd_add_one(atomic_load(&signals.event_fd));
+}
+
+/* Until the end, -1: none is in sight.  The grace begins when the program is told:
+ * forking a guardian takes a while where there is much memory. */
+static int64_t watcher_left_ns(uint64_t s, int64_t told_ns)
+{
+    if (!state_ends(s))
+        return -1;
+    if (atomic_load(&signals.hurry) == s)
+        return 0;
+    int64_t until_ns = told_ns + (int64_t)atomic_load(&signals.grace_ms) * 1000000;
+    int64_t left_ns = until_ns - swim_clock_mono_ns();
+    return left_ns > 0 ? left_ns : 0;
+}
+
+static void watcher_end(unsigned long long s)
+{
+    int signo = (int)(s & STATE_SIGNO);
+
+    if (!atomic_compare_exchange_strong(&signals.state, &s, s | STATE_ENDING))
+        return; /* cleared a moment ago */
+    guardian_start();
+    if (!(atomic_load(&signals.flags) & SWIM_SIGNALS_EXIT_STATUS))
+        actions_die(signo);
+    _exit(128 + signo);
+}
+
+static void watcher_sleep(int64_t left_ns)
+{
+    struct pollfd fds[2] = {{atomic_load(&signals.wake_fd), POLLIN, 0},
+                            {atomic_load(&signals.signal_fd), POLLIN, 0}};
+    const struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
+
+    if (ppoll(fds, 2, left_ns < 0 ? NULL : &left, NULL) <= 0)
+        return;
+    if (fds[0].revents)
+        fd_drain(fds[0].fd);
+    if (fds[1].revents)
+        watcher_read_signals();
+}
+
+static void *watcher_main(void *unused)
+{
+    uint64_t seen = 0;
+    int64_t told_ns = 0;
 
     (void)unused;
-    signals_set(&set);
-    while (sigwait(&set, &signo) != 0)
-        ;
-    signals_note(signo);
-    signals_grace(&set, swim_clock_mono_ns());
-    leave_now(atomic_load(&signals.pending));
+    while (!atomic_load(&signals.stop)) {
+        uint64_t s = atomic_load(&signals.state);
+        if (s != seen) {
+            watcher_turn(s);
+            told_ns = swim_clock_mono_ns();
+            seen = s;
+        }
+        int64_t left_ns = watcher_left_ns(s, told_ns);
+        if (left_ns == 0)
+            watcher_end(s);
+        else
+            watcher_sleep(left_ns);
+    }
+    watcher_turn(0);
+    return NULL;
 }
 
+/* --- installing --- */
+
+/* In a forked child: nothing is installed, the program's handlers are back. */
 static void signals_after_fork(void)
 {
-    int fd = atomic_exchange(&signals.event_fd, -1);
+    atomic_int *fds[] = {&signals.event_fd, &signals.wake_fd, &signals.signal_fd};
 
-    if (fd >= 0)
-        close(fd);
-    atomic_store(&signals.pending, 0);
-    for (size_t i = 0; i < HOOKS_MAX; i++)
-        atomic_store(&signals.hooks[i].fn, NULL);
+    for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+        int fd = atomic_exchange(fds[i], -1);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (atomic_exchange(&signals.owner, 0) != 0)
+        for (size_t i = 0; i < ALL_COUNT; i++)
+            actions_give_back(all_signals[i].signo);
+    atomic_store(&signals.state, 0);
+    signals.wanted = 0;
     pthread_mutex_init(&signals.mutex, NULL);
+    pthread_mutex_init(&signals.install_mutex, NULL);
 }
 
-static void signals_add_atfork(void)
+static void signals_register_atfork(void)
 {
     pthread_atfork(NULL, NULL, signals_after_fork);
 }
 
-/* Also for programs that install nothing: they add hooks all the same. */
-static void signals_register_atfork(void)
+static int signals_make_fds(swim_error_t *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    sigset_t none;
 
-    pthread_once(&once, signals_add_atfork);
+    sigemptyset(&none);
+    if (atomic_load(&signals.event_fd) < 0)
+        atomic_store(&signals.event_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (atomic_load(&signals.wake_fd) < 0)
+        atomic_store(&signals.wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (atomic_load(&signals.signal_fd) < 0)
+        atomic_store(&signals.signal_fd,
+                     signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (atomic_load(&signals.event_fd) < 0 || atomic_load(&signals.wake_fd) < 0 ||
+        atomic_load(&signals.signal_fd) < 0)
+        return swim_error_sys(err, errno, "eventfd and signalfd for signals");
+    return SWIM_OK;
 }
 
 static int signals_start(swim_error_t *err)
 {
-    pthread_t thread;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_attr_t attr;
-    sigset_t set;
+    sigset_t all, before;
 
-    signals_register_atfork();
-    signals_set(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0)
-        return swim_error_sys(err, errno, "eventfd for signals");
-    atomic_store(&signals.event_fd, fd);
+    if (atomic_load(&signals.owner) != 0)
+        signals_after_fork(); /* a child that was made without its handlers */
+    pthread_once(&once, signals_register_atfork);
+    int rc = signals_make_fds(err);
+    if (rc != SWIM_OK)
+        return rc;
+    atomic_store(&signals.stop, false);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, 65536);
-    int rc = pthread_create(&thread, &attr, signals_main, NULL);
+    int failed = pthread_create(&signals.watcher, &attr, watcher_main, NULL);
     pthread_attr_destroy(&attr);
-    if (rc != 0) {
-        atomic_store(&signals.event_fd, -1);
-        close(fd);
-        return swim_error_sys(err, rc, "start the signal thread");
-    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
+        return swim_error_sys(err, failed, "start the signal thread");
+    atomic_store(&signals.owner, getpid());
     return SWIM_OK;
 }
 
-int swim_signals_install(int grace_ms, swim_error_t *err)
+/* Take in what the program has changed.  Under the mutex. */
+static void signals_take(unsigned wanted)
+{
+    bool command = atomic_load(&signals.flags) & FLAG_COMMAND;
+
+    for (size_t i = 0; i < ALL_COUNT; i++) {
+        int signo = all_signals[i].signo;
+        if (wanted & all_signals[i].bit)
+            actions_take(signo, command && signo != SIGHUP);
+        else if (signals.wanted & all_signals[i].bit)
+            actions_give_back(signo);
+    }
+    signals.wanted = wanted;
+    signal_fd_update();
+}
+
+static int signals_install(uint32_t grace_ms, unsigned wanted, unsigned flags,
+                           swim_error_t *err)
 {
     int rc = SWIM_OK;
 
-    pthread_mutex_lock(&signals.mutex);
-    atomic_store(&signals.grace_ms, grace_ms);
-    if (atomic_load(&signals.event_fd) < 0)
+    pthread_mutex_lock(&signals.install_mutex);
+    if (atomic_load(&signals.owner) != getpid())
         rc = signals_start(err);
-    pthread_mutex_unlock(&signals.mutex);
+    if (rc == SWIM_OK) {
+        pthread_mutex_lock(&signals.mutex);
+        atomic_store(&signals.grace_ms, grace_ms);
+        atomic_store(&signals.flags, flags);
+        signals_take(wanted);
+        pthread_mutex_unlock(&signals.mutex);
+        fd_add_one(atomic_load(&signals.wake_fd)); /* perhaps another end of grace */
+    }
+    pthread_mutex_unlock(&signals.install_mutex);
     return rc;
 }
 
+#define WANTED_ALL ((unsigned)SWIM_SIGNALS_TERM | SWIM_SIGNALS_INT | SWIM_SIGNALS_HUP)
+
+int swim_signals_install(const struct swim_signals_options *options, swim_error_t *err)
+{
+    const struct swim_signals_options defaults = {.struct_size = sizeof(defaults)};
+    const struct swim_signals_options *o = options ? options : &defaults;
+
+    if (o->struct_size != sizeof(*o))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "install signals: struct_size is %zu, not %zu",
+                              o->struct_size, sizeof(*o));
+    if (o->grace_ms > GRACE_MAX_MS)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "install signals: a grace of %u ms is more than %d",
+                              o->grace_ms, GRACE_MAX_MS);
+    if ((o->signals & ~WANTED_ALL) || (o->flags & ~FLAGS_PUBLIC))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "install signals: signals 0x%x or flags 0x%x do not "
+                              "exist (the library is older than the header?)",
+                              o->signals, o->flags);
+    return signals_install(o->grace_ms ? o->grace_ms : SWIM_SIGNALS_GRACE_MS,
+                           o->signals ? o->signals : WANTED_ALL, o->flags, err);
+}
+
+int swim_signals_install_command(uint32_t grace_ms, swim_error_t *err)
+{
+    struct sigaction hup;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaction(SIGHUP, NULL, &hup);
+    if (hup.sa_handler != SIG_IGN) /* blocked, it would not be dropped */
+        sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return signals_install(
+        grace_ms, WANTED_ALL,
+        FLAG_COMMAND | SWIM_SIGNALS_EXIT_STATUS | SWIM_SIGNALS_PARENT_REPEATS, err);
+}
+
+void swim_signals_remove(void)
+{
+    pthread_mutex_lock(&signals.install_mutex);
+    if (atomic_load(&signals.owner) == getpid()) {
+        pthread_mutex_lock(&signals.mutex);
+        signals_take(0);
+        pthread_mutex_unlock(&signals.mutex);
+        atomic_store(&signals.stop, true);
+        fd_add_one(atomic_load(&signals.wake_fd));
+        pthread_join(signals.watcher, NULL);
+        atomic_store(&signals.owner, 0);
+        atomic_store(&signals.state, 0);
+    }
+    pthread_mutex_unlock(&signals.install_mutex);
+}
+
+/* --- asking --- */
+
+/* A program that is told may leave at once: the guardian comes first. */
 int swim_signals_pending(void)
 {
-    return atomic_load(&signals.pending);
+    uint64_t s = atomic_load(&signals.state) & ~STATE_ENDING;
+
+    if (state_ends(s) && atomic_load(&signals.guarded) != s)
+        return 0;
+    return (int)(s & STATE_SIGNO);
 }
 
 int swim_signals_fd(void)
 {
-    return atomic_load(&signals.event_fd);
+    return atomic_load(&signals.owner) ? atomic_load(&signals.event_fd) : -1;
+}
+
+int swim_signals_clear(void)
+{
+    unsigned long long s = atomic_load(&signals.state);
+
+    while (s != 0 && !(s & STATE_ENDING))
+        if (atomic_compare_exchange_weak(&signals.state, &s, 0)) {
+            fd_add_one(atomic_load(&signals.wake_fd));
+            return SWIM_OK;
+        }
+    return s == 0 ? SWIM_OK : SWIM_ERR_CANCELLED;
 }
 
 void swim_signals_raise(int signo)
@@ -199,42 +472,29 @@ int swim_signals_check(const char *what, swim_error_t *err)
 {
     int signo = swim_signals_pending();
 
-    if (signo == 0)
-        return SWIM_OK;
-    return swim_error_set(err, SWIM_ERR_CANCELLED, "%s: stopped by SIG%s", what,
-                          sigabbrev_np(signo));
+    if (signo != 0)
+        return swim_error_set(err, SWIM_ERR_CANCELLED, "%s: stopped by SIG%s", what,
+                              sigabbrev_np(signo));
+    return SWIM_OK;
+}
+
+void swim_signals_take_in(void)
+{
+    if (atomic_load(&signals.owner) != getpid())
+        return;
+    pthread_mutex_lock(&signals.mutex);
+    signals_take(signals.wanted);
+    pthread_mutex_unlock(&signals.mutex);
 }
 
 void swim_signals_unblock(void)
 {
     sigset_t set;
 
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
-    signals_set(&set);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
-int swim_signals_on_leave(void (*fn)(void *arg), void *arg)
-{
-    int slot = -1;
-
-    signals_register_atfork();
-    pthread_mutex_lock(&signals.mutex);
-    for (int i = 0; i < HOOKS_MAX && slot < 0; i++) {
-        if (atomic_load(&signals.hooks[i].fn))
-            continue;
-        atomic_store(&signals.hooks[i].arg, arg);
-        atomic_store(&signals.hooks[i].fn, fn);
-        slot = i;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ALL_COUNT; i++) {
+        signal(all_signals[i].signo, SIG_DFL);
+        sigaddset(&set, all_signals[i].signo);
     }
-    pthread_mutex_unlock(&signals.mutex);
-    return slot;
-}
-
-void swim_signals_drop(int hook)
-{
-    if (hook >= 0 && hook < HOOKS_MAX)
-        atomic_store(&signals.hooks[hook].fn, NULL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

@@ -371,6 +371,7 @@ int session_open(const struct swim_session_options *opt,
         return swim_error_set(err, SWIM_ERR_ARG,
                               "open a lock session: struct_size is %zu, not %zu",
                               opt ? opt->struct_size : 0, sizeof(*opt));
+    swim_signals_take_in();
     int rc = session_lease(opt->lease_ms, &lease_ms, err);
     if (rc == SWIM_OK)
         rc = swim_signals_check("open a lock session", err);

@@ -53,7 +53,7 @@ bool actor_main(int argc, char **argv)
 
     if (argc != 7 || strcmp(argv[1], "--actor") != 0)
         return false;
-    if (swim_signals_install(SWIM_SIGNALS_GRACE_MS, &err) != SWIM_OK)
+    if (swim_signals_install_command(SWIM_SIGNALS_GRACE_MS, &err) != SWIM_OK)
         _exit(8);
     opt.url = argv[2];
     opt.lease_ms = (uint32_t)strtoul(argv[3], NULL, 10);
