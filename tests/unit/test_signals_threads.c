@@ -97,7 +97,7 @@ static void cancels_a_thread(struct victim *v)
     while (!atomic_load(&v->writes))
         test_nap_ms(1);
     pthread_cancel(thread);
-    pthread_kill(thread, SIGTERM);
+    pthread_kill(thread, SIGTERM); /* NOLINT(bugprone-bad-signal-to-kill-thread) */
     victim_ready(v);
     for (;;)
         pause();
