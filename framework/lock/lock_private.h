@@ -104,6 +104,11 @@ int session_open(const struct swim_session_options *opt,
                  const struct redis_link_ops *ops, swim_session_t **out,
                  swim_error_t *err);
 
+/* A question sent at sent_ns was answered: the lease runs from then.  False: the one
+ * before had ended by now, so the locks may have been others' in between, which a
+ * server that then lost its data cannot tell; the session is lost. */
+bool session_extend(swim_session_t *session, int64_t sent_ns);
+
 /* Ask a script over the command link, again after a broken link, until until_ns
  * (CLOCK_MONOTONIC); one attempt is always made.  *unsure is set when an attempt got
  * no answer, and never cleared. */

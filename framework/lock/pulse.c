@@ -20,7 +20,7 @@
 
 #define RETRY_FIRST_MS 20
 #define LISTEN_FROM_MS 200 /* sessions shorter than this need no connection for it */
-#define LISTEN_MIN_MS 20 /* shorter naps need no notice */
+#define LISTEN_MIN_MS 20   /* shorter naps need no notice */
 
 /* Patience with one renewal: there is time for others after it. */
 static int64_t request_ms(const swim_session_t *s)
@@ -137,12 +137,13 @@ static int pulse_renew(swim_session_t *s, int64_t *next_ms)
     int rc = pulse_extend(s, &known);
     if (rc != SWIM_OK)
         return rc;
-    if (known == 1)
-        atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
-    else
+    if (known != 1)
         rc = session_revive(s, seq, "at a renewal", NULL);
+    else if (!session_extend(s, sent_ns))
+        rc = SWIM_ERR_LOST;
     if (rc == SWIM_ERR_LOST)
-        pulse_lost(s, "the lock server does not know it any more");
+        pulse_lost(s, known == 1 ? "its lease ran out before the server answered"
+                                 : "the lock server does not know it any more");
     if (rc != SWIM_OK)
         return rc;
     *next_ms = sent_ns / 1000000 + s->lease_ms / 3;

@@ -94,7 +94,8 @@ static int revive_read(swim_session_t *s, const struct redis_answer *answer,
     snprintf(s->epoch, sizeof(s->epoch), "%s",
              redis_answer_text(redis_answer_at(answer, 1)));
     if (strcmp(status, "reclaimed") == 0) {
-        atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
+        if (!session_extend(s, sent_ns))
+            return session_check(s, 0, what, err);
         session_note_clock(s, redis_answer_at(answer, 2));
         swim_log(SWIM_LOG_WARN, "lock",
                  "lock server %s had forgotten the session and was told its %zu locks "

@@ -60,6 +60,21 @@ int session_check(swim_session_t *s, uint32_t margin_ms, const char *what,
     return SWIM_OK;
 }
 
+bool session_extend(swim_session_t *s, int64_t sent_ns)
+{
+    long long wanted_ns = sent_ns + (int64_t)s->lease_ms * 1000000;
+    long long ends_ns = atomic_load(&s->deadline_ns);
+
+    do {
+        if (swim_clock_boot_ns() >= ends_ns) {
+            atomic_store(&s->lost, true);
+            return false;
+        }
+    } while (ends_ns < wanted_ns &&
+             !atomic_compare_exchange_weak(&s->deadline_ns, &ends_ns, wanted_ns));
+    return true;
+}
+
 /* So long at most, connecting included. */
 static struct redis_wait wait_strictly(int64_t ms)
 {

@@ -46,4 +46,3 @@ start_redis() {
     fail "redis-server did not start: $(cat "$tmp/redis.out")"
 }
 
-passed() { printf 'ok: %s\n' "$*"; }

@@ -30,6 +30,7 @@ void test_nap_ms(int64_t ms)
 
 _Noreturn static void fixture_exec(const struct redis_fixture *f, pid_t parent)
 {
+    const char *server = getenv("SWIM_TEST_SERVER");
     const char *argv[ARGS_MAX] = {"redis-server", "--port", "0",   "--unixsocket",
                                   f->socket,      "--save", "",    "--appendonly",
                                   "no",           "--dir",  f->dir};
@@ -38,6 +39,8 @@ _Noreturn static void fixture_exec(const struct redis_fixture *f, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
+    if (server && server[0])
+        argv[0] = server;
     swim_signals_unblock();
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, 1);

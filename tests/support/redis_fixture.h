@@ -1,4 +1,5 @@
-/* redis_fixture.h - a redis-server of a test's own, on a socket in a folder of its own.
+/* redis_fixture.h - a redis-server, or $SWIM_TEST_SERVER, of a test's own, on a socket
+ * in a folder of its own.
  */
 #ifndef SWIM_REDIS_FIXTURE_H
 #define SWIM_REDIS_FIXTURE_H

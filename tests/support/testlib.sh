@@ -32,7 +32,7 @@ cleanup() {
         kill $left 2>/dev/null || true
         [ "$status" -ne 0 ] || status=1
     fi
-    rm -rf "$tmp"
+    rm -rf --one-file-system "$tmp"
     exit "$status"
 }
 trap cleanup EXIT
@@ -55,6 +55,8 @@ fail() {
     printf 'FAILED: %s\n' "$*" >&2
     exit 1
 }
+
+passed() { printf 'ok: %s\n' "$*"; }
 
 # expect_status N COMMAND...: output goes to $tmp/out and $tmp/err.
 expect_status() {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,6 +432,97 @@ static void a_lease_counts_from_when_its_renewal_was_sent(void **state)
 
 /* Our clock says that it is over while the server would still renew it: it is over, for
  * the lock, for ever, and at the server too. */
+/* Answers with these bytes in them are kept back until then. */
+static struct {
+    char bytes[16];
+    bool all; /* these, and no others */
+    atomic_long until_ms;
+    atomic_int heart_stops; /* 1: other threads than the test's send nothing */
+    pid_t test;
+} late;
+
+static ssize_t late_recv(int fd, void *bytes, size_t size, bool wait)
+{
+    ssize_t n = redis_link_sockets.recv(fd, bytes, size, wait);
+    long left_ms = atomic_load(&late.until_ms) - (long)test_now_ms();
+    size_t length = strlen(late.bytes);
+
+    if (n > 0 && left_ms > 0 && (!late.all || (size_t)n == length) &&
+        memmem(bytes, (size_t)n, late.bytes, length))
+        test_nap_ms(left_ms);
+    return n;
+}
+
+static ssize_t late_send(int fd, const void *bytes, size_t size)
+{
+    if (!atomic_load(&late.heart_stops) || gettid() == late.test)
+        return redis_link_sockets.send(fd, bytes, size);
+    errno = ECONNRESET;
+    return -1;
+}
+
+/* A session that outlives a failed test uses them still. */
+static const struct redis_link_ops *late_ops(const char *bytes, bool all)
+{
+    static struct redis_link_ops ops;
+
+    ops = redis_link_sockets;
+    snprintf(late.bytes, sizeof(late.bytes), "%s", bytes);
+    late.all = all;
+    atomic_store(&late.until_ms, 0);
+    atomic_store(&late.heart_stops, 0);
+    late.test = gettid();
+    ops.recv = late_recv;
+    ops.send = late_send;
+    return &ops;
+}
+
+static long left_ms(const swim_session_t *session)
+{
+    return (long)((atomic_load(&session->deadline_ns) - swim_clock_boot_ns()) /
+                  1000000);
+}
+
+/* The answer to a renewal comes when the lease is over: what the server says of the
+ * time before does not matter any more. */
+static void a_renewal_answered_too_late_is_none(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 1500, late_ops(":1\r\n", true));
+    swim_lock_t *lock = NULL;
+
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    atomic_store(&late.until_ms, test_now_ms() + left_ms(session) + 50);
+    int64_t until_ms = test_now_ms() + 10000;
+    while (!atomic_load(&session->lost) && test_now_ms() < until_ms)
+        test_nap_ms(5); /* nobody asks how the lock stands */
+    assert_true(atomic_load(&session->lost));
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_LOST);
+    swim_session_close(session);
+}
+
+/* The server forgets, is told anew, and the answer takes until the old lease is over:
+ * before it forgot, it may have given the lock to others. */
+static void a_lease_that_ended_while_it_was_told_anew_is_lost(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *session = session_new(s, 3000, late_ops("reclaimed", false));
+    swim_lock_t *lock = NULL, *none = NULL;
+
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    test_nap_ms(1100); /* between two renewals */
+    atomic_store(&late.heart_stops, 1);
+    atomic_store(&late.until_ms, test_now_ms() + left_ms(session) + 50);
+    say(s, "FLUSHALL", "+OK");
+    assert_int_equal(
+        swim_lock_acquire(session, "other", SWIM_LOCK_READ, NULL, &none, NULL),
+        SWIM_ERR_LOST);
+    assert_true(test_now_ms() < atomic_load(&late.until_ms) + 400); /* and not later */
+    assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_ERR_LOST);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_LOST);
+    swim_session_close(session);
+}
+
 static void a_lease_that_has_run_out_here_is_not_renewed(void **state)
 {
     struct scene *s = *state;
@@ -493,6 +585,8 @@ int main(void)
         TEST(a_request_that_arrives_late_gets_nothing),
         TEST(a_wait_survives_any_lost_message),
         TEST(a_lease_counts_from_when_its_renewal_was_sent),
+        TEST(a_renewal_answered_too_late_is_none),
+        TEST(a_lease_that_ended_while_it_was_told_anew_is_lost),
         TEST(a_lease_that_has_run_out_here_is_not_renewed),
         TEST(a_broken_session_is_lost_for_ever),
     };
