@@ -17,7 +17,8 @@
 #define TICKET_MAX 160
 
 extern const struct lock_script script_hello, script_register, script_reclaim,
-    script_acquire, script_release, script_lower, script_close;
+    script_acquire, script_release, script_lower, script_close, script_break,
+    script_inspect_sessions, script_inspect_resources, script_inspect_process;
 
 /* A link for one thread that waits; made when all are taken, kept for the next. */
 struct waiter_link {

@@ -45,6 +45,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <h5swim/error.h>
 
@@ -94,6 +95,15 @@ SWIM_API int swim_session_open(const struct swim_session_options *opt,
  * Blocks for at most 1 s; a server that has not answered by then releases what the
  * session held when its lease is over. */
 SWIM_API void swim_session_close(swim_session_t *session);
+
+/* For a parent that has waited for its child (waitpid): end the child's sessions now,
+ * so that what it held goes on at once even when nobody on this host waits for it. Only
+ * sessions of that process, of this host, are ended, and only if it has really gone; a
+ * child that had none is as good as any.
+ * Errors: SWIM_ERR_IO (they end with their leases, or when others here see them dead),
+ * SWIM_ERR_ARG, SWIM_ERR_NOMEM.  Blocks as long as a question to the server takes, some
+ * seconds at most. */
+SWIM_API int swim_session_reap(swim_session_t *session, pid_t pid, swim_error_t *err);
 
 /* "HOST:PID:NUMBER", unique among all sessions; the session's own memory. */
 SWIM_API const char *swim_session_id(const swim_session_t *session);

@@ -66,16 +66,17 @@ local function granted()
     return writer == ticket and tonumber(fence) or nil
 end
 
--- The place behind all of its class.
+-- The place behind all of its class; it also tells since when it waits.
 local function place()
+    local class = 0
     if kind == 88 then
-        return RAISING
+        class = RAISING
+    elseif kind == 84 or kind == 86 then
+        class = PREFERRED
     end
-    local preferred = kind == 84 or kind == 86
-    local last = redis.call('ZREVRANGEBYSCORE', q, preferred and 0 or '+inf',
-                            string.format('(%.0f', preferred and PREFERRED or 0),
-                            'WITHSCORES', 'LIMIT', 0, 1)
-    return tonumber(last[2] or (preferred and PREFERRED or 0)) + 1
+    local last = redis.call('ZREVRANGEBYSCORE', q, string.format('(%.0f', class + CLASS),
+                            string.format('(%.0f', class), 'WITHSCORES', 'LIMIT', 0, 1)
+    return math.max(tonumber(last[2] or class) + 1, class + now_us())
 end
 
 local function enter_queue()

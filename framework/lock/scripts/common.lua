@@ -3,8 +3,9 @@
 redis.call('PERSIST', P .. 'epoch')
 
 local SESSIONS, GRACE = P .. 'sessions', P .. 'grace'
-local PREFERRED = -2 ^ 40 -- places of preferred writers begin here
-local RAISING = -2 ^ 41   -- there is one at most: it holds UPDATE
+local CLASS = 2 ^ 52      -- places of a class: microseconds up to the year 2112
+local PREFERRED = -CLASS  -- where the places of preferred writers begin
+local RAISING = -2 * CLASS -- there is one at most: it holds UPDATE
 local OVER_MS = 600000     -- no question travels longer
 local MODES = {R = 'R', U = 'U', T = 'U', W = 'W', V = 'W', X = 'W'}
 
@@ -22,6 +23,10 @@ end
 
 local function session_of(ticket)
     return string.match(ticket, '^%a/(.*)/%d+$')
+end
+
+local function broken_of(session)
+    return session .. '!'
 end
 
 local function is_alive(session)

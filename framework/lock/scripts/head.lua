@@ -11,7 +11,8 @@
 --   {h5swim}:sessions    ZSET session -> when somebody looks whether it lives, ms
 --   {h5swim}:r:R         HASH ticket -> since_ms, the READs held on resource R
 --   {h5swim}:w:R         STRING "ticket fence since_ms", the UPDATE or WRITE held
---   {h5swim}:q:R         ZSET ticket -> place, what waits
+--   {h5swim}:q:R         ZSET ticket -> place, what waits; a place is the time in us,
+--                        later than all before it, in the range of its class
 --   {h5swim}:wake:T      LIST with the fence, pushed for a waiter that was let in
 --   {h5swim}:over:T      a ticket given back whose question may still arrive
 --   {h5swim}:notice:S    LIST a word to a session: others want it to end
@@ -19,6 +20,9 @@
 --   {h5swim}:epoch       HASH id, run (of the server), lease (the longest it knows)
 --   {h5swim}:grace       while it lives, nothing new is granted
 --   {h5swim}:fresh       set by who knows that no earlier lock can be alive
+--
+-- A session that was broken (break.lua) is named S! from then on: its owner cannot
+-- renew it nor do anything with it, and it keeps what it held until its lease ends.
 --
 -- Invariants after each script: a WRITE in w:R means r:R is empty; nothing in q:R could
 -- be granted by the rules of advance(), except while grace lives and to the dead; every
