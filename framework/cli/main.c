@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cmd_kernel.h"
+#include "cli/cmd_locks.h"
 #include "cli/cmd_run.h"
 #include "core/text.h"
 
@@ -12,6 +13,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"run", cmd_run, "run a kernel over HDF5 datasets, as a job file says"},
+    {"locks", cmd_locks, "who holds locks and who waits; end a session"},
     {"kernel", cmd_kernel, "list kernels, show what one does and takes"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))

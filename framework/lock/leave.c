@@ -6,6 +6,7 @@
  *
  * TLS cannot be spoken there; the h5swim command does it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,13 +72,17 @@ static void leave_send(int fd, const struct leave_plan *plan, int64_t until_ns)
     }
 }
 
-/* In a process of its own: other hooks follow. */
+/* In a process of its own: other hooks follow.  It must say nothing where the dead
+ * process did. */
 static void command_hook(void *arg)
 {
     const struct leave_plan *plan = arg;
 
     if (_Fork() != 0)
         return;
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd <= 2 && null >= 0; fd++)
+        dup2(null, fd);
     /* execve takes the strings as they are; its type is older than const */
     execve(plan->command, (char *const *)plan->argv, plan->env);
     _exit(127);
