@@ -367,6 +367,27 @@ static void a_holder_told_to_go_has_its_session_ended(void **state)
     assert_true(actor_reap(&s->actors[0]) >= 0);
 }
 
+/* The command itself: nobody else is there to see the process dead. */
+static void a_holder_told_to_go_leaves_nothing(void **state)
+{
+    struct scene *s = *state;
+    char url[64];
+
+    assert_int_equal(server_start(s, "server.crt", "no"), 0);
+    snprintf(url, sizeof(url), "rediss://localhost:%s", s->port);
+    assert_int_equal(actor_start(&s->actors[0], url, 60000, SWIM_LOCK_WRITE, "r", 1000),
+                     0);
+    assert_int_equal(actor_hear(&s->actors[0], NULL), SWIM_OK);
+    kill(s->actors[0].pid, SIGTERM);
+    assert_true(actor_reap(&s->actors[0]) >= 0);
+    int64_t begin = test_now_ms();
+    assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:sessions", 0));
+    int64_t took = test_now_ms() - begin;
+    print_message("its session ended after %ld ms\n", (long)took);
+    assert_true(took < 2000);
+    assert_int_equal(redis_fixture_number(&s->redis, "EXISTS {h5swim}:w:r"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -383,6 +404,7 @@ int main(int argc, char **argv)
         TEST(a_silent_server_is_said_in_bounded_time),
         TEST(a_lock_changes_hands_over_cut_connections),
         TEST(a_holder_told_to_go_has_its_session_ended),
+        TEST(a_holder_told_to_go_leaves_nothing),
     };
 
     if (actor_main(argc, argv))
