@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <h5swim/lock.h>
+
 #include "batch/run.h"
 #include "core/clock.h"
 #include "core/signals.h"
@@ -22,7 +24,8 @@
 struct driver {
     struct fork_shared *shared;
     uint32_t n_ranks;
-    pid_t *pids; /* 0: ended */
+    pid_t *pids;   /* 0: ended */
+    pid_t *killed; /* those that had no chance to close their sessions; 0: none */
     int *statuses;
     struct pollfd *fds; /* n_ranks pidfds, then the signals */
 };
@@ -103,6 +106,8 @@ static uint32_t driver_reap(struct driver *d)
             left++;
             continue;
         }
+        if (WIFSIGNALED(d->statuses[r]))
+            d->killed[r] = d->pids[r];
         d->pids[r] = 0;
         close(d->fds[r].fd);
         d->fds[r].fd = -1; /* poll() passes over it */
@@ -140,6 +145,25 @@ static void driver_wait(struct driver *d)
     }
 }
 
+/* End the sessions of ranks that were killed, so that hosts that cannot see them dead
+ * need not wait for their leases.  Only when all have left, who must not be kept
+ * waiting by a server that does not answer; and then that ends with the leases. */
+static void driver_reap_sessions(const struct driver *d, const char *url)
+{
+    const struct swim_session_options opt = {
+        .struct_size = sizeof(opt), .url = url, .job = "driver", .rank = -1};
+    swim_session_t *session = NULL;
+
+    for (uint32_t r = 0; r < d->n_ranks; r++) {
+        if (d->killed[r] == 0)
+            continue;
+        if (!session && swim_session_open(&opt, &session, NULL) != SWIM_OK)
+            return;
+        (void)swim_session_reap(session, d->killed[r], NULL);
+    }
+    swim_session_close(session);
+}
+
 static int driver_status(const struct driver *d)
 {
     int first = d->statuses[0];
@@ -173,6 +197,7 @@ static int driver_run(struct driver *d, const struct run_options *options,
         return 1;
     }
     driver_wait(d);
+    driver_reap_sessions(d, options->url);
     return driver_status(d);
 }
 
@@ -184,9 +209,10 @@ int driver_main(const struct run_options *options, const struct job *job,
     int status;
 
     d.pids = calloc(n_ranks, sizeof(*d.pids));
+    d.killed = calloc(n_ranks, sizeof(*d.killed));
     d.statuses = calloc(n_ranks, sizeof(*d.statuses));
     d.fds = calloc(n_ranks + 1, sizeof(*d.fds));
-    if (d.pids && d.statuses && d.fds) {
+    if (d.pids && d.killed && d.statuses && d.fds) {
         status = driver_run(&d, options, job, &err);
     } else {
         swim_error_set(&err, SWIM_ERR_NOMEM, "start %u ranks", n_ranks);
@@ -196,6 +222,7 @@ int driver_main(const struct run_options *options, const struct job *job,
         fprintf(stderr, "h5swim: %s\n", err.text);
     fork_shared_destroy(d.shared);
     free(d.pids);
+    free(d.killed);
     free(d.statuses);
     free(d.fds);
     return status;

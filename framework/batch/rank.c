@@ -227,6 +227,8 @@ static int worker_ended(struct rank *r, const struct worker_event *event,
         return SWIM_OK;
     if (left_by_signal(event->status))
         return SWIM_OK;
+    /* Others need not wait for its lease; a failure costs no more than that. */
+    (void)swim_session_reap(r->session, event->pid, NULL);
     if (region_failed(r->worker.region, err) != SWIM_OK)
         return err->code;
     describe_end(event->status, end, sizeof(end));

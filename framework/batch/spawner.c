@@ -73,6 +73,7 @@ static int fork_child(struct nursery *nursery, enum worker_role role, int index)
     child->pidfd = pidfd_open(pid, 0);
     child->event.role = (int32_t)role;
     child->event.index = index;
+    child->event.pid = pid;
     nursery->n++;
     return child->pidfd < 0 ? -1 : 0;
 }

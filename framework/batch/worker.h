@@ -48,6 +48,7 @@ struct worker_event {
     int32_t role; /* enum worker_role */
     int32_t index;
     int32_t status; /* as waitpid() gives it */
+    pid_t pid;
 };
 
 /* Fork the spawner.  worker must stay as it is until spawner_stop(). */
