@@ -16,7 +16,8 @@
 /* Belongs to who asks and to the thread; who is done last frees it. */
 struct lookup {
     atomic_int users;
-    int done_fd; /* readable: the rest is there */
+    int done_fd;      /* readable: done */
+    atomic_bool done; /* the rest is there */
     redis_lookup_fn fn;
     int result;
     struct addrinfo *list;
@@ -65,6 +66,7 @@ static void *lookup_main(void *arg)
     struct lookup *l = arg;
 
     l->result = l->fn(l->host, l->port, &by_name, &l->list);
+    atomic_store(&l->done, true);
     ssize_t ignored = write(l->done_fd, &one, sizeof(one));
     (void)ignored; /* an eventfd at 0 always takes a 1 */
     lookup_drop(l);
@@ -97,7 +99,7 @@ static int lookup_await(struct lookup *l, const struct redis_wait *wait,
         *why = "interrupted";
         return SWIM_ERR_CANCELLED;
     }
-    if (waited != REDIS_WAIT_READY) {
+    if (waited != REDIS_WAIT_READY || !atomic_load(&l->done)) {
         *why = "no name server answers in time";
         return SWIM_ERR_IO;
     }
