@@ -262,6 +262,10 @@ static void session_free(swim_session_t *s)
         next = o->next;
         free(o);
     }
+    for (struct swim_lock *lk = s->held, *next; lk && !child; lk = next) {
+        next = lk->next;
+        free(lk);
+    }
     leave_disarm(s->leave, child);
     if (s->stop_fd >= 0)
         close(s->stop_fd);

@@ -432,7 +432,6 @@ static void closing_a_session_releases_what_it_holds(void **state)
     waiter_queue(s, &s->w[0], SWIM_LOCK_WRITE, 1);
     swim_session_close(third);
     waiter_finish(&s->w[0]);
-    free(lock); /* the session is gone, only its memory is left */
 }
 
 static void a_lock_held_three_leases_is_kept(void **state)

@@ -1,5 +1,4 @@
-/* test_lock_faults.c - servers that are not fit, gone or restarted, and lost messages.
- */
+/* test_lock_faults.c - servers that are not fit or gone, and leases in time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +18,6 @@
 #include "core/clock.h"
 #include "lock/lock_private.h"
 #include "redis_fixture.h"
-
-#define QUEUE "ZCARD {h5swim}:q:r"
 
 struct scene {
     struct redis_fixture redis;
@@ -225,181 +222,6 @@ static void broken_links_are_made_again(void **state)
     swim_session_close(session);
 }
 
-/* Faults by the number of the message: a lost one is never delivered and its connection
- * is cut; for an answer, the question has been carried out. */
-static struct {
-    _Atomic long send_at, recv_at; /* counts down; 1: this one is lost */
-    _Atomic bool fired;
-} faults;
-
-static bool fault_hits(_Atomic long *at)
-{
-    return atomic_load(at) > 0 && atomic_fetch_sub(at, 1) == 1;
-}
-
-static ssize_t faulty_send(int fd, const void *bytes, size_t size)
-{
-    if (!fault_hits(&faults.send_at))
-        return send(fd, bytes, size, MSG_NOSIGNAL);
-    atomic_store(&faults.fired, true);
-    shutdown(fd, SHUT_RDWR);
-    return (ssize_t)size; /* it seemed to go */
-}
-
-static ssize_t faulty_recv(int fd, void *bytes, size_t size, bool wait)
-{
-    ssize_t n = redis_link_sockets.recv(fd, bytes, size, wait);
-
-    if (n <= 0 || !fault_hits(&faults.recv_at))
-        return n;
-    atomic_store(&faults.fired, true);
-    errno = ECONNRESET;
-    return -1;
-}
-
-static struct redis_link_ops faulty(void)
-{
-    return (struct redis_link_ops){redis_link_sockets.connect, faulty_send,
-                                   faulty_recv};
-}
-
-static void nothing_is_left(const struct scene *s)
-{
-    assert_int_equal(redis_fixture_number(
-                         &s->redis, "EXISTS {h5swim}:r:r {h5swim}:w:r {h5swim}:q:r"),
-                     0);
-}
-
-static void acquire_and_release_survive_any_lost_message(void **state)
-{
-    struct scene *s = *state;
-    const struct redis_link_ops ops = faulty();
-    swim_session_t *session = session_new(s, 60000, &ops);
-    int fired = 0;
-
-    for (int kind = 0; kind < 2; kind++)
-        for (int mode = SWIM_LOCK_READ; mode <= SWIM_LOCK_WRITE; mode++)
-            for (long n = 1;; n++) {
-                swim_lock_t *lock = NULL;
-                atomic_store(&faults.fired, false);
-                atomic_store(kind ? &faults.recv_at : &faults.send_at, n);
-                assert_int_equal(
-                    take(session, (enum swim_lock_mode)mode, 2000, &lock, NULL),
-                    SWIM_OK);
-                long held = redis_fixture_number(
-                    &s->redis, mode == SWIM_LOCK_READ ? "HLEN {h5swim}:r:r"
-                                                      : "EXISTS {h5swim}:w:r");
-                assert_int_equal(held, 1);
-                assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-                nothing_is_left(s);
-                atomic_store(&faults.send_at, 0);
-                atomic_store(&faults.recv_at, 0);
-                if (!atomic_load(&faults.fired))
-                    break;
-                fired++;
-            }
-    assert_true(fired >= 12);
-    swim_session_close(session);
-}
-
-/* A try that fails leaves nothing, whichever message of it is lost. */
-static void a_failed_try_leaves_nothing_at_any_lost_message(void **state)
-{
-    struct scene *s = *state;
-    const struct redis_link_ops ops = faulty();
-    swim_session_t *holder = session_new(s, 60000, NULL);
-    swim_session_t *session = session_new(s, 60000, &ops);
-    swim_lock_t *held = NULL, *none = NULL;
-
-    assert_int_equal(take(holder, SWIM_LOCK_WRITE, 0, &held, NULL), SWIM_OK);
-    for (int kind = 0; kind < 2; kind++)
-        for (int64_t wait_ms = SWIM_LOCK_TRY; wait_ms < 100; wait_ms += 81)
-            for (long n = 1;; n++) {
-                atomic_store(&faults.fired, false);
-                atomic_store(kind ? &faults.recv_at : &faults.send_at, n);
-                assert_int_equal(take(session, SWIM_LOCK_READ, wait_ms, &none, NULL),
-                                 SWIM_ERR_TIMEOUT);
-                atomic_store(&faults.send_at, 0);
-                atomic_store(&faults.recv_at, 0);
-                /* A lost cancel is made up for by the pulse thread; here it is asked
-                 * once more at most. */
-                if (!atomic_load(&faults.fired))
-                    break;
-                if (redis_fixture_number(&s->redis, QUEUE) != 0) {
-                    assert_non_null(session->orphans);
-                    swim_session_close(session);
-                    session = session_new(s, 60000, &ops);
-                }
-                assert_int_equal(redis_fixture_number(&s->redis, QUEUE), 0);
-            }
-    assert_int_equal(swim_lock_release(held, NULL), SWIM_OK);
-    swim_session_close(session);
-    swim_session_close(holder);
-}
-
-/* The request that got no answer arrives after the lock was given back. */
-static void a_request_that_arrives_late_gets_nothing(void **state)
-{
-    struct scene *s = *state;
-    const struct redis_link_ops ops = faulty();
-    swim_session_t *session = session_new(s, 60000, &ops);
-    struct redis_answer *answer = NULL;
-    swim_lock_t *lock = NULL;
-    bool unsure = false;
-
-    assert_int_equal(take(session, SWIM_LOCK_READ, 0, &lock, NULL), SWIM_OK);
-    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    atomic_store(&faults.send_at, 1);
-    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
-    char ticket[TICKET_MAX];
-    snprintf(ticket, sizeof(ticket), "%s", lock->ticket);
-    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    const char *late[] = {session->id, ticket, "r", "wait"};
-    assert_int_equal(
-        session_ask(session, &script_acquire, 4, late, 0, &answer, &unsure, NULL),
-        SWIM_OK);
-    assert_string_equal(redis_answer_text(redis_answer_at(answer, 0)), "over");
-    redis_answer_free(answer);
-    nothing_is_left(s);
-    swim_session_close(session);
-}
-
-static void *release_soon(void *lock)
-{
-    test_nap_ms(120);
-    return swim_lock_release(lock, NULL) == SWIM_OK ? NULL : lock;
-}
-
-/* Whichever message of a wait is lost, the wake-up included, the lock comes. */
-static void a_wait_survives_any_lost_message(void **state)
-{
-    struct scene *s = *state;
-    const struct redis_link_ops ops = faulty();
-    swim_session_t *a = session_new(s, 1000, NULL), *b = session_new(s, 1000, &ops);
-
-    for (int kind = 0; kind < 2; kind++)
-        for (long n = 1;; n++) {
-            swim_lock_t *first = NULL, *second = NULL;
-            pthread_t thread;
-            void *failed = NULL;
-            assert_int_equal(take(a, SWIM_LOCK_WRITE, 0, &first, NULL), SWIM_OK);
-            pthread_create(&thread, NULL, release_soon, first);
-            atomic_store(&faults.fired, false);
-            atomic_store(kind ? &faults.recv_at : &faults.send_at, n);
-            assert_int_equal(take(b, SWIM_LOCK_WRITE, 0, &second, NULL), SWIM_OK);
-            atomic_store(&faults.send_at, 0);
-            atomic_store(&faults.recv_at, 0);
-            pthread_join(thread, &failed);
-            assert_null(failed);
-            assert_int_equal(swim_lock_release(second, NULL), SWIM_OK);
-            nothing_is_left(s);
-            if (!atomic_load(&faults.fired) || n > 20)
-                break;
-        }
-    swim_session_close(a);
-    swim_session_close(b);
-}
-
 static atomic_int slow_ms;
 
 static ssize_t slow_recv(int fd, void *bytes, size_t size, bool wait)
@@ -430,8 +252,6 @@ static void a_lease_counts_from_when_its_renewal_was_sent(void **state)
     swim_session_close(session);
 }
 
-/* Our clock says that it is over while the server would still renew it: it is over, for
- * the lock, for ever, and at the server too. */
 /* Answers with these bytes in them are kept back until then. */
 static struct {
     char bytes[16];
@@ -523,6 +343,8 @@ static void a_lease_that_ended_while_it_was_told_anew_is_lost(void **state)
     swim_session_close(session);
 }
 
+/* Our clock says that it is over while the server would still renew it: it is over, for
+ * the lock, for ever, and at the server too. */
 static void a_lease_that_has_run_out_here_is_not_renewed(void **state)
 {
     struct scene *s = *state;
@@ -544,6 +366,13 @@ static void a_lease_that_has_run_out_here_is_not_renewed(void **state)
         session = session_new(s, 1000, NULL);
     }
     swim_session_close(session);
+}
+
+static void nothing_is_left(const struct scene *s)
+{
+    assert_int_equal(redis_fixture_number(
+                         &s->redis, "EXISTS {h5swim}:r:r {h5swim}:w:r {h5swim}:q:r"),
+                     0);
 }
 
 /* The lease is ended by somebody else (a break): nothing of it is left, all say so. */
@@ -580,10 +409,6 @@ int main(void)
         TEST(closing_at_a_hung_server_takes_a_second),
         TEST(a_server_that_went_away_ends_in_errors),
         TEST(broken_links_are_made_again),
-        TEST(acquire_and_release_survive_any_lost_message),
-        TEST(a_failed_try_leaves_nothing_at_any_lost_message),
-        TEST(a_request_that_arrives_late_gets_nothing),
-        TEST(a_wait_survives_any_lost_message),
         TEST(a_lease_counts_from_when_its_renewal_was_sent),
         TEST(a_renewal_answered_too_late_is_none),
         TEST(a_lease_that_ended_while_it_was_told_anew_is_lost),

@@ -90,8 +90,9 @@ struct swim_session_options {
 SWIM_API int swim_session_open(const struct swim_session_options *opt,
                                swim_session_t **out, swim_error_t *err);
 
-/* End the session: what it holds or waits for is released in one call, its thread
- * ends.  Accepts NULL.  Keeps errno.  In a forked child: only frees memory.
+/* End the session: what it holds is released in one call, its thread ends.  Its locks
+ * are freed with it and must not be used any more; no other thread may use it.
+ * Accepts NULL.  Keeps errno.  In a forked child: only frees memory, not the locks.
  * Blocks for at most 1 s; a server that has not answered by then releases what the
  * session held when its lease is over. */
 SWIM_API void swim_session_close(swim_session_t *session);
@@ -206,8 +207,9 @@ SWIM_API uint64_t swim_lock_fence(const swim_lock_t *lock);
  *
  *     /REAL/PATH           so a file that is replaced by rename(2) keeps its queue
  *     root:/PATH           below the directory $SWIM_RESOURCE_ROOT, which may be
- * mounted elsewhere on each host inode:MOUNTED:INODE  a file with hard links; MOUNTED
- * is the device or the export, root:inode:INODE     equal on all hosts that mount it
+ *                          mounted elsewhere on each host
+ *     inode:MOUNTED:INODE  a file with hard links; MOUNTED is the device or the
+ *     root:inode:INODE     export, equal on all hosts that mount it
  *
  * A hard link that is made or removed changes the resource: those who hold the old one
  * are not seen by those who come.  Make links while nobody works on the file.

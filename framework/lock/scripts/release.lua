@@ -7,6 +7,9 @@ end
 redis.call('HDEL', key('tickets', session), ticket)
 if how == 'unsure' then
     redis.call('SET', key('over', ticket), '', 'PX', OVER_MS)
+    if ARGV[5] then
+        redis.call('SET', key('over', ARGV[5]), '', 'PX', OVER_MS)
+    end
 end
 if how ~= 'plain' then
     redis.call('DEL', key('wake', ticket))
