@@ -498,29 +498,30 @@ static void a_lock_is_held_whatever_happens_to_a_heartbeat(void **state)
     sweep("be_held_for_long", be_held_for_long, 3, getenv("SWIM_LONG") ? 8 : 3);
 }
 
-#define TEST(name) cmocka_unit_test(name##_survives_any_message)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_SWEEP(name) TEST(name##_survives_any_message)
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(read_and_release),
-        TEST(update_and_release),
-        TEST(write_and_release),
-        TEST(try_what_is_held),
-        TEST(wait_in_vain),
-        TEST(wait_for_a_turn),
-        TEST(wait_until_cancelled),
-        TEST(raise_and_lower),
-        TEST(raise_and_release),
-        TEST(raise_in_vain),
-        TEST(tell_a_server_that_forgot),
-        TEST(open_and_close),
-        TEST(close_what_holds),
-        TEST(reap_a_child),
-        TEST(end_another_session),
-        cmocka_unit_test(a_lock_is_held_whatever_happens_to_a_heartbeat),
+        TEST_SWEEP(read_and_release),
+        TEST_SWEEP(update_and_release),
+        TEST_SWEEP(write_and_release),
+        TEST_SWEEP(try_what_is_held),
+        TEST_SWEEP(wait_in_vain),
+        TEST_SWEEP(wait_for_a_turn),
+        TEST_SWEEP(wait_until_cancelled),
+        TEST_SWEEP(raise_and_lower),
+        TEST_SWEEP(raise_and_release),
+        TEST_SWEEP(raise_in_vain),
+        TEST_SWEEP(tell_a_server_that_forgot),
+        TEST_SWEEP(open_and_close),
+        TEST_SWEEP(close_what_holds),
+        TEST_SWEEP(reap_a_child),
+        TEST_SWEEP(end_another_session),
+        TEST(a_lock_is_held_whatever_happens_to_a_heartbeat),
     };
     if (actor_main(argc, argv))
         return 0;
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
