@@ -47,7 +47,8 @@ static struct {
     enum harm harm;
     _Atomic long left; /* 1: the next one */
     atomic_bool done;
-    bool heartbeat; /* those of other threads than the test's, else of it alone */
+    atomic_bool away; /* the server hears nothing of anybody */
+    bool heartbeat;   /* those of other threads than the test's, else of it alone */
     pid_t test;
     char late[8192]; /* a question that is still on its way */
     size_t late_size;
@@ -88,6 +89,10 @@ static void deliver_late(void)
 
 static ssize_t harmful_send(int fd, const void *bytes, size_t size)
 {
+    if (atomic_load(&plan.away)) {
+        shutdown(fd, SHUT_RDWR);
+        return (ssize_t)size;
+    }
     if (!plan_hits(true)) {
         ssize_t n = redis_link_sockets.send(fd, bytes, size);
         if (plan.harm == TWICE && plan_means_me())
@@ -498,6 +503,23 @@ static void a_lock_is_held_whatever_happens_to_a_heartbeat(void **state)
     sweep("be_held_for_long", be_held_for_long, 3, getenv("SWIM_LONG") ? 8 : 3);
 }
 
+/* A release that no patience gets through is made when the server is back. */
+static void a_release_while_the_server_is_away_is_made_later(void **state)
+{
+    swim_session_t *session = open_by(&harmful, 12000);
+    swim_lock_t *lock = NULL;
+
+    (void)state;
+    must_take(session, SWIM_LOCK_WRITE, &lock);
+    atomic_store(&plan.away, true);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_UNSURE);
+    assert_int_equal(count("EXISTS {h5swim}:w:r"), 1);
+    atomic_store(&plan.away, false);
+    assert_true(redis_fixture_await(&redis, "EXISTS {h5swim}:w:r", 0));
+    assert_int_equal(atomic_load(&session->lost), false);
+    swim_session_close(session);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_SWEEP(name) TEST(name##_survives_any_message)
 
@@ -520,6 +542,7 @@ int main(int argc, char **argv)
         TEST_SWEEP(reap_a_child),
         TEST_SWEEP(end_another_session),
         TEST(a_lock_is_held_whatever_happens_to_a_heartbeat),
+        TEST(a_release_while_the_server_is_away_is_made_later),
     };
     if (actor_main(argc, argv))
         return 0;
