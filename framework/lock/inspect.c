@@ -450,15 +450,14 @@ static int inspect_find_server(const char **url, char *buf, size_t size,
     int rc = server_private_status(&status, err);
     if (rc != SWIM_OK || !status.running)
         return rc;
-    rc = server_private_url(buf, size, err);
-    if (rc == SWIM_OK)
-        *url = buf;
-    return rc;
+    snprintf(buf, size, "%s", status.socket_url);
+    *url = buf;
+    return SWIM_OK;
 }
 
 int inspect_open(const char *url, struct inspector **out, swim_error_t *err)
 {
-    char private_url[512];
+    char private_url[SERVER_URL_MAX];
 
     *out = NULL;
     int rc = inspect_find_server(&url, private_url, sizeof(private_url), err);

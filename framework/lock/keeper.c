@@ -1,7 +1,8 @@
 /* keeper.c - the process that starts the private lock server and ends it when idle.
  *
- * It is forked from a process that may have threads and never executes another program,
- * so it allocates nothing.  Its end takes the server along. */
+ * It becomes the h5swim command, so that it has a name of its own and nothing of who
+ * started it.  Where there is no command it stays a fork of a process that may have
+ * threads, so nothing here allocates memory.  Its end takes the server along. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/command.h"
 #include "core/signals.h"
 #include "server_private.h"
 
@@ -31,17 +33,16 @@ struct keeper {
 
 _Noreturn static void server_exec(const struct server_place *p, pid_t keeper)
 {
-    const char *const argv[] = {
-        p->program, "--port",           "0",         "--unixsocket",
-        p->socket,  "--unixsocketperm", "700",       "--save",
-        "",         "--appendonly",     "no",        "--logfile",
-        p->log,     "--pidfile",        p->pid_file, "--dir",
-        p->dir,     "--daemonize",      "no",        NULL};
+    const char *const argv[] = {p->program, p->config, NULL};
+    int log =
+        open(p->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != keeper)
         _exit(1);
+    for (int fd = 1; fd <= 2 && log >= 0; fd++)
+        dup2(log, fd); /* what it says of its configuration */
     swim_signals_unblock();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -78,7 +79,7 @@ static int keeper_sees_use(struct keeper *k)
     char info[32768];
 
     if (k->fd < 0)
-        k->fd = server_dial(k->place->socket);
+        k->fd = server_dial_place(k->place);
     if (k->fd < 0 || server_say(k->fd, "INFO\r\n", info, sizeof(info)) <= 0)
         return 0; /* it hangs or has ended; a dead child ends the loop */
     long long made = server_info_number(info, "total_connections_received");
@@ -88,7 +89,8 @@ static int keeper_sees_use(struct keeper *k)
     return used;
 }
 
-static void keeper_end(const struct keeper *k)
+/* idle: nobody is connected and nobody can find it, so none of its locks is alive. */
+static void keeper_end(const struct keeper *k, bool idle)
 {
     int64_t until_ns = swim_clock_mono_ns() + 2 * NS_PER_S;
 
@@ -100,6 +102,11 @@ static void keeper_end(const struct keeper *k)
     }
     (void)unlink(k->place->socket);
     (void)unlink(k->place->pid_file);
+    (void)unlink(k->place->config);
+    if (idle) {
+        (void)unlink(k->place->url);
+        (void)unlink(k->place->used);
+    }
     _exit(0);
 }
 
@@ -111,7 +118,7 @@ static void keeper_end_if_unused(struct keeper *k)
     if (fd < 0)
         return; /* somebody is looking for the server at this moment */
     if (!keeper_sees_use(k))
-        keeper_end(k);
+        keeper_end(k, true);
     k->used_ns = swim_clock_mono_ns();
     close(fd);
 }
@@ -141,19 +148,53 @@ _Noreturn static void keeper_run(const struct server_place *place)
         int signo = keeper_nap(&k, look_ms);
         if (signo == SIGCHLD && waitpid(k.server, NULL, WNOHANG) == 0)
             continue;
-        if (signo == SIGCHLD)
-            _exit(0); /* whoever starts the next one clears away the socket */
+        if (signo == SIGCHLD) {
+            (void)unlink(place->config); /* which says that it has ended */
+            _exit(0); /* whoever starts the next one clears away the rest */
+        }
         if (signo != 0)
-            keeper_end(&k);
-        if (keeper_sees_use(&k))
+            keeper_end(&k, false);
+        if (access(place->stay, F_OK) == 0 || keeper_sees_use(&k))
             k.used_ns = swim_clock_mono_ns();
         else if (swim_clock_mono_ns() - k.used_ns >= place->idle_s * NS_PER_S)
             keeper_end_if_unused(&k);
     }
 }
 
+int server_keep(const char *dir, const char *config, int idle_s, swim_error_t *err)
+{
+    struct server_place place;
+
+    int rc = place_fill_dir(&place, dir, err);
+    if (rc == SWIM_OK)
+        rc = place_check_dir(dir, err);
+    if (rc == SWIM_OK)
+        rc = place_find_program(&place, err);
+    if (rc != SWIM_OK)
+        return rc;
+    place.idle_s = idle_s;
+    snprintf(place.config, sizeof(place.config), "%s", config);
+    keeper_run(&place);
+}
+
+/* Be the command, if there is one. */
+static void keeper_exec(const struct server_place *p, const char *command)
+{
+    char idle[16];
+    const char *const argv[] = {"h5swim",  "serve", "keep", p->dir,
+                                p->config, idle,    NULL};
+
+    if (!command)
+        return;
+    snprintf(idle, sizeof(idle), "%d", p->idle_s);
+    keeper_detach();
+    /* execv takes the strings as they are; its type is older than const */
+    execv(command, (char *const *)argv);
+}
+
 int keeper_start(const struct server_place *place, swim_error_t *err)
 {
+    const char *command = swim_command_path();
     int status = 0;
     pid_t pid = fork();
 
@@ -164,6 +205,7 @@ int keeper_start(const struct server_place *place, swim_error_t *err)
         pid = fork();
         if (pid != 0)
             _exit(pid > 0 ? 0 : 1);
+        keeper_exec(place, command);
         keeper_run(place);
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

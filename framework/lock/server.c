@@ -1,192 +1,20 @@
-/* server.c - finding and starting the private lock server. */
+/* server.c - finding, starting and ending the private lock server. */
 #include "server.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "server_private.h"
-#include "url.h"
-
-#define SAY_MS 1000
-#define IDLE_DEFAULT_S 60
-
-int server_dial(const char *socket_path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -1;
-    if (strlen(socket_path) >= sizeof(address.sun_path)) {
-        close(fd);
-        return -1;
-    }
-    memcpy(address.sun_path, socket_path, strlen(socket_path));
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-/* A bulk answer is whole when "$N" more bytes are there, a line at its end. */
-static int answer_is_whole(const char *answer, size_t size)
-{
-    const char *line = memchr(answer, '\n', size);
-
-    if (!line)
-        return 0;
-    if (answer[0] != '$')
-        return 1;
-    return size >= (size_t)(line + 1 - answer) + strtoul(answer + 1, NULL, 10) + 2;
-}
-
-ssize_t server_say(int fd, const char *command, char *answer, size_t size)
-{
-    int64_t until_ns = swim_clock_mono_ns() + SAY_MS * 1000000LL;
-    size_t len = strlen(command), used = 0;
-
-    answer[0] = '\0';
-    if (send(fd, command, len, MSG_NOSIGNAL) != (ssize_t)len)
-        return -1;
-    while (used + 1 < size && !answer_is_whole(answer, used)) {
-        struct pollfd p = {fd, POLLIN, 0};
-        int64_t left_ms = (until_ns - swim_clock_mono_ns()) / 1000000;
-        int n = left_ms > 0 ? poll(&p, 1, (int)left_ms) : 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        ssize_t got = n > 0 ? recv(fd, answer + used, size - 1 - used, 0) : -1;
-        if (got <= 0)
-            return -1;
-        used += (size_t)got;
-        answer[used] = '\0';
-    }
-    return (ssize_t)used;
-}
-
-long long server_info_number(const char *info, const char *name)
-{
-    char wanted[64];
-    int len = snprintf(wanted, sizeof(wanted), "\n%s:", name);
-    const char *at = strstr(info, wanted);
-
-    return at ? strtoll(at + len, NULL, 10) : -1;
-}
-
-int server_lock_start(const struct server_place *place, int wait_ms)
-{
-    int64_t until_ns = swim_clock_mono_ns() + wait_ms * 1000000LL;
-    int fd = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if ((errno != EWOULDBLOCK && errno != EINTR) ||
-            swim_clock_mono_ns() >= until_ns) {
-            int saved = errno;
-            close(fd);
-            errno = saved;
-            return -1;
-        }
-        swim_clock_nap_ns(2000000);
-    }
-    return fd;
-}
-
-/* The directory, made when it is not there; nobody else may have a hand in it. */
-static int place_check_dir(const char *dir, swim_error_t *err)
-{
-    struct stat st;
-
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return swim_error_sys(err, errno, "create %s for the private lock server", dir);
-    if (lstat(dir, &st) != 0)
-        return swim_error_sys(err, errno, "look at %s for the private lock server",
-                              dir);
-    const char *why = NULL;
-    if (!S_ISDIR(st.st_mode))
-        why = "it is not a directory";
-    else if (st.st_uid != geteuid())
-        why = "it belongs to another user";
-    else if ((st.st_mode & 07777) != 0700)
-        why = "its mode is not 0700";
-    if (!why)
-        return SWIM_OK;
-    return swim_error_set(err, SWIM_ERR_IO,
-                          "use %s for the private lock server: %s (remove it, or set "
-                          "SWIM_SERVER_DIR to a folder of your own)",
-                          dir, why);
-}
-
-static int place_fill(struct server_place *p, swim_error_t *err)
-{
-    const char *own = getenv("SWIM_SERVER_DIR");
-    const char *run = getenv("XDG_RUNTIME_DIR");
-    const char *idle = getenv("SWIM_SERVER_IDLE_S");
-    struct stat st;
-    int n;
-
-    memset(p, 0, sizeof(*p));
-    if (own && own[0])
-        n = snprintf(p->dir, sizeof(p->dir), "%s", own);
-    else if (run && run[0] == '/' && stat(run, &st) == 0 && S_ISDIR(st.st_mode))
-        n = snprintf(p->dir, sizeof(p->dir), "%s/h5swim", run);
-    else
-        n = snprintf(p->dir, sizeof(p->dir), "/tmp/h5swim-%ld", (long)geteuid());
-    if (p->dir[0] != '/')
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "use SWIM_SERVER_DIR=%s: it is not an absolute path",
-                              p->dir);
-    if (n + (int)sizeof("/redis.sock") > LOCK_URL_PATH_MAX)
-        return swim_error_set(
-            err, SWIM_ERR_ARG,
-            "use %s/redis.sock as socket: its path is longer than 107 "
-            "bytes (set SWIM_SERVER_DIR to a shorter folder)",
-            p->dir);
-    snprintf(p->socket, sizeof(p->socket), "%s/redis.sock", p->dir);
-    snprintf(p->lock, sizeof(p->lock), "%s/start.lock", p->dir);
-    snprintf(p->pid_file, sizeof(p->pid_file), "%s/redis.pid", p->dir);
-    snprintf(p->log, sizeof(p->log), "%s/redis.log", p->dir);
-    p->idle_s = idle && atoi(idle) > 0 ? atoi(idle) : IDLE_DEFAULT_S;
-    return SWIM_OK;
-}
-
-/* redis-server in PATH, or where it is when PATH does not have it. */
-static int place_find_program(struct server_place *p, swim_error_t *err)
-{
-    const char *dirs[] = {getenv("PATH"), "/usr/bin:/usr/sbin"};
-
-    for (size_t i = 0; i < 2; i++) {
-        for (const char *at = dirs[i]; at && *at;) {
-            int len = (int)strcspn(at, ":");
-            int n =
-                snprintf(p->program, sizeof(p->program), "%.*s/redis-server", len, at);
-            if (len > 0 && n < (int)sizeof(p->program) && p->program[0] == '/' &&
-                access(p->program, X_OK) == 0)
-                return SWIM_OK;
-            at += len + (at[len] == ':');
-        }
-    }
-    p->program[0] = '\0';
-    return swim_error_set(
-        err, SWIM_ERR_IO,
-        "start the private lock server: redis-server not found: apt "
-        "install redis-server, or point --redis / SWIM_REDIS_URL at a "
-        "server");
-}
 
 /* It answers; the question counts as use for the keeper. */
 static bool place_answers(const struct server_place *p)
 {
     char answer[64];
-    int fd = server_dial(p->socket);
+    int fd = server_dial_place(p);
 
     if (fd < 0)
         return false;
@@ -199,7 +27,7 @@ static bool place_answers(const struct server_place *p)
 static void place_vouch(const struct server_place *p)
 {
     char answer[64];
-    int fd = server_dial(p->socket);
+    int fd = server_dial_place(p);
 
     if (fd < 0)
         return;
@@ -207,48 +35,172 @@ static void place_vouch(const struct server_place *p)
     close(fd);
 }
 
-static int place_start(struct server_place *p, swim_error_t *err)
+/* Make an empty file; true: it was not there. */
+static bool file_mark(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* The keeper takes the configuration away when the server has ended. */
+static int place_await(const struct server_place *p, swim_error_t *err)
 {
     int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
+    char why[256];
 
+    while (!place_answers(p)) {
+        bool ended = access(p->config, F_OK) != 0;
+        if (!ended && swim_clock_mono_ns() < until_ns) {
+            swim_clock_nap_ns(2000000);
+            continue;
+        }
+        server_config_why(p, why, sizeof(why));
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "start the private lock server: %s %s%s%s (see %s)",
+                              p->program, ended ? "ended" : "does not answer",
+                              why[0] ? ": " : "", why, p->log);
+    }
+    return SWIM_OK;
+}
+
+/* With start.lock held, when none answers. */
+static int place_start(struct server_place *p, const struct server_options *o,
+                       swim_error_t *err)
+{
     int rc = place_find_program(p, err);
     if (rc != SWIM_OK)
         return rc;
     (void)unlink(p->socket); /* of a server that is dead: it did not answer */
-    rc = keeper_start(p, err);
+    (void)unlink(p->stay);
+    (void)unlink(p->log);
+    rc = server_config_write(p, o, err);
+    if (rc == SWIM_OK && o && o->idle_s == 0)
+        (void)file_mark(p->stay);
+    bool fresh = file_mark(p->used);
+    if (rc == SWIM_OK)
+        rc = keeper_start(p, err);
+    if (rc == SWIM_OK)
+        rc = place_await(p, err);
+    if (rc == SWIM_OK && fresh)
+        place_vouch(p);
+    if (rc == SWIM_OK)
+        return rc;
+    (void)unlink(p->url);
+    (void)unlink(p->stay);
+    (void)unlink(p->config);
+    if (fresh)
+        (void)unlink(p->used);
+    return rc;
+}
+
+/* Fill the place and take start.lock: a descriptor to close. */
+static int place_lock(struct server_place *p, int *fd, swim_error_t *err)
+{
+    int rc = place_fill(p, err);
+    if (rc == SWIM_OK)
+        rc = place_check_dir(p->dir, err);
     if (rc != SWIM_OK)
         return rc;
-    while (!place_answers(p)) {
-        if (swim_clock_mono_ns() >= until_ns)
-            return swim_error_set(err, SWIM_ERR_IO,
-                                  "start the private lock server: %s does not answer "
-                                  "after %d s (see %s)",
-                                  p->program, SERVER_START_MS / 1000, p->log);
-        swim_clock_nap_ns(2000000);
-    }
-    place_vouch(p);
+    *fd = server_lock_start(p, 2 * SERVER_START_MS);
+    if (*fd < 0)
+        return swim_error_sys(err, errno, "lock %s to start the private lock server",
+                              p->lock);
     return SWIM_OK;
+}
+
+/* The URL of the socket, with the password if there is one. */
+static int place_socket_url(const struct server_place *p, char *url, size_t size,
+                            swim_error_t *err)
+{
+    struct lock_url other;
+    bool login = place_read_url(p, &other);
+
+    int rc =
+        lock_url_of_socket(p->socket, login ? other.password : NULL, url, size, err);
+    explicit_bzero(&other, sizeof(other));
+    return rc;
 }
 
 int server_private_url(char *url, size_t size, swim_error_t *err)
 {
     struct server_place p;
+    int fd = -1;
 
-    int rc = place_fill(&p, err);
-    if (rc == SWIM_OK)
-        rc = place_check_dir(p.dir, err);
-    if (rc == SWIM_OK)
-        rc = lock_url_of_socket(p.socket, url, size, err);
+    int rc = place_lock(&p, &fd, err);
     if (rc != SWIM_OK)
         return rc;
-    int fd = server_lock_start(&p, 2 * SERVER_START_MS);
-    if (fd < 0)
-        return swim_error_sys(err, errno, "lock %s to start the private lock server",
-                              p.lock);
     if (!place_answers(&p))
-        rc = place_start(&p, err);
+        rc = place_start(&p, NULL, err);
+    if (rc == SWIM_OK)
+        rc = place_socket_url(&p, url, size, err);
     close(fd);
     return rc;
+}
+
+/* Whether the server that runs is what is asked for. */
+static int place_compare(const struct server_place *p, const struct server_options *o,
+                         swim_error_t *err)
+{
+    struct lock_url is;
+    char shown[320] = "its socket alone";
+    bool tcp = place_read_url(p, &is);
+
+    bool same = !o->host || (tcp && is.port == (o->port ? o->port : is.port) &&
+                             is.is_tls == (o->tls_cert != NULL) && !o->password);
+    if (tcp)
+        lock_url_show(&is, shown, sizeof(shown));
+    explicit_bzero(&is, sizeof(is));
+    if (same)
+        return SWIM_OK;
+    return swim_error_set(
+        err, SWIM_ERR_ARG,
+        "start the private lock server: one runs in %s already, on %s "
+        "(end it by h5swim serve stop first)",
+        p->dir, shown);
+}
+
+int server_start(const struct server_options *o, bool *was_running, swim_error_t *err)
+{
+    struct server_place p;
+    int fd = -1;
+
+    *was_running = false;
+    int rc = place_lock(&p, &fd, err);
+    if (rc != SWIM_OK)
+        return rc;
+    p.idle_s = o->idle_s;
+    *was_running = place_answers(&p);
+    if (!*was_running)
+        rc = place_start(&p, o, err);
+    else
+        rc = place_compare(&p, o, err);
+    if (rc == SWIM_OK && *was_running && o->idle_s == 0)
+        (void)file_mark(p.stay);
+    close(fd);
+    return rc;
+}
+
+static void status_read(const struct server_place *p, const char *info,
+                        struct server_status *status)
+{
+    const char *version = strstr(info, "\nredis_version:");
+    struct lock_url url;
+
+    status->running = true;
+    status->stays = access(p->stay, F_OK) == 0;
+    status->pid = (long)server_info_number(info, "process_id");
+    status->up_s = (long)server_info_number(info, "uptime_in_seconds");
+    if (version)
+        (void)sscanf(version, "\nredis_version:%31[0-9.]", status->version);
+    if (place_read_url(p, &url)) {
+        lock_url_show(&url, status->address, sizeof(status->address));
+        explicit_bzero(&url, sizeof(url));
+    }
+    if (!place_read_url_text(p, status->export_url, sizeof(status->export_url)))
+        memcpy(status->export_url, status->socket_url, sizeof(status->export_url));
 }
 
 int server_private_status(struct server_status *status, swim_error_t *err)
@@ -261,16 +213,37 @@ int server_private_status(struct server_status *status, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     memcpy(status->dir, p.dir, sizeof(status->dir));
-    int fd = server_dial(p.socket);
+    int fd = server_dial_place(&p);
     if (fd < 0)
         return SWIM_OK;
-    if (server_say(fd, "INFO\r\n", info, sizeof(info)) > 0) {
-        status->running = true;
-        status->pid = (long)server_info_number(info, "process_id");
-        /* Neither the keeper's connection nor this one. */
-        status->connections = (long)server_info_number(info, "connected_clients") - 2;
+    if (server_say(fd, "INFO\r\n", info, sizeof(info)) > 0 && info[0] == '$') {
+        rc = place_socket_url(&p, status->socket_url, sizeof(status->socket_url), err);
+        status_read(&p, info, status);
     }
     close(fd);
+    return rc;
+}
+
+/* Whether there are no sessions, not even dead ones. */
+static bool place_is_idle(int fd)
+{
+    char answer[32];
+
+    return server_say(fd, "ZCARD {h5swim}:sessions\r\n", answer, sizeof(answer)) > 0 &&
+           strncmp(answer, ":0\r", 3) == 0;
+}
+
+static int place_await_end(const struct server_place *p, swim_error_t *err)
+{
+    int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
+
+    while (place_answers(p)) {
+        if (swim_clock_mono_ns() >= until_ns)
+            return swim_error_set(
+                err, SWIM_ERR_IO,
+                "stop the private lock server in %s: it still answers", p->dir);
+        swim_clock_nap_ns(5000000);
+    }
     return SWIM_OK;
 }
 
@@ -278,22 +251,23 @@ int server_private_stop(swim_error_t *err)
 {
     struct server_place p;
     char answer[64];
-    int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
+    int lock = -1;
 
     int rc = place_fill(&p, err);
-    if (rc != SWIM_OK)
-        return rc;
-    int fd = server_dial(p.socket);
+    int fd = rc == SWIM_OK ? server_dial_place(&p) : -1;
     if (fd < 0)
-        return SWIM_OK;
-    (void)server_say(fd, "SHUTDOWN NOSAVE\r\n", answer, sizeof(answer));
-    close(fd);
-    while (place_answers(&p)) {
-        if (swim_clock_mono_ns() >= until_ns)
-            return swim_error_set(
-                err, SWIM_ERR_IO,
-                "stop the private lock server in %s: it still answers", p.dir);
-        swim_clock_nap_ns(5000000);
+        return rc;
+    rc = place_lock(&p, &lock, err);
+    if (rc == SWIM_OK) {
+        bool idle = place_is_idle(fd);
+        (void)server_say(fd, "SHUTDOWN NOSAVE\r\n", answer, sizeof(answer));
+        rc = place_await_end(&p, err);
+        (void)unlink(p.stay);
+        (void)unlink(p.url);
+        if (rc == SWIM_OK && idle)
+            (void)unlink(p.used);
+        close(lock);
     }
-    return SWIM_OK;
+    close(fd);
+    return rc;
 }

@@ -2,10 +2,14 @@
  *
  * A redis-server on a socket in a directory of mode 0700: $SWIM_SERVER_DIR, else
  * $XDG_RUNTIME_DIR/h5swim, else /tmp/h5swim-UID.  A keeper process starts it and ends
- * it when nobody was connected for $SWIM_SERVER_IDLE_S (60) seconds.
+ * it when nobody was connected for $SWIM_SERVER_IDLE_S (60) seconds.  server_start()
+ * makes one that stays, and that other hosts can reach if that is wanted.
  *
  * Whoever starts it, finds it running or ends it holds start.lock meanwhile; so a
- * server that was found is counted as used before the keeper can end it. */
+ * server that was found is counted as used before the keeper can end it.
+ *
+ * A server that ended otherwise than idle leaves the file "used": those who held its
+ * locks may be alive, so the next server begins with a grace. */
 #ifndef SWIM_LOCK_SERVER_H
 #define SWIM_LOCK_SERVER_H
 
@@ -16,17 +20,38 @@
 #include <h5swim/error.h>
 
 #define SERVER_PATH_MAX 160
+#define SERVER_URL_MAX 1024
 
 /* The URL of the private server, which is started when it does not run.
  * SWIM_ERR_IO: no redis-server, a directory that is not ours; SWIM_ERR_ARG: a path that
  * is too long.  Blocks for at most 10 s. */
 int server_private_url(char *url, size_t size, swim_error_t *err);
 
+/* How one is to be started that stays. */
+struct server_options {
+    const char *host;     /* address or name to listen at; NULL: the socket alone */
+    int port;             /* with host; 0: 6379 */
+    const char *password; /* with host; NULL: made up */
+    const char *tls_cert, *tls_key; /* PEM files; NULL: no TLS */
+    const char *tls_ca; /* the authority that signed tls_cert; NULL: known */
+    bool tls_clients;   /* clients show certificates by tls_ca as well */
+    int idle_s;         /* 0: it does not end when idle */
+};
+
+/* Start it, or have the one that runs stay; *was_running.  SWIM_ERR_ARG: what is asked
+ * for cannot be, or a server runs that is not what is asked for; SWIM_ERR_IO: it does
+ * not start.  Blocks for at most 10 s. */
+int server_start(const struct server_options *options, bool *was_running,
+                 swim_error_t *err);
+
 struct server_status {
     char dir[SERVER_PATH_MAX];
-    bool running;
-    long pid;         /* of redis-server */
-    long connections; /* besides this question */
+    bool running, stays;
+    char version[32], address[320];  /* "": the socket alone */
+    char socket_url[SERVER_URL_MAX]; /* for this host; with the password, if any */
+    char export_url[SERVER_URL_MAX]; /* for all hosts that reach it; likewise */
+    long pid;                        /* of redis-server */
+    long up_s;
 };
 
 /* Look, without starting anything. */
@@ -34,5 +59,9 @@ int server_private_status(struct server_status *status, swim_error_t *err);
 
 /* End it now.  SWIM_OK also when it does not run.  Blocks for at most 5 s. */
 int server_private_stop(swim_error_t *err);
+
+/* Be the keeper of the server of this directory and configuration; does not return
+ * unless that is no place for one. */
+int server_keep(const char *dir, const char *config, int idle_s, swim_error_t *err);
 
 #endif /* SWIM_LOCK_SERVER_H */

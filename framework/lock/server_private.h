@@ -2,23 +2,46 @@
 #ifndef SWIM_LOCK_SERVER_PRIVATE_H
 #define SWIM_LOCK_SERVER_PRIVATE_H
 
+#include <sys/types.h>
+
 #include "server.h"
+#include "url.h"
 
 #define SERVER_START_MS 5000
+#define SERVER_FILE_MAX (SERVER_PATH_MAX + 40)
 
+/* The directory and what lies in it. */
 struct server_place {
     char dir[SERVER_PATH_MAX];
-    char socket[SERVER_PATH_MAX + 16];
-    char lock[SERVER_PATH_MAX + 16];
-    char pid_file[SERVER_PATH_MAX + 16];
-    char log[SERVER_PATH_MAX + 16];
-    char program[4096]; /* redis-server */
+    char socket[SERVER_FILE_MAX];
+    char lock[SERVER_FILE_MAX];     /* start.lock */
+    char pid_file[SERVER_FILE_MAX]; /* of redis-server */
+    char log[SERVER_FILE_MAX];
+    char config[SERVER_FILE_MAX]; /* of one start; the keeper removes it at its end */
+    char
+        url[SERVER_FILE_MAX]; /* the URL for other hosts; not there: the socket alone */
+    char stay[SERVER_FILE_MAX]; /* there: it does not end when idle */
+    char used[SERVER_FILE_MAX]; /* there: locks of an earlier server may be alive */
+    char program[4096];         /* redis-server */
     int idle_s;
 };
 
-/* A connection to the socket, or -1.  No memory is allocated: the keeper is forked from
- * a process that may have threads. */
+/* Names alone; nothing is made. */
+int place_fill(struct server_place *place, swim_error_t *err);
+int place_fill_dir(struct server_place *place, const char *dir, swim_error_t *err);
+/* The directory is made when it is not there, and is nobody else's. */
+int place_check_dir(const char *dir, swim_error_t *err);
+int place_find_program(struct server_place *place, swim_error_t *err);
+/* The URL for other hosts, read; false: there is none. */
+bool place_read_url(const struct server_place *place, struct lock_url *url);
+/* The same as text, size is that of text. */
+bool place_read_url_text(const struct server_place *place, char *text, size_t size);
+
+/* A connection to the socket, or -1.  No memory is allocated: the keeper may be forked
+ * from a process that has threads. */
 int server_dial(const char *socket_path);
+/* The same, logged in when the place has a password. */
+int server_dial_place(const struct server_place *place);
 
 /* Send an inline command and read what comes, up to a whole answer: its length, or -1.
  */
@@ -27,10 +50,19 @@ ssize_t server_say(int fd, const char *command, char *answer, size_t size);
 /* A number of INFO's text, -1 when it is not there. */
 long long server_info_number(const char *info, const char *name);
 
+/* As a word of a configuration or an inline command; false: too long. */
+bool server_quote(const char *text, char *out, size_t size);
+
 /* Take start.lock, waiting at most wait_ms: a descriptor, or -1 and errno. */
 int server_lock_start(const struct server_place *place, int wait_ms);
 
-/* Fork the keeper and return; it starts the server. */
+/* Write place->config, which gets its name, and place->url.  NULL: the defaults. */
+int server_config_write(struct server_place *place,
+                        const struct server_options *options, swim_error_t *err);
+/* Why redis-server did not start, as its log says; "" when it does not. */
+void server_config_why(const struct server_place *place, char *why, size_t size);
+
+/* Start the keeper and return; it starts the server. */
 int keeper_start(const struct server_place *place, swim_error_t *err);
 
 #endif /* SWIM_LOCK_SERVER_PRIVATE_H */

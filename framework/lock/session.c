@@ -310,7 +310,7 @@ static swim_session_t *session_create(const struct swim_session_options *opt,
 /* Find the server's URL: the option, the environment, the private server. */
 static int session_find_server(swim_session_t *s, const char *url, swim_error_t *err)
 {
-    char private_url[512];
+    char private_url[SERVER_URL_MAX];
     int rc = SWIM_OK;
 
     if (!url)

@@ -181,34 +181,47 @@ const char *lock_url_show(const struct lock_url *url, char *buf, size_t size)
     return buf;
 }
 
-int lock_url_of_socket(const char *path, char *url, size_t size, swim_error_t *err)
+/* Append text, %-encoded but for what is alphanumeric or one of plain; false: no room.
+ */
+static bool url_add(char *url, size_t size, const char *text, const char *plain)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t n = 0;
+    size_t n = strlen(url);
 
-    if (strlen(path) >= LOCK_URL_PATH_MAX)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "use socket %s: its path is longer than 107 bytes (set "
-                              "SWIM_SERVER_DIR to a shorter folder)",
-                              path);
-    for (const char *c = "unix://"; *c && n + 1 < size; c++)
-        url[n++] = *c;
-    for (; *path && n + 4 <= size; path++) {
-        unsigned char c = (unsigned char)*path;
-        if (isalnum(c) || strchr("/-._~+,=:", c)) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (n + 4 > size)
+            return false;
+        if (isalnum(c) || strchr(plain, c)) {
             url[n++] = (char)c;
         } else {
             url[n++] = '%';
             url[n++] = digits[c >> 4];
             url[n++] = digits[c & 15];
         }
-    }
-    if (n < size)
         url[n] = '\0';
-    if (*path)
+    }
+    return true;
+}
+
+int lock_url_of_socket(const char *path, const char *password, char *url, size_t size,
+                       swim_error_t *err)
+{
+    if (strlen(path) >= LOCK_URL_PATH_MAX)
         return swim_error_set(err, SWIM_ERR_ARG,
-                              "name the lock server: %zu bytes are "
-                              "too few for its URL",
-                              size);
-    return SWIM_OK;
+                              "use socket %s: its path is longer than 107 bytes (set "
+                              "SWIM_SERVER_DIR to a shorter folder)",
+                              path);
+    bool fits = size > 0;
+    if (fits)
+        url[0] = '\0';
+    fits = fits && url_add(url, size, "unix://", ":/");
+    if (fits && password)
+        fits = url_add(url, size, ":", ":") && url_add(url, size, password, "-._~") &&
+               url_add(url, size, "@", "@");
+    fits = fits && url_add(url, size, path, "/-._~+,=:");
+    return fits ? SWIM_OK
+                : swim_error_set(
+                      err, SWIM_ERR_ARG,
+                      "name the lock server: %zu bytes are too few for its URL", size);
 }

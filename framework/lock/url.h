@@ -30,7 +30,9 @@ int lock_url_parse(const char *text, struct lock_url *url, swim_error_t *err);
 /* The URL for people, without login: into buf. */
 const char *lock_url_show(const struct lock_url *url, char *buf, size_t size);
 
-/* unix://PATH, with what needs it %-encoded.  SWIM_ERR_ARG: longer than size. */
-int lock_url_of_socket(const char *path, char *url, size_t size, swim_error_t *err);
+/* unix://[:PASSWORD@]PATH, with what needs it %-encoded; password may be NULL.
+ * SWIM_ERR_ARG: longer than size. */
+int lock_url_of_socket(const char *path, const char *password, char *url, size_t size,
+                       swim_error_t *err);
 
 #endif /* SWIM_LOCK_URL_H */

@@ -42,8 +42,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct scene *s = *state;
-    static const char *const names[] = {"redis.sock", "redis.pid", "redis.log",
-                                        "start.lock"};
+    static const char *const names[] = {
+        "redis.sock", "redis.pid", "redis.log", "start.lock", "used", "stay", "url"};
     struct server_status status;
 
     (void)server_private_stop(NULL);
@@ -52,7 +52,7 @@ static int teardown(void **state)
            test_now_ms() < until)
         test_nap_ms(5);
     test_nap_ms(50); /* the keeper takes its files away */
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         snprintf(s->path, sizeof(s->path), "%s/%s", s->dir, names[i]);
         unlink(s->path);
     }
@@ -159,6 +159,7 @@ static void it_ends_when_idle_and_not_before(void **state)
     while (lstat(s->path, &st) == 0 && test_now_ms() < until)
         test_nap_ms(20);
     assert_int_equal(server_pid(), 0);
+    until = test_now_ms() + 8000;
     while (kill((pid_t)pid, 0) == 0 && test_now_ms() < until)
         test_nap_ms(5);
     assert_true(kill((pid_t)pid, 0) != 0);
@@ -180,13 +181,11 @@ static void a_killed_one_is_replaced(void **state)
     swim_session_close(session);
 }
 
-/* The parent of the server is the keeper; without it nobody would end the server. */
-static void it_dies_with_its_keeper(void **state)
+/* The parent of the server. */
+static long keeper_pid(void)
 {
     char path[64], stat[256];
 
-    (void)state;
-    swim_session_close(session_new());
     snprintf(path, sizeof(path), "/proc/%ld/stat", server_pid());
     FILE *f = fopen(path, "re");
     assert_non_null(f);
@@ -194,9 +193,87 @@ static void it_dies_with_its_keeper(void **state)
     fclose(f);
     long keeper = strtol(strrchr(stat, ')') + 4, NULL, 10);
     assert_true(keeper > 1);
-    kill((pid_t)keeper, SIGKILL);
+    return keeper;
+}
+
+/* Without the keeper nobody would end the server. */
+static void it_dies_with_its_keeper(void **state)
+{
+    (void)state;
+    swim_session_close(session_new());
+    kill((pid_t)keeper_pid(), SIGKILL);
     assert_true(ended_by(test_now_ms() + 3000));
     swim_session_close(session_new());
+}
+
+static int ask(swim_session_t *session, int64_t wait_ms, swim_lock_t **lock)
+{
+    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
+                                          .wait_ms = wait_ms};
+
+    return swim_lock_acquire(session, "r", SWIM_LOCK_WRITE, &opt, lock, NULL);
+}
+
+/* Those who held its locks are alive and believe so: the next one gives them time. */
+static void what_a_killed_one_granted_is_not_granted_again(void **state)
+{
+    swim_lock_t *held = NULL, *none = NULL;
+
+    (void)state;
+    setenv("SWIM_LEASE_MS", "3000", 1);
+    swim_session_t *holder = session_new();
+    assert_int_equal(ask(holder, 0, &held), SWIM_OK);
+    kill((pid_t)server_pid(), SIGKILL);
+    swim_session_t *other = session_new();
+    assert_int_equal(ask(other, 500, &none), SWIM_ERR_TIMEOUT);
+    assert_int_equal(swim_lock_check(held, 0, NULL), SWIM_OK);
+    assert_int_equal(swim_lock_release(held, NULL), SWIM_OK);
+    assert_int_equal(ask(other, 5000, &none), SWIM_OK); /* when the grace is over */
+    assert_int_equal(swim_lock_release(none, NULL), SWIM_OK);
+    swim_session_close(other);
+    swim_session_close(holder);
+    unsetenv("SWIM_LEASE_MS");
+}
+
+/* It was idle when it ended: the next one need not wait for anybody. */
+static void one_that_ended_idle_is_followed_at_once(void **state)
+{
+    struct scene *s = *state;
+    swim_lock_t *lock = NULL;
+    struct stat st;
+
+    for (int stopped = 0; stopped < 2; stopped++) {
+        swim_session_t *session = session_new();
+        assert_int_equal(ask(session, SWIM_LOCK_TRY, &lock), SWIM_OK);
+        assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+        swim_session_close(session);
+        int64_t until = test_now_ms() + 8000;
+        if (stopped)
+            assert_int_equal(server_private_stop(NULL), SWIM_OK);
+        snprintf(s->path, sizeof(s->path), "%s/used", s->dir);
+        while (lstat(s->path, &st) == 0 && test_now_ms() < until)
+            test_nap_ms(20);
+        assert_true(lstat(s->path, &st) != 0);
+    }
+    swim_session_t *session = session_new();
+    assert_int_equal(ask(session, SWIM_LOCK_TRY, &lock), SWIM_OK);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    swim_session_close(session);
+}
+
+static void it_is_kept_by_the_command(void **state)
+{
+    char path[64], name[64] = "";
+
+    (void)state;
+    swim_session_t *session = session_new();
+    snprintf(path, sizeof(path), "/proc/%ld/comm", keeper_pid());
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    assert_non_null(fgets(name, sizeof(name), f));
+    fclose(f);
+    assert_string_equal(name, "h5swim\n");
+    swim_session_close(session);
 }
 
 static void a_folder_that_is_not_ours_alone_is_refused(void **state)
@@ -245,6 +322,9 @@ int main(void)
         TEST(it_ends_when_idle_and_not_before),
         TEST(a_killed_one_is_replaced),
         TEST(it_dies_with_its_keeper),
+        TEST(what_a_killed_one_granted_is_not_granted_again),
+        TEST(one_that_ended_idle_is_followed_at_once),
+        TEST(it_is_kept_by_the_command),
         TEST(a_folder_that_is_not_ours_alone_is_refused),
         TEST(a_path_too_long_for_a_socket_is_refused),
     };

@@ -102,18 +102,19 @@ static void a_socket_becomes_a_url_and_back(void **state)
 
     (void)state;
     assert_int_equal(
-        lock_url_of_socket("/a b/%?#@\xc3\xa4/r.sock", text, sizeof(text), NULL),
+        lock_url_of_socket("/a b/%?#@\xc3\xa4/r.sock", NULL, text, sizeof(text), NULL),
         SWIM_OK);
     assert_int_equal(lock_url_parse(text, &url, NULL), SWIM_OK);
     assert_string_equal(url.path, "/a b/%?#@\xc3\xa4/r.sock");
     memset(path, 'x', sizeof(path));
     path[0] = '/';
     path[108] = '\0';
-    assert_int_equal(lock_url_of_socket(path, text, sizeof(text), NULL), SWIM_ERR_ARG);
+    assert_int_equal(lock_url_of_socket(path, NULL, text, sizeof(text), NULL),
+                     SWIM_ERR_ARG);
     path[107] = '\0';
-    assert_int_equal(lock_url_of_socket(path, text, sizeof(text), NULL), SWIM_OK);
+    assert_int_equal(lock_url_of_socket(path, NULL, text, sizeof(text), NULL), SWIM_OK);
     assert_int_equal(lock_url_parse(text, &url, NULL), SWIM_OK);
-    assert_int_equal(lock_url_of_socket(path, text, 20, NULL), SWIM_ERR_ARG);
+    assert_int_equal(lock_url_of_socket(path, NULL, text, 20, NULL), SWIM_ERR_ARG);
 }
 
 int main(void)

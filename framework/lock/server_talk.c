@@ -1,0 +1,140 @@
+/* server_talk.c - inline questions to the private lock server, without memory of their
+ * own. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "server_private.h"
+
+#define SAY_MS 1000
+
+int server_dial(const char *socket_path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    if (strlen(socket_path) >= sizeof(address.sun_path)) {
+        close(fd);
+        return -1;
+    }
+    memcpy(address.sun_path, socket_path, strlen(socket_path));
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* A bulk answer is whole when "$N" more bytes are there, a line at its end. */
+static int answer_is_whole(const char *answer, size_t size)
+{
+    const char *line = memchr(answer, '\n', size);
+
+    if (!line)
+        return 0;
+    if (answer[0] != '$')
+        return 1;
+    return size >= (size_t)(line + 1 - answer) + strtoul(answer + 1, NULL, 10) + 2;
+}
+
+ssize_t server_say(int fd, const char *command, char *answer, size_t size)
+{
+    int64_t until_ns = swim_clock_mono_ns() + SAY_MS * 1000000LL;
+    size_t len = strlen(command), used = 0;
+
+    answer[0] = '\0';
+    if (send(fd, command, len, MSG_NOSIGNAL) != (ssize_t)len)
+        return -1;
+    while (used + 1 < size && !answer_is_whole(answer, used)) {
+        struct pollfd p = {fd, POLLIN, 0};
+        int64_t left_ms = (until_ns - swim_clock_mono_ns()) / 1000000;
+        int n = left_ms > 0 ? poll(&p, 1, (int)left_ms) : 0;
+        if (n < 0 && errno == EINTR)
+            continue;
+        ssize_t got = n > 0 ? recv(fd, answer + used, size - 1 - used, 0) : -1;
+        if (got <= 0)
+            return -1;
+        used += (size_t)got;
+        answer[used] = '\0';
+    }
+    return (ssize_t)used;
+}
+
+long long server_info_number(const char *info, const char *name)
+{
+    char wanted[64];
+    int len = snprintf(wanted, sizeof(wanted), "\n%s:", name);
+    const char *at = strstr(info, wanted);
+
+    return at ? strtoll(at + len, NULL, 10) : -1;
+}
+
+bool server_quote(const char *text, char *out, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+
+    if (size < 4 * strlen(text) + 3)
+        return false;
+    out[n++] = '"';
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (isalnum(c) || strchr("/-._:*", c)) {
+            out[n++] = (char)c;
+        } else {
+            out[n++] = '\\';
+            out[n++] = 'x';
+            out[n++] = digits[c >> 4];
+            out[n++] = digits[c & 15];
+        }
+    }
+    out[n++] = '"';
+    out[n] = '\0';
+    return true;
+}
+
+int server_dial_place(const struct server_place *p)
+{
+    struct lock_url url;
+    char word[4 * sizeof(url.password) + 3], line[sizeof(word) + 8], answer[128];
+    int fd = server_dial(p->socket);
+
+    if (fd < 0 || !place_read_url(p, &url))
+        return fd;
+    if (server_quote(url.password, word, sizeof(word))) {
+        snprintf(line, sizeof(line), "AUTH %s\r\n", word);
+        (void)server_say(fd, line, answer, sizeof(answer)); /* what follows will tell */
+        explicit_bzero(line, sizeof(line));
+    }
+    explicit_bzero(word, sizeof(word));
+    explicit_bzero(&url, sizeof(url));
+    return fd;
+}
+
+int server_lock_start(const struct server_place *place, int wait_ms)
+{
+    int64_t until_ns = swim_clock_mono_ns() + wait_ms * 1000000LL;
+    int fd = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) ||
+            swim_clock_mono_ns() >= until_ns) {
+            int saved = errno;
+            close(fd);
+            errno = saved;
+            return -1;
+        }
+        swim_clock_nap_ns(2000000);
+    }
+    return fd;
+}
