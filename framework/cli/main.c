@@ -5,6 +5,7 @@
 #include "cli/cmd_kernel.h"
 #include "cli/cmd_locks.h"
 #include "cli/cmd_run.h"
+#include "cli/cmd_serve.h"
 #include "core/text.h"
 
 static const struct {
@@ -14,6 +15,7 @@ static const struct {
 } commands[] = {
     {"run", cmd_run, "run a kernel over HDF5 datasets, as a job file says"},
     {"locks", cmd_locks, "who holds locks and who waits; end a session"},
+    {"serve", cmd_serve, "start and stop the lock server, also for other hosts"},
     {"kernel", cmd_kernel, "list kernels, show what one does and takes"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
