@@ -11,7 +11,8 @@ run_exit_commands() {
     for command in "${exit_commands[@]}"; do eval "$command" || true; done
     return $status
 }
-trap 'run_exit_commands; cleanup' EXIT
+# Under set -e a status that is not 0 would end the trap between the two.
+trap 'run_exit_commands || cleanup; cleanup' EXIT
 
 # hold FILE MODE: somebody has the lock of the file, until let_go.
 hold() {
