@@ -84,6 +84,9 @@ class Scene:
             actor.end()
         self.mend()
 
+    def check_exclusion(self):
+        check_exclusion(self.actors, self.resource)
+
 
 def redis(*words):
     done = subprocess.run(["redis-cli", "-s", os.environ["HOSTS_REDIS"], *words],
@@ -175,7 +178,6 @@ def the_dead_of_another_host_are_replaced_after_their_lease(s):
     waiter.end()
     at_once = next_one.hear("held")[0] - killed
     at_most("held", at_once, s.lease_s * 0.5)
-    check_exclusion(s.actors)
     return f"elsewhere {seconds(elsewhere)}, here {seconds(at_once)}"
 
 
@@ -190,7 +192,6 @@ def a_short_break_changes_nothing(s):
     if holder.says("lost") or waiter.says("held"):
         raise Failure("the lock was lost")
     took = pass_on(holder, waiter)
-    check_exclusion(s.actors)
     return f"broken for {s.short_s:.2f} s; passed on in {seconds(took)}"
 
 
@@ -212,7 +213,6 @@ def a_long_break_ends_the_lease(s):
     reopen(holder)
     s.queue_up(holder, mode="update")
     pass_on(waiter, holder)
-    check_exclusion(s.actors)
     return (f"LOST {seconds(lost[0] - broken)}, "
             f"granted {seconds(held[0] - broken)} after it")
 
@@ -225,7 +225,6 @@ def a_cut_off_reader_is_not_waited_for(s):
     broken = s.here.break_link(s.kind)
     held = granted_after(s, writer, broken)
     lost = reader.hear("lost")
-    check_exclusion(s.actors)
     return (f"LOST {seconds(lost[0] - broken)}, "
             f"granted {seconds(held[0] - broken)} after it")
 
@@ -248,7 +247,6 @@ def waiter_is_passed_by(s, soon):
     if any(" LOST " not in f" {e[2]}" and " IO " not in f" {e[2]}"
            for e in away.says("error")):
         raise Failure("neither LOST nor IO")
-    check_exclusion(s.actors)
     return f"held {seconds(held - released)} after the release"
 
 
@@ -277,7 +275,6 @@ def a_request_under_way_survives_a_short_break(s):
     s.here.mend_link()
     released = asker.hear("released")[0]
     rival.hear("held", SLACK_S)
-    check_exclusion(s.actors)
     return (f"broken for {s.short_s:.2f} s; held {seconds(held - broken)}, "
             f"released {seconds(released - broken_again)} after it")
 
@@ -296,7 +293,6 @@ def an_acquire_under_way_leaves_nothing(s):
     reopen(asker)
     s.queue_up(asker)
     pass_on(rival, asker)
-    check_exclusion(s.actors)
     return (f"error {seconds(failed - broken)}, "
             f"the other held {seconds(held - broken)} after it")
 
@@ -311,7 +307,6 @@ def a_release_under_way_has_an_end(s):
     held = granted_after(s, waiter, broken)[0]
     failed = holder.hear_error(["UNSURE", "LOST"])
     at_most("an error", failed[0] - broken, s.lease_s + 5)
-    check_exclusion(s.actors)
     return (f"{failed[2].split()[0]} {seconds(failed[0] - broken)}, "
             f"the other held {seconds(held - broken)} after it")
 
@@ -358,7 +353,6 @@ def closing_has_an_end(s):
         at_most("closed", took[-1], 1.5)
         time.sleep(s.lease_s / 2 if actor is soon else 0)
     held = granted_after(s, waiter, broken)[0]
-    check_exclusion([soon, waiter])
     return (f"{seconds(took[0])} and {seconds(took[1])}, "
             f"the next held {seconds(held - broken)} after the break")
 
@@ -380,7 +374,6 @@ def sigterm_has_an_end(s):
         if actor.process.returncode != -signal.SIGTERM:
             raise Failure(f"{actor} ended with {actor.process.returncode}")
     held = granted_after(s, next_one, broken)[0]
-    check_exclusion(s.actors)
     return (f"{', '.join(seconds(t) for t in took)}; "
             f"the next held {seconds(held - broken)} after the break")
 
@@ -431,15 +424,17 @@ class Run:
 
     def case(self, case, kind, here, there, number):
         scene = Scene(self, kind, here, there, f"{case.__name__}.{number}")
-        try:
-            figures = case(scene)
-            scene.end()
-            said = f"ok: {kind}: {case.__doc__}" + (f": {figures}" if figures else "")
-        except Exception as e:  # the others go on
+        figures, wrong = None, []
+        for step in (case, Scene.end, Scene.check_exclusion):
+            try:
+                figures = step(scene) or figures
+            except Exception as e:  # the others go on
+                wrong.append(f"{type(e).__name__}: {e}")
+        said = f"{'FAILED' if wrong else 'ok'}: {kind}: {case.__doc__}"
+        said += "".join(f": {text}" for text in wrong or [figures] if text)
+        if wrong:
             self.failed.append(f"{kind}: {case.__name__}")
-            said = f"FAILED: {kind}: {case.__doc__}: {type(e).__name__}: {e}"
             said += "".join(f"\n    {a}: {a.story()}" for a in scene.actors)
-            scene.end()
         print(said, flush=True)
 
     def cases(self, cases, kind, here, there):

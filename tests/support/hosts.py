@@ -160,29 +160,26 @@ class Actor:
         self.read()
         return took
 
-    def beliefs(self):
-        """The times for which it believed that it held a lock: (from, to, fence)."""
-        times, held = [], None
+    def beliefs(self, resource):
+        """The times for which it believed that it held the lock: (from, to, fence)."""
+        times, here = [], False
         for at, word, rest in self.read():
-            if word == "held":
-                held = [at, at, int(rest)]
-                times.append(held)
-            elif word == "ok" and held:
-                held[1] = at
-            elif word == "raised":
-                held[1] = at
-                held = [at, at, int(rest)]
-                times.append(held)
+            if word == "asked" and rest.startswith("acquire"):
+                here = rest.split()[2] == resource
+            elif here and word in ("held", "raised"):
+                times.append([at, at, int(rest)])
+            elif here and word == "ok":
+                times[-1][1] = at
         return times
 
     def __str__(self):
         return self.name
 
 
-def check_exclusion(actors):
+def check_exclusion(actors, resource):
     """No two believed at the same time that they held it, and each later one has a
-    larger fence; all locks were of one resource and excluded each other."""
-    beliefs = sorted((b, str(a)) for a in actors for b in a.beliefs())
+    larger fence; for locks that exclude each other."""
+    beliefs = sorted((b, str(a)) for a in actors for b in a.beliefs(resource))
     for (before, a), (after, b) in zip(beliefs, beliefs[1:]):
         if after[0] <= before[1]:
             raise Failure(f"{a} believed in its lock until {before[1] / 1e9:.4f}, "
