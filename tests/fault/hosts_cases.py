@@ -13,10 +13,12 @@ import sys
 import threading
 import time
 
-from hosts import (KINDS, Actor, Failure, Host, at_most, check_exclusion, now, seconds,
-                   until)
+from hosts import (KINDS, Actor, Failure, Host, Machine, TwoHold, at_most,
+                   check_exclusion, now, seconds, until)
 
 SLACK_S = 2  # from the end of a lease until another holds the lock, on a busy machine
+STALL_NS = 3 * 10**8  # a machine that stands still for so long upsets the times
+ATTEMPTS = 4
 PORT = os.environ["SWIM_REDIS_URL"].rsplit(":", 1)[1]
 PASSWORD = os.environ["REDISCLI_AUTH"]
 
@@ -318,7 +320,7 @@ def check_no_server(comer):
     at_most("an error", at - asked, 5)
     if "connect to lock server redis://" not in text or PASSWORD in text:
         raise Failure(f"not a good error: {text}")
-    if [e[1] for e in comer.read()] != ["asked", "error"]:
+    if [e[1] for e in comer.read()] != ["ready", "asked", "error"]:
         raise Failure("more than a line")
     return f"{seconds(at - asked)}: {text}"
 
@@ -379,7 +381,7 @@ def sigterm_has_an_end(s):
 
 
 def a_silent_link_is_noticed(s):
-    """with a lease of 60 s, a dead link is noticed in 5 s, and made anew"""
+    """with a lease of 60 s, a dead link is noticed in 7 s at most, and made anew"""
     holder, waiter, idle = s.actor(s.there), s.actor(s.here, 60), s.actor(s.here, 60)
     holder.acquire(s.resource)
     s.queue_up(waiter)
@@ -391,7 +393,8 @@ def a_silent_link_is_noticed(s):
     alive = 1 if s.kind == "to_hub" else 0
     until(10, lambda: s.here.connections() <= alive, "no connection")
     noticed = now() - broken
-    at_most("noticed", noticed, 6)
+    # Keep-alive takes 4 s; a question asked of the link just before it has 2 s more.
+    at_most("noticed", noticed, 7)
     time.sleep(2.5)  # a first try to connect again has failed
     mended = s.here.mend_link()
     held = waiter.hear("held")[0] - mended
@@ -425,20 +428,35 @@ class Run:
         self.seed = random.randrange(10**6)
         self.failed = []
 
-    def case(self, case, kind, here, there, number):
-        scene = Scene(self, kind, here, there, f"{case.__name__}.{number}")
-        figures, wrong = None, []
+    def play(self, case, scene):
+        """The figures of the case, and what was wrong."""
+        figures, wrong = "", []
         for step in (case, Scene.end, Scene.check_exclusion):
             try:
                 figures = step(scene) or figures
             except Exception as e:  # the others go on
-                wrong.append(f"{type(e).__name__}: {e}")
+                wrong.append(e)
+        return figures, wrong
+
+    def case(self, case, kind, here, there, number):
+        """Where the machine stood still meanwhile, times prove nothing: once more."""
+        for attempt in range(ATTEMPTS):
+            began = now()
+            name = f"{case.__name__}.{number}.{attempt}"
+            scene = Scene(self, kind, here, there, name)
+            figures, wrong = self.play(case, scene)
+            stall = Machine.stalled_since(began)
+            if (not wrong or stall < STALL_NS or attempt == ATTEMPTS - 1 or
+                    any(isinstance(e, TwoHold) for e in wrong)):
+                break
+            print(f"again: {kind}: {case.__doc__}: this machine stood still for "
+                  f"{seconds(stall)}: {wrong[0]}", flush=True)
         said = f"{'FAILED' if wrong else 'ok'}: {kind}: {case.__doc__}"
-        said += "".join(f": {text}" for text in wrong or [figures] if text)
         if wrong:
             self.failed.append(f"{kind}: {case.__name__}")
+            said += "".join(f": {type(e).__name__}: {e}" for e in wrong)
             said += "".join(f"\n    {a}: {a.story()}" for a in scene.actors)
-        print(said, flush=True)
+        print(f"{said}: {figures}" if figures else said, flush=True)
 
     def cases(self, cases, kind, here, there):
         for number in range(self.rounds):
@@ -451,6 +469,7 @@ class Run:
         threads = [threading.Thread(target=self.cases, args=(
             cases, kind, Host(f"h{2 * i + 1}"), Host(f"h{2 * i + 2}")))
             for i, (cases, kind) in enumerate(plan)]
+        Machine(daemon=True).start()
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -2,7 +2,7 @@
  *     lock_actor LEASE_MS
  * opens a session when it is told to, and says each event as a line
  *     CLOCK_MONOTONIC_NS WORD [REST]
- * It reads commands, one a line:
+ * of which the first is "ready".  It reads commands, one a line:
  *     open                           opened, or error
  *     acquire MODE RESOURCE WAIT_MS  held FENCE, or error; MODE read, update or write
  *     raise WAIT_MS                  raised FENCE, or error
@@ -206,6 +206,7 @@ int main(int argc, char **argv)
         return 2;
     a.lease_ms = (uint32_t)strtoul(argv[1], NULL, 10);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    say(now_ns(), "ready", "");
     for (bool more = true; more;) {
         if (poll(&in, 1, a.lock ? CHECK_EVERY_MS : -1) > 0)
             more = actor_read(&a, buf, sizeof(buf), &used);
