@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lock/lock_private.h"
 #include "redis_fixture.h"
@@ -270,6 +271,28 @@ static void a_new_server_that_has_run_for_a_lease_needs_no_grace(void **state)
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
 }
 
+/* The server counts whole seconds of its clock: started at the end of one it has soon
+ * run for a second, as it says. */
+static void the_time_a_server_has_run_is_not_overrated(void **state)
+{
+    struct scene *s = *state;
+    struct timespec now;
+
+    swim_session_close(s->a);
+    s->a = NULL;
+    redis_fixture_kill(&s->redis);
+    do {
+        clock_gettime(CLOCK_REALTIME, &now);
+    } while (now.tv_nsec < 850000000 || now.tv_nsec > 900000000);
+    int64_t begin_ms = test_now_ms();
+    assert_int_equal(redis_fixture_start(&s->redis), 0);
+    while (test_now_ms() < begin_ms + 400)
+        test_nap_ms(1);
+    s->a = session_new(s, 2000);
+    long grace_ms = redis_fixture_number(&s->redis, "PTTL {h5swim}:grace");
+    assert_true(grace_ms >= begin_ms + 2000 - test_now_ms());
+}
+
 /* The same, but something was flushed or the server was a replica: it may have lost. */
 static void a_server_that_may_have_lost_needs_one(void **state)
 {
@@ -318,6 +341,7 @@ int main(void)
         TEST(saved_data_are_not_believed),
         TEST(fences_grow_beyond_what_was_seen),
         TEST(a_new_server_that_has_run_for_a_lease_needs_no_grace),
+        TEST(the_time_a_server_has_run_is_not_overrated),
         TEST(a_server_that_may_have_lost_needs_one),
         TEST(the_longest_lease_makes_the_grace),
     };

@@ -25,8 +25,9 @@ local function grace_needed(lease, known_before)
     if known_before or may_have_lost() then
         return lease
     end
+    -- It is a difference of whole seconds of its clock: up to one too many.
     local up_s = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
-    return math.max(0, lease - tonumber(up_s) * 1000)
+    return math.max(0, lease - math.max(0, tonumber(up_s) - 1) * 1000)
 end
 
 -- What an earlier run left behind may be older than what its holders know.
