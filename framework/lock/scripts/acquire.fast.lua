@@ -18,7 +18,9 @@ local over, grace = P .. 'over:' .. ticket, P .. 'grace'
 local kind = string.byte(ticket)
 if kind == 82 then
     if redis.call('EXISTS', me, me, me, me, me, over, grace, q, w) == 5 then
-        redis.call('HSET', r, ticket, ARGV[5])
+        if redis.call('HSET', r, ticket, ARGV[5]) == 0 then
+            redis.call('DEL', P .. 'wake:' .. ticket) -- let in before, and asked again
+        end
         redis.call('HSET', tickets, ticket, resource)
         return 0
     end
