@@ -28,6 +28,7 @@ struct board {
     _Atomic uint64_t operations;
     atomic_int stop;
     atomic_int holds[WORKERS][RESOURCES]; /* UPDATEs and WRITEs held */
+    _Atomic int64_t keep_ns[WORKERS];     /* until then it keeps what it holds */
 };
 
 #define CELL_BITS 12

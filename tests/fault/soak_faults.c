@@ -230,16 +230,25 @@ static void server_start(struct driver *d)
     driver_come_back(d);
 }
 
-/* At times somebody believes in a lock of whom the server hears nothing meanwhile. */
-static void stop_a_believer(struct driver *d)
+/* At times somebody believes in a lock of whom the server hears nothing meanwhile, or
+ * keeps one for longer than any grace. */
+static void prepare_a_believer(struct driver *d)
 {
-    if (dice_below(&d->dice, 4))
-        (void)stop_a_holder(d, between(d, 300, LEASE_MAX_MS), "believer", TRIES_SOME);
+    int kind = dice_below(&d->dice, 5);
+
+    if (kind == 0)
+        return;
+    int i = stop_a_holder(d, between(d, 300, LEASE_MAX_MS), "believer", TRIES_SOME);
+    if (i < 0 || kind < 3)
+        return;
+    atomic_store(&d->board->keep_ns[i],
+                 swim_clock_boot_ns() + (LEASE_MAX_MS + 1000) * NS_PER_MS);
+    worker_continue(d, i);
 }
 
 static void fault_restart_empty(struct driver *d)
 {
-    stop_a_believer(d);
+    prepare_a_believer(d);
     redis_fixture_kill(&d->redis);
     data_remove(d);
     driver_nap(d, between(d, 0, 300));
@@ -248,7 +257,7 @@ static void fault_restart_empty(struct driver *d)
 
 static void fault_restart_with_data(struct driver *d)
 {
-    stop_a_believer(d);
+    prepare_a_believer(d);
     if (!d->appends)
         (void)say(d, "SAVE");
     driver_nap(d, between(d, 0, 50));
@@ -259,7 +268,7 @@ static void fault_restart_with_data(struct driver *d)
 
 static void fault_flushall(struct driver *d)
 {
-    stop_a_believer(d);
+    prepare_a_believer(d);
     (void)say(d, "FLUSHALL");
     driver_come_back(d);
 }

@@ -113,7 +113,10 @@ static bool hold_for(struct hold *h, int64_t us)
     int64_t until_ns = swim_clock_mono_ns() + us * 1000;
 
     while (hold_work(h)) {
+        int64_t keep_ns = atomic_load(&self.board->keep_ns[self.index]);
         int64_t left_ns = until_ns - swim_clock_mono_ns();
+        if (left_ns < keep_ns - swim_clock_boot_ns())
+            left_ns = keep_ns - swim_clock_boot_ns();
         if (left_ns <= 0 || is_over())
             return true;
         swim_clock_nap_ns(left_ns < 20 * NS_PER_MS ? left_ns : 20 * NS_PER_MS);
@@ -384,6 +387,8 @@ static bool worker_read(char **argv, uint64_t *seed)
     for (int i = 0; i < THREADS_MAX; i++)
         if (!(self.cancels[i] = swim_cancel_create()))
             return false;
+    if (self.board)
+        atomic_store(&self.board->keep_ns[self.index], 0);
     for (int i = 0; self.board && i < RESOURCES; i++)
         atomic_store(&self.board->holds[self.index][i], 0);
     return self.board && self.history >= 0;

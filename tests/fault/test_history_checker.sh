@@ -227,6 +227,19 @@ E 0 3601$F 0
 q 9000$F
 END
 
+bad "two that ask at once are given one fence" fences <<END
+@worker.0.1
+g 0 1000$F 1003$F 0 3 0 50 0 1001 3000$F
+e 0 1100$F
+E 0 1101$F 0
+q 9000$F
+@worker.1.1
+g 0 1001$F 1002$F 1 3 0 50 0 1001 3000$F
+e 0 1100$F
+E 0 1101$F 0
+q 9000$F
+END
+
 bad "a raise keeps its fence" fences <<END
 @worker.0.1
 g 0 1000$F 1001$F 0 2 0 50 0 1001 3000$F
