@@ -30,6 +30,19 @@ void victim_destroy(struct victim *v)
     munmap(v, sizeof(*v));
 }
 
+/* Whether it gets ready before it dies. */
+static bool victim_gets_ready(const struct victim *v, pid_t pid)
+{
+    int64_t until = test_now_ms() + DEADLINE_MS;
+    siginfo_t info = {.si_pid = 0};
+
+    while (atomic_load(&v->ready) == 0 && info.si_pid == 0 && test_now_ms() < until) {
+        test_nap_ms(1);
+        (void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    }
+    return atomic_load(&v->ready) != 0;
+}
+
 int victim_start(struct victim *v, void (*main)(struct victim *), const void *scene)
 {
     sigset_t none;
@@ -50,7 +63,7 @@ int victim_start(struct victim *v, void (*main)(struct victim *), const void *sc
         _exit(99);
     }
     v->pid = pid;
-    return pid > 0 && victim_reaches(&v->ready, 1) ? 0 : -1;
+    return pid > 0 && victim_gets_ready(v, pid) ? 0 : -1;
 }
 
 void victim_ready(struct victim *v)

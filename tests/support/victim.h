@@ -26,7 +26,7 @@ struct victim *victim_create(void);
 void victim_destroy(struct victim *v);
 
 /* Fork it, with default actions and no signal blocked: it runs main, and must call
- * victim_ready().  0 when it has, -1 when it has not within 10 s. */
+ * victim_ready().  0 when it has, -1 when it died before or has not within 10 s. */
 int victim_start(struct victim *v, void (*main)(struct victim *), const void *scene);
 void victim_ready(struct victim *v);
 
