@@ -6,6 +6,7 @@
 #include "cli/cmd_locks.h"
 #include "cli/cmd_run.h"
 #include "cli/cmd_serve.h"
+#include "cli/cmd_selftest.h"
 #include "core/text.h"
 
 static const struct {
@@ -16,6 +17,7 @@ static const struct {
     {"run", cmd_run, "run a kernel over HDF5 datasets, as a job file says"},
     {"locks", cmd_locks, "who holds locks and who waits; end a session"},
     {"serve", cmd_serve, "start and stop the lock server, also for other hosts"},
+    {"selftest", cmd_selftest, "check whether locks work on this host"},
     {"kernel", cmd_kernel, "list kernels, show what one does and takes"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -26,7 +28,7 @@ static void usage(FILE *to)
           "Batch kernels over HDF5 files that many processes share.\n\n",
           to);
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fputs(
         "\n"
         "h5swim COMMAND --help shows the options of a command.\n"
