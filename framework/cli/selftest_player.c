@@ -131,7 +131,7 @@ struct selftest_child *player_new(struct selftest *t, uint32_t lease_ms,
         return NULL;
     }
     player_order(c, &o);
-    if (player_hear(c, 2 * SELFTEST_PATIENCE_MS, a) != SWIM_OK)
+    if (player_hear(c, INT64_C(2) * SELFTEST_PATIENCE_MS, a) != SWIM_OK)
         return NULL;
     memcpy(c->session, a->session, sizeof(c->session));
     return c;

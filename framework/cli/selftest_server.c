@@ -236,8 +236,8 @@ void check_round_trip(struct selftest *t, struct selftest_finding *f)
 
     (void)selftest_resource(t, resource);
     struct selftest_child *c = selftest_spawn(t, rounds_main, NULL, &err);
-    if (!c ||
-        selftest_receive(c, &r, sizeof(r), 2 * SELFTEST_PATIENCE_MS, &err) != SWIM_OK) {
+    if (!c || selftest_receive(c, &r, sizeof(r), INT64_C(2) * SELFTEST_PATIENCE_MS,
+                               &err) != SWIM_OK) {
         finding_failed(f, "%s", err.text);
         return;
     }
