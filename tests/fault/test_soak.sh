@@ -38,7 +38,7 @@ round() {
 }
 
 if [ "${SWIM_LONG:-}" = 1 ]; then
-    for ((n = 0; operations < 1000000; n++)); do round $n 2 1500; done
+    for ((n = 0; operations < 1000000; n++)); do round $n 1 4000; done
 else
     round 0 1 400
     round 1 1 400
