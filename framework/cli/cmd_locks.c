@@ -1,14 +1,13 @@
 /* cmd_locks.c - h5swim locks: options, and what to look at. */
 #include "cli/cmd_locks.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/locks.h"
-#include "core/text.h"
+#include "cli/options.h"
 
 static const char help[] =
     "Usage: h5swim locks [FILE...] [OPTION...]\n"
@@ -60,22 +59,6 @@ const char *locks_mode(enum swim_lock_mode mode)
     static const char *const names[] = {"", "READ", "UPDATE", "WRITE"};
 
     return names[mode];
-}
-
-static int refuse_option(int found, char **argv)
-{
-    const char *names[sizeof(long_options) / sizeof(*long_options)];
-    const char *option = argv[optind - 1], *near = NULL;
-    size_t n = 0;
-
-    for (const struct option *o = long_options; o->name; o++)
-        names[n++] = o->name;
-    if (found != ':' && strncmp(option, "--", 2) == 0)
-        near = swim_text_nearest(option + 2, names, n);
-    fprintf(stderr, "h5swim locks: option %s: %s%s%s%s (see h5swim locks --help)\n",
-            option, found == ':' ? "its value is missing" : "there is no such option",
-            near ? "; did you mean \"--" : "", near ? near : "", near ? "\"?" : "");
-    return LOCKS_USAGE;
 }
 
 /* A file's resource, or the argument itself where it can be no file. */
@@ -186,7 +169,7 @@ static int take_option(int found, char **argv, struct locks_options *o)
         o->url = optarg;
         return LOCKS_DONE;
     default:
-        return refuse_option(found, argv);
+        return options_refuse("locks", long_options, found, argv);
     }
 }
 

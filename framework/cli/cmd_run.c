@@ -2,7 +2,6 @@
 #include "cli/cmd_run.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,7 +9,7 @@
 #include <string.h>
 
 #include "batch/run.h"
-#include "core/text.h"
+#include "cli/options.h"
 
 #define COUNT_MOST 4096
 #define COMMAND_SIZE 900
@@ -95,28 +94,6 @@ static int parse_wait(const char *what, const char *text, int64_t *wait_ms)
     return 0;
 }
 
-static int refuse_option(int found, char **argv)
-{
-    const char *option = argv[optind - 1], *near = NULL;
-    const char *names[sizeof(long_options) / sizeof(*long_options)];
-    char letter[3] = {'-', (char)optopt, '\0'};
-    size_t n = 0;
-
-    if (found == ':')
-        return usage_error("option", option, "its value is missing");
-    if (strncmp(option, "--", 2) != 0)
-        return usage_error("option", letter, "there is no such option");
-    for (const struct option *o = long_options; o->name; o++)
-        names[n++] = o->name;
-    near = swim_text_nearest(option + 2, names, n);
-    fprintf(stderr,
-            "h5swim run: option %s: there is no such option%s%s%s "
-            "(see h5swim run --help)\n",
-            option, near ? "; did you mean \"--" : "", near ? near : "",
-            near ? "\"?" : "");
-    return STATUS_USAGE;
-}
-
 static int take_option(int found, char **argv, struct run_options *run,
                        const char **sets)
 {
@@ -146,7 +123,7 @@ static int take_option(int found, char **argv, struct run_options *run,
         run->quiet = true;
         return 0;
     default:
-        return refuse_option(found, argv);
+        return options_refuse("run", long_options, found, argv);
     }
 }
 

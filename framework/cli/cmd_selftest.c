@@ -2,17 +2,16 @@
 #include "cli/cmd_selftest.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/options.h"
 #include "cli/selftest.h"
 #include "core/clock.h"
 #include "core/signals.h"
-#include "core/text.h"
 
 #define LEAVE_MS 3000 /* to end all children */
 
@@ -51,23 +50,6 @@ struct options {
     const char *url, *dir;
     bool json;
 };
-
-static int refuse_option(int found, char **argv)
-{
-    const char *names[sizeof(long_options) / sizeof(*long_options)];
-    const char *option = argv[optind - 1], *near = NULL;
-    size_t n = 0;
-
-    for (const struct option *o = long_options; o->name; o++)
-        names[n++] = o->name;
-    if (found != ':' && strncmp(option, "--", 2) == 0)
-        near = swim_text_nearest(option + 2, names, n);
-    fprintf(stderr,
-            "h5swim selftest: option %s: %s%s%s%s (see h5swim selftest --help)\n",
-            option, found == ':' ? "its value is missing" : "there is no such option",
-            near ? "; did you mean \"--" : "", near ? near : "", near ? "\"?" : "");
-    return STATUS_USAGE;
-}
 
 /* The findings, in order; those after one that others need are skipped.  False: a
  * signal came. */
@@ -162,7 +144,7 @@ static int take_option(int found, char **argv, struct options *o)
         o->json = true;
         return STATUS_DONE;
     default:
-        return refuse_option(found, argv);
+        return options_refuse("selftest", long_options, found, argv);
     }
 }
 

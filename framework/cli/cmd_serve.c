@@ -1,11 +1,11 @@
 /* cmd_serve.c - h5swim serve: starting and stopping the lock server. */
 #include "cli/cmd_serve.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/options.h"
 #include "cli/serve.h"
 #include "core/text.h"
 
@@ -77,15 +77,6 @@ int serve_fail(const swim_error_t *err)
     return err->code == SWIM_ERR_ARG ? SERVE_USAGE : SERVE_FAILED;
 }
 
-static int refuse_option(int found, char **argv)
-{
-    const char *option = argv[optind - 1];
-
-    fprintf(stderr, "h5swim serve: option %s: %s (see h5swim serve --help)\n", option,
-            found == ':' ? "its value is missing" : "there is no such option");
-    return SERVE_USAGE;
-}
-
 static int take_idle(struct serve_options *o, const char *text)
 {
     size_t digits = strspn(text, "0123456789");
@@ -130,7 +121,7 @@ static int take_option(int found, char **argv, struct serve_options *o)
         o->force = true;
         return SERVE_DONE;
     default:
-        return refuse_option(found, argv);
+        return options_refuse("serve", long_options, found, argv);
     }
 }
 

@@ -7,8 +7,8 @@
 
 #include "lock/inspect.h"
 
-#define LOCKS_SCHEMA 1 /* of the JSON output; grows when a field changes its meaning \
-                        */
+/* Of the JSON output; grows when a field changes its meaning. */
+#define LOCKS_SCHEMA 1
 
 enum { LOCKS_DONE = 0, LOCKS_FAILED = 1, LOCKS_USAGE = 2 };
 

@@ -5,8 +5,8 @@
 #include "cli/cmd_kernel.h"
 #include "cli/cmd_locks.h"
 #include "cli/cmd_run.h"
-#include "cli/cmd_serve.h"
 #include "cli/cmd_selftest.h"
+#include "cli/cmd_serve.h"
 #include "core/text.h"
 
 static const struct {

@@ -1,0 +1,12 @@
+/* options.h - what commands say of options that are none. */
+#ifndef SWIM_CLI_OPTIONS_H
+#define SWIM_CLI_OPTIONS_H
+
+#include <getopt.h>
+
+/* The line for the option that getopt_long() has just returned '?' or ':' (found) for;
+ * 2, the exit status of wrong usage. */
+int options_refuse(const char *command, const struct option *options, int found,
+                   char **argv);
+
+#endif /* SWIM_CLI_OPTIONS_H */
