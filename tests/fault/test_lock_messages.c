@@ -44,15 +44,16 @@ static struct redis_fixture redis;
 
 /* The harm that is to be done; counts messages of the threads that are meant. */
 static struct {
-    enum harm harm;
+    atomic_int harm;   /* enum harm */
     _Atomic long left; /* 1: the next one */
     atomic_bool done;
     atomic_bool away; /* the server hears nothing of anybody */
     bool heartbeat;   /* those of other threads than the test's, else of it alone */
     pid_t test;
-    char late[8192]; /* a question that is still on its way */
+    pthread_mutex_t mutex;
+    char late[8192]; /* under mutex: a question that is still on its way */
     size_t late_size;
-} plan;
+} plan = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static bool plan_means_me(void)
 {
@@ -82,9 +83,21 @@ static void deliver(const void *bytes, size_t size)
 
 static void deliver_late(void)
 {
+    pthread_mutex_lock(&plan.mutex);
     if (plan.late_size > 0)
         deliver(plan.late, plan.late_size);
     plan.late_size = 0;
+    pthread_mutex_unlock(&plan.mutex);
+}
+
+static void keep_late(const void *bytes, size_t size)
+{
+    pthread_mutex_lock(&plan.mutex);
+    if (size <= sizeof(plan.late)) {
+        memcpy(plan.late, bytes, size);
+        plan.late_size = size;
+    }
+    pthread_mutex_unlock(&plan.mutex);
 }
 
 static ssize_t harmful_send(int fd, const void *bytes, size_t size)
@@ -99,10 +112,8 @@ static ssize_t harmful_send(int fd, const void *bytes, size_t size)
             deliver_late();
         return n;
     }
-    if (plan.harm != LOST_QUESTION && size <= sizeof(plan.late)) {
-        memcpy(plan.late, bytes, size);
-        plan.late_size = size;
-    }
+    if (plan.harm != LOST_QUESTION)
+        keep_late(bytes, size);
     shutdown(fd, SHUT_RDWR);
     return (ssize_t)size; /* it seemed to go */
 }
@@ -436,8 +447,7 @@ static void begin(struct scene *s, enum harm harm, long n)
     s->other = open_by(&redis_link_sockets, LEASE_MS);
     s->harmed = open_by(&harmful, LEASE_MS);
     s->lock = NULL;
-    plan.harm = harm;
-    plan.late_size = 0;
+    plan.harm = (int)harm;
     atomic_store(&plan.done, false);
     atomic_store(&plan.left, n);
 }
