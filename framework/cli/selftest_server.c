@@ -196,7 +196,6 @@ static void rounds_run(const struct selftest *t, struct redis_link *link,
                                              .job = t->tag,
                                              .rank = -1};
     static double ping[ROUNDS_MAX], pair[ROUNDS_MAX];
-    int64_t until_ns = swim_clock_mono_ns() + ROUNDS_MS * 1000000LL;
     swim_session_t *session = NULL;
     swim_error_t err = {0};
     double unused;
@@ -204,6 +203,7 @@ static void rounds_run(const struct selftest *t, struct redis_link *link,
     r->rc = t->locks->open(&opt, &session, &err);
     if (r->rc == SWIM_OK) /* connects, and makes the scripts known */
         r->rc = one_round(t, link, session, &unused, &unused, &err);
+    int64_t until_ns = swim_clock_mono_ns() + ROUNDS_MS * 1000000LL;
     while (r->rc == SWIM_OK && r->n < ROUNDS_MAX && swim_clock_mono_ns() < until_ns) {
         r->rc = one_round(t, link, session, &ping[r->n], &pair[r->n], &err);
         r->n += r->rc == SWIM_OK;
