@@ -27,6 +27,10 @@ exec(sys.argv[2])' "$tmp/out" "$1" || { cat "$tmp/out" >&2; fail "selftest --jso
 }
 # Only they have the URL as an argument.
 no_selftests() { ! grep -qszxF "$url" /proc/[0-9]*/cmdline; }
+# Two runs lock, each under a name of its own.
+two_names() {
+    [ "$(redis KEYS '{h5swim}:*' | grep -oE 'selftest-[0-9a-f]{16}' | sort -u | wc -l)" -eq 2 ]
+}
 # What is left at the server once nobody has a lock.
 no_keys() { ! redis KEYS '*' | grep -qvxE '\{h5swim\}:(epoch|fence|fresh)'; }
 no_files() { [ -z "$(ls -A "$tmp/data")" ]; }
@@ -71,6 +75,7 @@ SWIM_REDIS_URL=$url hold held.h5 write
 one=$!
 "$h5swim" selftest --redis "$url" --dir "$tmp/data" >"$tmp/two" 2>&1 &
 two=$!
+await two_names
 wait $one || fail "the first of two: $(cat "$tmp/one")"
 wait $two || fail "the second of two: $(cat "$tmp/two")"
 if SWIM_REDIS_URL=$url lock_is_free held.h5; then fail "it took another's lock away"; fi
