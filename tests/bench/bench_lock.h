@@ -15,6 +15,7 @@
 struct bench_worker {
     uint64_t pairs;
     int64_t longest_ns; /* wait of one acquire */
+    int64_t held_ns;    /* all holds together */
     int rc;             /* of the first call that failed */
 };
 
@@ -44,6 +45,8 @@ int64_t bench_median(int64_t *values, size_t count);
 /* Run the crowd to its end; its workers are filled. */
 void bench_crowd_run(struct bench_crowd *crowd, const char *url);
 uint64_t bench_crowd_pairs(const struct bench_crowd *crowd, bool readers);
+/* How long a hold took, which is longer than it was to be. */
+int64_t bench_crowd_hold(const struct bench_crowd *crowd);
 int64_t bench_crowd_longest(const struct bench_crowd *crowd, bool readers);
 
 /* Run this process, or the server, on one core; -1: on any. */

@@ -90,6 +90,7 @@ static void crowd_work(const struct bench_crowd *crowd, int me, const char *url,
     swim_session_t *session = bench_session(url, 0);
     while (bench_now_ns() < begin_ns)
         swim_clock_nap_ns(100000);
+    prctl(PR_SET_TIMERSLACK, 1); /* a hold is as long as it says */
     while (bench_now_ns() < begin_ns + crowd->time_ns) {
         int64_t asked = bench_now_ns();
         swim_lock_t *lock = bench_take(session, "/bench/crowd", mode);
@@ -98,6 +99,7 @@ static void crowd_work(const struct bench_crowd *crowd, int me, const char *url,
             w->longest_ns = waited;
         if (crowd->hold_ns > 0)
             swim_clock_nap_ns(crowd->hold_ns);
+        w->held_ns += bench_now_ns() - asked - waited;
         bench_give(lock);
         w->pairs++;
     }
@@ -136,6 +138,17 @@ uint64_t bench_crowd_pairs(const struct bench_crowd *crowd, bool readers)
     for (int i = from; i < to; i++)
         pairs += crowd->worker[i].pairs;
     return pairs;
+}
+
+int64_t bench_crowd_hold(const struct bench_crowd *crowd)
+{
+    int64_t held_ns = 0, pairs = 0;
+
+    for (int i = 0; i < crowd->readers + crowd->writers; i++) {
+        held_ns += crowd->worker[i].held_ns;
+        pairs += (int64_t)crowd->worker[i].pairs;
+    }
+    return pairs > 0 ? held_ns / pairs : 0;
 }
 
 int64_t bench_crowd_longest(const struct bench_crowd *crowd, bool readers)
