@@ -96,6 +96,14 @@ static int run_job(const struct scene *s)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* gcc's address sanitizer may deadlock in the child of a process with threads, as the
+ * command's are. */
+#ifdef __SANITIZE_ADDRESS__
+#define CAN_RUN_COMMAND false
+#else
+#define CAN_RUN_COMMAND true
+#endif
+
 /* A job opens its input beside one who reads it all the time, and not beside a writer:
  * so what it takes is the shared lock. */
 static void opening_for_reading_takes_a_shared_lock(void **state)
@@ -104,7 +112,7 @@ static void opening_for_reading_takes_a_shared_lock(void **state)
     struct scene *s = *state;
     char resource[PATH_MAX];
 
-    if (!getenv("SWIM_BUILD"))
+    if (!CAN_RUN_COMMAND || !getenv("SWIM_BUILD"))
         skip();
     make_job(s);
     assert_int_equal(swim_resource_of_file(scratch_dir_file(&s->dir, "in.h5"), resource,
