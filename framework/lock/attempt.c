@@ -247,8 +247,11 @@ static void attempt_undo(struct attempt *a, int code)
         return;
     snprintf(since, sizeof(since), "%lld", (long long)lk->since_ms);
     if (session_ask(s, a->base ? &script_lower : &script_release, a->base ? 6 : 4, argv,
-                    swim_clock_mono_ns(), &answer, &unsure, NULL) != SWIM_OK)
+                    swim_clock_mono_ns(), &answer, &unsure, NULL) != SWIM_OK) {
         session_orphan(s, a->ticket, lk->resource, a->base);
+        if (a->base)
+            snprintf(lk->stray, sizeof(lk->stray), "%s", a->ticket);
+    }
     redis_answer_free(answer);
 }
 

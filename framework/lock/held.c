@@ -38,10 +38,18 @@ bool held_raise(struct swim_lock *lk, const char *ticket, uint64_t fence, uint64
     return known;
 }
 
+void held_lowering(struct swim_lock *lk)
+{
+    pthread_mutex_lock(&lk->session->held_mutex);
+    lk->lowering = true;
+    pthread_mutex_unlock(&lk->session->held_mutex);
+}
+
 void held_lower(struct swim_lock *lk)
 {
     pthread_mutex_lock(&lk->session->held_mutex);
     lk->raised[0] = '\0';
+    lk->lowering = false;
     pthread_mutex_unlock(&lk->session->held_mutex);
 }
 

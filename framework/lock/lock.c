@@ -147,35 +147,6 @@ int swim_lock_acquire(swim_session_t *session, const char *resource,
     return SWIM_OK;
 }
 
-int swim_lock_raise(swim_lock_t *lk, const struct swim_lock_options *opt,
-                    swim_error_t *err)
-{
-    char ticket[TICKET_MAX];
-
-    int rc = options_check(opt, lk->resource, err);
-    if (rc == SWIM_OK)
-        rc = session_check(lk->session, 0, lk->resource, err);
-    if (rc != SWIM_OK)
-        return rc;
-    if (lk->mode != SWIM_LOCK_UPDATE || lk->raised[0])
-        return swim_error_set(
-            err, SWIM_ERR_ARG, "raise the lock on %s to WRITE: it is %s, not UPDATE",
-            lk->resource, lk->raised[0] ? "WRITE" : mode_names[lk->mode]);
-    if (held_reads(lk->session, lk->resource))
-        return swim_error_set(
-            err, SWIM_ERR_DEADLOCK,
-            "raise the lock on %s to WRITE: this thread holds READ on "
-            "it and would wait for itself (give that back before)",
-            lk->resource);
-    ticket_make(ticket, lk->session, 'X');
-    struct attempt a = attempt_of(lk, ticket, opt);
-    a.base = lk->ticket;
-    rc = attempt_run(&a, err);
-    if (rc == SWIM_OK)
-        rc = session_check(lk->session, 0, lk->resource, err);
-    return rc;
-}
-
 /* Ask a script that gives a ticket back; again when the server forgot the session.
  * *status is the answer's text, "held" for a number; *unsure: an earlier try may have
  * done it. */
@@ -208,6 +179,60 @@ static int give_back(struct swim_lock *lk, const struct lock_script *script, int
     return rc;
 }
 
+/* Only when the server knows that the last raise was given up there is another. */
+static int raise_drop_stray(struct swim_lock *lk, swim_error_t *err)
+{
+    char since[24], status[16];
+    const char *argv[] = {lk->session->id, lk->stray,  lk->resource,
+                          "unsure",        lk->ticket, since};
+    bool unsure = false;
+
+    if (!lk->stray[0])
+        return SWIM_OK;
+    snprintf(since, sizeof(since), "%lld", (long long)lk->since_ms);
+    int rc =
+        give_back(lk, &script_lower, 6, argv, status, sizeof(status), &unsure, err);
+    if (rc == SWIM_OK)
+        lk->stray[0] = '\0';
+    if (rc != SWIM_ERR_UNSURE)
+        return rc;
+    if (err)
+        err->code = SWIM_ERR_IO; /* it is the UPDATE that it was */
+    return SWIM_ERR_IO;
+}
+
+int swim_lock_raise(swim_lock_t *lk, const struct swim_lock_options *opt,
+                    swim_error_t *err)
+{
+    char ticket[TICKET_MAX];
+
+    int rc = options_check(opt, lk->resource, err);
+    if (rc == SWIM_OK)
+        rc = session_check(lk->session, 0, lk->resource, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (lk->mode != SWIM_LOCK_UPDATE || lk->raised[0])
+        return swim_error_set(
+            err, SWIM_ERR_ARG, "raise the lock on %s to WRITE: it is %s, not UPDATE",
+            lk->resource, lk->raised[0] ? "WRITE" : mode_names[lk->mode]);
+    if (held_reads(lk->session, lk->resource))
+        return swim_error_set(
+            err, SWIM_ERR_DEADLOCK,
+            "raise the lock on %s to WRITE: this thread holds READ on "
+            "it and would wait for itself (give that back before)",
+            lk->resource);
+    rc = raise_drop_stray(lk, err);
+    if (rc != SWIM_OK)
+        return rc;
+    ticket_make(ticket, lk->session, 'X');
+    struct attempt a = attempt_of(lk, ticket, opt);
+    a.base = lk->ticket;
+    rc = attempt_run(&a, err);
+    if (rc == SWIM_OK)
+        rc = session_check(lk->session, 0, lk->resource, err);
+    return rc;
+}
+
 /* A lock that is absent while the session lives was given back by an attempt whose
  * answer was lost, or forgotten by the server; else it was taken from us. */
 static int give_back_result(struct swim_lock *lk, const char *status, bool unsure,
@@ -215,7 +240,13 @@ static int give_back_result(struct swim_lock *lk, const char *status, bool unsur
 {
     swim_session_t *s = lk->session;
 
-    if (strcmp(status, "absent") != 0 || unsure || atomic_load(&s->seq) != seq)
+    if (strcmp(status, "absent") != 0 || unsure)
+        return SWIM_OK;
+    /* The server may be about to answer another thread that it was told anew. */
+    pthread_mutex_lock(&s->held_mutex);
+    bool told = atomic_load(&s->seq) != seq;
+    pthread_mutex_unlock(&s->held_mutex);
+    if (told)
         return SWIM_OK;
     atomic_store(&s->lost, true);
     return session_check(s, 0, lk->resource, err);
@@ -227,7 +258,7 @@ int swim_lock_lower(swim_lock_t *lk, swim_error_t *err)
     const char *argv[] = {lk->session->id, lk->raised,
                           lk->resource,    lk->unsure ? "unsure" : "plain",
                           lk->ticket,      since};
-    bool unsure = false;
+    bool unsure = lk->lowering; /* an earlier call may have done it */
 
     int rc = session_check(lk->session, 0, lk->resource, err);
     if (rc != SWIM_OK)
@@ -236,6 +267,7 @@ int swim_lock_lower(swim_lock_t *lk, swim_error_t *err)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "lower the lock on %s to UPDATE: it was not raised",
                               lk->resource);
+    held_lowering(lk);
     uint64_t seq = atomic_load(&lk->session->seq);
     snprintf(since, sizeof(since), "%lld", (long long)lk->since_ms);
     rc = give_back(lk, &script_lower, 6, argv, status, sizeof(status), &unsure, err);
@@ -248,10 +280,11 @@ int swim_lock_lower(swim_lock_t *lk, swim_error_t *err)
 
 static int release_ask(struct swim_lock *lk, swim_error_t *err)
 {
-    bool raised = lk->raised[0] != '\0';
+    const char *write = lk->raised[0] ? lk->raised : lk->stray;
+    bool raised = write[0] != '\0';
     char status[16];
-    const char *argv[] = {lk->session->id, raised ? lk->raised : lk->ticket,
-                          lk->resource, lk->unsure ? "unsure" : "plain", lk->ticket};
+    const char *argv[] = {lk->session->id, raised ? write : lk->ticket, lk->resource,
+                          lk->unsure ? "unsure" : "plain", lk->ticket};
     bool unsure = false;
 
     held_remove(lk);
@@ -260,7 +293,7 @@ static int release_ask(struct swim_lock *lk, swim_error_t *err)
                        sizeof(status), &unsure, err);
     if (rc == SWIM_ERR_UNSURE) {
         if (raised)
-            session_orphan(lk->session, lk->raised, lk->resource, NULL);
+            session_orphan(lk->session, write, lk->resource, NULL);
         session_orphan(lk->session, lk->ticket, lk->resource, NULL);
     }
     return rc == SWIM_OK ? give_back_result(lk, status, unsure, seq, err) : rc;

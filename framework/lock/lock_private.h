@@ -97,6 +97,10 @@ struct swim_lock {
     char ticket[TICKET_MAX];
     char raised[TICKET_MAX]; /* the ticket of the WRITE it was raised to; "": it is not
                               */
+    bool lowering;           /* the server may have lowered it already */
+    char stray[TICKET_MAX];  /* the ticket of a raise that was given up, of which the
+                                server may not know; "": there is none.  Not under
+                                held_mutex */
     char resource[];
 };
 
@@ -141,6 +145,7 @@ void session_note_clock(swim_session_t *session, const struct redis_answer *now_
 bool held_add(struct swim_lock *lock, uint64_t seq);
 bool held_raise(struct swim_lock *lock, const char *ticket, uint64_t fence,
                 uint64_t seq);
+void held_lowering(struct swim_lock *lock);
 void held_lower(struct swim_lock *lock);
 void held_remove(struct swim_lock *lock);
 /* Count down; true: that was the last time. */

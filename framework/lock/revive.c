@@ -18,12 +18,18 @@ struct claim {
     char value[48];
 };
 
+/* A WRITE that is being lowered is an UPDATE: readers may be in already. */
+static bool claims_raised(const struct swim_lock *lk)
+{
+    return lk->raised[0] && !lk->lowering;
+}
+
 static void claim_fill(struct claim *claim, const struct swim_lock *lk,
                        const char *ticket)
 {
     claim->ticket = ticket;
     claim->resource = lk->resource;
-    if (ticket == lk->ticket && lk->raised[0])
+    if (ticket == lk->ticket && claims_raised(lk))
         claim->value[0] = '\0';
     else if (lk->mode == SWIM_LOCK_READ)
         snprintf(claim->value, sizeof(claim->value), "%" PRId64, lk->since_ms);
@@ -38,25 +44,24 @@ static struct claim *claims_make(const swim_session_t *s, size_t *count)
     size_t n = 0;
 
     for (const struct swim_lock *lk = s->held; lk; lk = lk->next)
-        n += lk->raised[0] ? 2 : 1;
+        n += claims_raised(lk) ? 2 : 1;
     struct claim *claims = calloc(n + 1, sizeof(*claims));
     *count = claims ? n : 0;
     n = 0;
     for (const struct swim_lock *lk = s->held; claims && lk; lk = lk->next) {
         claim_fill(&claims[n++], lk, lk->ticket);
-        if (lk->raised[0])
+        if (claims_raised(lk))
             claim_fill(&claims[n++], lk, lk->raised);
     }
     return claims;
 }
 
 static int revive_ask(swim_session_t *s, const struct claim *claims, size_t count,
-                      struct redis_answer **answer, swim_error_t *err)
+                      struct redis_answer **answer, bool *unsure, swim_error_t *err)
 {
     enum { HEAD = 5 };
     char lease[16], fence[24], words[8];
     const char **argv = malloc((HEAD + SESSION_WORDS + 3 * count) * sizeof(*argv));
-    bool unsure = false;
     int n = 0;
 
     if (!argv)
@@ -75,8 +80,8 @@ static int revive_ask(swim_session_t *s, const struct claim *claims, size_t coun
         argv[n++] = claims[i].value;
     }
     int rc = session_ask(s, &script_reclaim, n, argv,
-                         swim_clock_mono_ns() + s->lease_ms * 1000000LL, answer,
-                         &unsure, err);
+                         swim_clock_mono_ns() + s->lease_ms * 1000000LL, answer, unsure,
+                         err);
     free(argv);
     return rc;
 }
@@ -111,6 +116,7 @@ static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
 {
     struct redis_answer *answer = NULL;
     size_t count = 0;
+    bool unsure = false;
 
     int rc = session_check(s, 0, what, err);
     if (rc != SWIM_OK)
@@ -119,8 +125,12 @@ static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
     if (!claims)
         return swim_error_set(err, SWIM_ERR_NOMEM, "tell the lock server: no memory");
     int64_t sent_ns = swim_clock_boot_ns();
-    rc = revive_ask(s, claims, count, &answer, err);
+    rc = revive_ask(s, claims, count, &answer, &unsure, err);
     free(claims);
+    /* The server may have heard, and will then renew the session; but a grant that came
+     * before and is not entered yet was not among the claims: ask for it again. */
+    if (rc != SWIM_OK && unsure)
+        atomic_fetch_add(&s->seq, 1);
     if (rc == SWIM_OK)
         rc = revive_read(s, answer, sent_ns, count, what, err);
     redis_answer_free(answer);

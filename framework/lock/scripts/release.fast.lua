@@ -1,6 +1,6 @@
 -- release.lua SESSION TICKET RESOURCE plain|cancel|unsure [BASE] - give a ticket back,
 -- held or still queued, and let in who comes next.  BASE: the UPDATE that this ticket
--- was raised from goes with it.
+-- was raised from, or was to be, goes with it.
 --
 -- 'held' or 'queued': what it was; 'absent': neither, so an earlier try of this release
 -- did it; 'lost': the session is not known.  unsure: a question for the ticket may still

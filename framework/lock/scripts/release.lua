@@ -1,7 +1,8 @@
 local left = {}
 local was = remove(resource, ticket, left)
 if ARGV[5] then
-    was = was or remove(resource, ARGV[5], left)
+    local base = remove(resource, ARGV[5], left)
+    was = was or base
     redis.call('HDEL', key('tickets', session), ARGV[5])
 end
 redis.call('HDEL', key('tickets', session), ticket)
