@@ -309,6 +309,30 @@ static void a_lock_given_back_while_the_server_is_told_is_not_lost(void **state)
     swim_session_close(session);
 }
 
+/* The server's clock is behind the numbers that were given, and one that has seen few
+ * of them comes back first. */
+static void fences_grow_beyond_what_the_second_has_seen(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *a = session_new(s, 1000), *b = session_new(s, 1000);
+    swim_lock_t *lock = NULL;
+
+    (void)redis_fixture_number(&s->redis, "INCRBY {h5swim}:fence 3600000000");
+    assert_int_equal(take(a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
+    uint64_t fence = swim_lock_fence(lock);
+    atomic_store(&links.heart_stops, true);
+    flush(s);
+    assert_int_equal(session_revive(b, atomic_load(&b->seq), "r", NULL), SWIM_OK);
+    assert_int_equal(session_revive(a, atomic_load(&a->seq), "r", NULL), SWIM_OK);
+    atomic_store(&links.heart_stops, false);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    assert_int_equal(take(b, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
+    assert_true(swim_lock_fence(lock) > fence);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    swim_session_close(a);
+    swim_session_close(b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -320,6 +344,7 @@ int main(void)
         TEST(a_lock_being_lowered_is_told_as_lowered),
         TEST(a_lower_may_be_asked_twice),
         TEST(a_lock_given_back_while_the_server_is_told_is_not_lost),
+        TEST(fences_grow_beyond_what_the_second_has_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

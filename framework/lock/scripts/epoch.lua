@@ -44,12 +44,20 @@ local function wipe()
     until cursor == '0'
 end
 
+-- The next fence is larger than this one.
+local function fence_at_least(fence)
+    if fence > tonumber(redis.call('GET', P .. 'fence') or 0) then
+        redis.call('SET', P .. 'fence', string.format('%.0f', fence))
+    end
+end
+
 -- Begin a new epoch when the server has lost what it knew, or may have: its id.  In its
 -- grace nothing new is granted, so that those who hold a lock can tell it anew.  fence
 -- is the last one that the asking session has seen.
 local function epoch_now(lease, fence)
     local run = run_of_server()
     local epoch = redis.call('HMGET', P .. 'epoch', 'id', 'run', 'lease')
+    fence_at_least(fence)
     if epoch[2] == run then
         local more = lease - tonumber(epoch[3])
         if more > 0 then
@@ -66,8 +74,7 @@ local function epoch_now(lease, fence)
     end
     local us = now_us()
     local id = string.format('%.0f', math.max(us, tonumber(epoch[1] or 0) + 1))
-    local last = tonumber(redis.call('GET', P .. 'fence') or 0)
-    redis.call('SET', P .. 'fence', string.format('%.0f', math.max(us, last, fence)))
+    fence_at_least(us)
     redis.call('HSET', P .. 'epoch', 'id', id, 'run', run, 'lease', lease)
     local grace = grace_needed(lease, epoch[1])
     if grace > 0 then
