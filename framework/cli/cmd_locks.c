@@ -85,8 +85,10 @@ static int look_at_files(struct inspector *inspector, const struct locks_options
     char(*found)[PATH_MAX] = calloc(o->n_files, sizeof(*found));
     int rc = SWIM_OK;
 
-    if (!names || !found)
-        rc = swim_error_set(err, SWIM_ERR_NOMEM, "look at locks: no memory");
+    if (!names || !found) {
+        rc = SWIM_ERR_NOMEM;
+        (void)swim_error_set(err, rc, "look at locks: no memory");
+    }
     for (size_t i = 0; rc == SWIM_OK && i < o->n_files; i++) {
         rc = resource_of(o->files[i], found[i], sizeof(found[i]), err);
         names[2 * i] = found[i];

@@ -109,8 +109,9 @@ static void a_holder_keeps_its_lock(void **state)
                              SWIM_ERR_TIMEOUT);
             assert_non_null(strstr(err.text, "lost its data"));
             swim_error_clear(&err);
-            assert_int_equal(take(s->b, SWIM_LOCK_WRITE, 2 * LEASE_MS, &other, &err),
-                             SWIM_ERR_TIMEOUT);
+            assert_int_equal(
+                take(s->b, SWIM_LOCK_WRITE, INT64_C(2) * LEASE_MS, &other, &err),
+                SWIM_ERR_TIMEOUT);
             assert_non_null(strstr(err.text, "held by"));
             assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
             assert_int_equal(swim_lock_fence(lock), fence);
@@ -206,8 +207,9 @@ static void a_raised_lock_stays_raised(void **state)
         assert_int_equal(swim_lock_raise(lock, NULL, NULL), SWIM_OK);
         losses[i](s);
         s->b = session_new(s, LEASE_MS);
-        assert_int_equal(take(s->b, SWIM_LOCK_READ, 2 * LEASE_MS, &other, NULL),
-                         SWIM_ERR_TIMEOUT);
+        assert_int_equal(
+            take(s->b, SWIM_LOCK_READ, INT64_C(2) * LEASE_MS, &other, NULL),
+            SWIM_ERR_TIMEOUT);
         assert_int_equal(swim_lock_lower(lock, NULL), SWIM_OK);
         assert_int_equal(take(s->b, SWIM_LOCK_READ, SWIM_LOCK_TRY, &other, NULL),
                          SWIM_OK);
@@ -232,7 +234,7 @@ static void saved_data_are_not_believed(void **state)
     assert_int_equal(take(s->b, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
     uint64_t fence = swim_lock_fence(lock);
     restart_empty(s); /* not empty: it loads what was saved */
-    assert_int_equal(take(s->a, SWIM_LOCK_READ, 2 * LEASE_MS, &none, NULL),
+    assert_int_equal(take(s->a, SWIM_LOCK_READ, INT64_C(2) * LEASE_MS, &none, NULL),
                      SWIM_ERR_TIMEOUT);
     assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
