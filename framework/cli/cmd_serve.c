@@ -30,7 +30,7 @@ static const char help[] =
     "\n"
     "  --json                status as one JSON object (schema 1)\n"
     "  --export              status prints the URL with its password, as start does\n"
-    "  --force               stop although sessions are open\n"
+    "  --force               stop although sessions are open, or it does not answer\n"
     "  --help                this text\n"
     "\n"
     "Without --tcp no other host and no other user can reach it.  With it a password "
@@ -40,7 +40,9 @@ static const char help[] =
     "the URL to others as you would give a password.  $SWIM_SERVER_DIR names the "
     "folder.\n"
     "\n"
-    "Exit status: 0 done (status: it runs), 1 failed (status: none runs), 2 usage.\n";
+    "Exit status: 0 done (status: it runs), 1 failed (status: none runs, or it does "
+    "not\n"
+    "answer), 2 usage.\n";
 
 enum {
     OPT_TCP = 256,
@@ -156,7 +158,9 @@ static int stop(const struct serve_options *o)
         printf("no lock server runs in %s\n", status.dir);
         return SERVE_DONE;
     }
-    if (rc == SWIM_OK && !o->force)
+    if (rc == SWIM_OK && status.silent && !o->force)
+        rc = server_error_silent("stop", status.dir, status.pid, &err);
+    else if (rc == SWIM_OK && !o->force)
         rc = serve_usage(&status, &usage, &err);
     explicit_bzero(status.export_url, sizeof(status.export_url));
     explicit_bzero(status.socket_url, sizeof(status.socket_url));

@@ -39,10 +39,12 @@ void serve_export(const char *name, const char *value)
 
 static int status_json(const struct server_status *s, const struct serve_usage *u)
 {
-    json_t *json =
-        json_pack("{si sb ss}", "schema", 1, "running", s->running, "dir", s->dir);
+    json_t *json = json_pack("{si sb sb ss}", "schema", 1, "running", s->running,
+                             "silent", s->silent, "dir", s->dir);
 
-    if (json && s->running)
+    if (json && s->silent)
+        json_object_set_new(json, "pid", json_integer(s->pid));
+    else if (json && s->running)
         json_object_update_new(
             json,
             json_pack("{sI ss ss? sb sI sI sI sI}", "pid", (json_int_t)s->pid,
@@ -79,19 +81,23 @@ int serve_status(const struct serve_options *o)
     int done = SERVE_DONE;
 
     int rc = server_private_status(&status, &err);
-    if (rc == SWIM_OK && status.running)
+    if (rc == SWIM_OK && status.silent)
+        (void)server_error_silent("show", status.dir, status.pid, &err);
+    else if (rc == SWIM_OK && status.running)
         rc = serve_usage(&status, &usage, &err);
     if (rc != SWIM_OK)
         done = serve_fail(&err);
     else if (o->json)
         done = status_json(&status, &usage);
+    else if (status.silent)
+        (void)serve_fail(&err);
     else if (!status.running)
         printf("no lock server runs in %s\n", status.dir);
     else if (o->export)
         serve_export("SWIM_REDIS_URL", status.export_url);
     else
         status_print(&status, &usage);
-    if (done == SERVE_DONE && !status.running)
+    if (done == SERVE_DONE && (!status.running || status.silent))
         done = SERVE_FAILED;
     explicit_bzero(&status, sizeof(status));
     return done;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@
 
 struct keeper {
     const struct server_place *place;
+    int dir; /* locked, with the server: see place_is_taken() */
     pid_t server;
     int fd; /* its one connection, -1 before it is made */
     sigset_t signals;
@@ -64,6 +66,23 @@ static void keeper_detach(void)
         _exit(1);
 }
 
+/* Take the place, for the server too, which inherits the descriptor.  Who only looks
+ * whether it is taken is in the way for a moment. */
+static int keeper_take(const struct server_place *p)
+{
+    int64_t until_ns = swim_clock_mono_ns() + NS_PER_S;
+    int fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (swim_clock_mono_ns() >= until_ns) {
+            close(fd);
+            return -1;
+        }
+        swim_clock_nap_ns(1000000);
+    }
+    return fd;
+}
+
 /* Wait for a signal, at most ms: its number, 0 when none came. */
 static int keeper_nap(const struct keeper *k, int64_t ms)
 {
@@ -73,15 +92,21 @@ static int keeper_nap(const struct keeper *k, int64_t ms)
     return signo > 0 ? signo : 0;
 }
 
-/* Whether somebody is connected or was since the last look. */
+/* Whether somebody is connected or was since the last look, or may be: who uses a
+ * server that hangs cannot be seen. */
 static int keeper_sees_use(struct keeper *k)
 {
     char info[32768];
 
     if (k->fd < 0)
         k->fd = server_dial_place(k->place);
-    if (k->fd < 0 || server_say(k->fd, "INFO\r\n", info, sizeof(info)) <= 0)
-        return 0; /* it hangs or has ended; a dead child ends the loop */
+    if (k->fd < 0)
+        return 1;
+    if (server_say(k->fd, "INFO\r\n", info, sizeof(info)) <= 0) {
+        close(k->fd); /* its answer may come later than the next question */
+        k->fd = -1;
+        return 1;
+    }
     long long made = server_info_number(info, "total_connections_received");
     int used =
         made != k->connections || server_info_number(info, "connected_clients") > 1;
@@ -129,6 +154,11 @@ _Noreturn static void keeper_run(const struct server_place *place)
     int64_t look_ms = place->idle_s > 4 ? 1000 : 250;
 
     keeper_detach();
+    k.dir = keeper_take(place);
+    if (k.dir < 0) {
+        (void)unlink(place->config); /* which says that it has ended */
+        _exit(1);
+    }
     sigemptyset(&k.signals);
     sigaddset(&k.signals, SIGTERM);
     sigaddset(&k.signals, SIGINT);

@@ -9,7 +9,8 @@
  * server that was found is counted as used before the keeper can end it.
  *
  * A server that ended otherwise than idle leaves the file "used": those who held its
- * locks may be alive, so the next server begins with a grace. */
+ * locks may be alive, so the next server begins with a grace.  One that is silent,
+ * being stopped or stuck, is not followed by another while it or its keeper lives. */
 #ifndef SWIM_LOCK_SERVER_H
 #define SWIM_LOCK_SERVER_H
 
@@ -23,8 +24,8 @@
 #define SERVER_URL_MAX 1024
 
 /* The URL of the private server, which is started when it does not run.
- * SWIM_ERR_IO: no redis-server, a directory that is not ours; SWIM_ERR_ARG: a path that
- * is too long.  Blocks for at most 10 s. */
+ * SWIM_ERR_IO: no redis-server, a directory that is not ours, a server that runs and
+ * does not answer; SWIM_ERR_ARG: a path that is too long.  Blocks for at most 20 s. */
 int server_private_url(char *url, size_t size, swim_error_t *err);
 
 /* How one is to be started that stays. */
@@ -40,13 +41,15 @@ struct server_options {
 
 /* Start it, or have the one that runs stay; *was_running.  SWIM_ERR_ARG: what is asked
  * for cannot be, or a server runs that is not what is asked for; SWIM_ERR_IO: it does
- * not start.  Blocks for at most 10 s. */
+ * not start or does not answer.  Blocks for at most 20 s. */
 int server_start(const struct server_options *options, bool *was_running,
                  swim_error_t *err);
 
 struct server_status {
     char dir[SERVER_PATH_MAX];
     bool running, stays;
+    bool silent; /* it runs, or its keeper, and does not answer: only dir and pid are
+                    known, and pid is 0 when it is not */
     char version[32], address[320];  /* "": the socket alone */
     char socket_url[SERVER_URL_MAX]; /* for this host; with the password, if any */
     char export_url[SERVER_URL_MAX]; /* for all hosts that reach it; likewise */
@@ -57,7 +60,11 @@ struct server_status {
 /* Look, without starting anything. */
 int server_private_status(struct server_status *status, swim_error_t *err);
 
-/* End it now.  SWIM_OK also when it does not run.  Blocks for at most 5 s. */
+/* The error of one that is silent: SWIM_ERR_IO. */
+int server_error_silent(const char *verb, const char *dir, long pid, swim_error_t *err);
+
+/* End it now, by SIGKILL when it does not answer.  SWIM_OK also when it does not run,
+ * SWIM_ERR_IO when it does not end.  Blocks for at most 20 s. */
 int server_private_stop(swim_error_t *err);
 
 /* Be the keeper of the server of this directory and configuration; does not return

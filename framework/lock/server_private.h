@@ -47,6 +47,20 @@ int server_dial_place(const struct server_place *place);
  */
 ssize_t server_say(int fd, const char *command, char *answer, size_t size);
 
+/* The keeper and the server hold an exclusive flock on the directory as long as one of
+ * them lives; so whoever cleans /tmp by age leaves it alone, too. */
+bool place_is_taken(const struct server_place *place);
+
+enum place_state {
+    PLACE_EMPTY, /* no server, and no keeper that could start one */
+    PLACE_ANSWERS,
+    PLACE_SILENT /* it starts, ends, is busy, stopped or hangs; others may use it */
+};
+/* Takes at most 2 s.  A question is use for the keeper. */
+enum place_state place_ask(const struct server_place *place);
+/* Who listens at the socket, also when it hangs; 0: nobody, or it is not known. */
+long place_server_pid(const struct server_place *place);
+
 /* A number of INFO's text, -1 when it is not there. */
 long long server_info_number(const char *info, const char *name);
 

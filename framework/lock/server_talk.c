@@ -17,10 +17,12 @@
 
 #define SAY_MS 1000
 
+/* A server that hangs takes no connections out of its backlog, so nothing blocks here.
+ */
 int server_dial(const char *socket_path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return -1;
@@ -119,6 +121,43 @@ int server_dial_place(const struct server_place *p)
     explicit_bzero(word, sizeof(word));
     explicit_bzero(&url, sizeof(url));
     return fd;
+}
+
+bool place_is_taken(const struct server_place *p)
+{
+    int fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return errno != ENOENT;
+    bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
+    close(fd);
+    return taken;
+}
+
+enum place_state place_ask(const struct server_place *p)
+{
+    char answer[64];
+    int fd = server_dial_place(p);
+    ssize_t n = fd < 0 ? -1 : server_say(fd, "PING\r\n", answer, sizeof(answer));
+
+    if (fd >= 0)
+        close(fd);
+    if (n > 0)
+        return PLACE_ANSWERS;
+    return place_is_taken(p) ? PLACE_SILENT : PLACE_EMPTY;
+}
+
+long place_server_pid(const struct server_place *p)
+{
+    struct ucred who = {0};
+    socklen_t size = sizeof(who);
+    int fd = server_dial(p->socket);
+
+    if (fd < 0)
+        return 0;
+    int rc = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+    close(fd);
+    return rc == 0 ? (long)who.pid : 0;
 }
 
 int server_lock_start(const struct server_place *place, int wait_ms)

@@ -93,6 +93,19 @@ expect_status 1 serve status
 unset SWIM_REDIS_URL
 passed "one that was started on demand can be made to stay; --idle ends it"
 
+started
+unset SWIM_REDIS_URL
+server=$(cat "$SWIM_SERVER_DIR/redis.pid")
+kill -STOP "$server"
+refused 1 "process $server runs and does not answer" status
+refused 1 "process $server runs and does not answer .*--force" stop
+refused 1 "process $server runs and does not answer .*--force" start
+expect_status 0 serve stop --force
+if kill -0 "$server" 2>/dev/null; then fail "the server that hung still runs"; fi
+expect_status 1 serve status
+rm "$SWIM_SERVER_DIR/used" # nobody held a lock: no grace
+passed "one that hangs is told of, and ended when that is wanted"
+
 # --- for others
 
 port=$(free_port)

@@ -16,6 +16,7 @@
 #include <h5swim/lock.h>
 
 #include "lock/server.h"
+#include "lock/server_private.h"
 #include "redis_fixture.h"
 
 struct scene {
@@ -51,7 +52,6 @@ static int teardown(void **state)
     while (server_private_status(&status, NULL) == SWIM_OK && status.running &&
            test_now_ms() < until)
         test_nap_ms(5);
-    test_nap_ms(50); /* the keeper takes its files away */
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         snprintf(s->path, sizeof(s->path), "%s/%s", s->dir, names[i]);
         unlink(s->path);
@@ -178,6 +178,121 @@ static void a_killed_one_is_replaced(void **state)
     kill((pid_t)pid, SIGKILL);
     session = session_new();
     assert_true(server_pid() > 0 && server_pid() != pid);
+    swim_session_close(session);
+}
+
+static ino_t socket_inode(struct scene *s)
+{
+    struct stat st = {0};
+
+    snprintf(s->path, sizeof(s->path), "%s/redis.sock", s->dir);
+    return lstat(s->path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* Others may hold its locks, and it may go on at any time. */
+static void one_that_hangs_is_not_replaced(void **state)
+{
+    struct scene *s = *state;
+    struct server_status status;
+    swim_error_t err = {0};
+    char url[256], who[32];
+
+    swim_session_t *session = session_new();
+    long pid = server_pid();
+    ino_t inode = socket_inode(s);
+    assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+    assert_int_equal(server_private_url(url, sizeof(url), &err), SWIM_ERR_IO);
+    snprintf(who, sizeof(who), "process %ld runs", pid);
+    assert_non_null(strstr(err.text, who));
+    assert_int_equal(server_private_status(&status, NULL), SWIM_OK);
+    assert_true(status.running && status.silent && status.pid == pid);
+    assert_int_equal(kill((pid_t)pid, SIGCONT), 0);
+    assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_OK);
+    assert_int_equal(server_pid(), pid);
+    assert_true(inode != 0 && socket_inode(s) == inode);
+    swim_session_close(session);
+}
+
+/* More than the socket's backlog holds: connecting does not block either. */
+static void one_that_hangs_holds_nobody_up(void **state)
+{
+    enum { MANY = 600 };
+    struct scene *s = *state;
+    int fds[MANY], full = 0;
+    char url[256];
+
+    swim_session_close(session_new());
+    long pid = server_pid();
+    snprintf(s->path, sizeof(s->path), "%s/redis.sock", s->dir);
+    assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = server_dial(s->path);
+        full += fds[i] < 0;
+    }
+    assert_true(full > 0);
+    int64_t begin = test_now_ms();
+    assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_ERR_IO);
+    assert_in_range(test_now_ms() - begin, 4000, 12000);
+    assert_int_equal(kill((pid_t)pid, SIGCONT), 0);
+    for (int i = 0; i < MANY; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_OK);
+    assert_int_equal(server_pid(), pid);
+}
+
+/* Its use cannot be seen. */
+static void one_that_hangs_is_not_idle(void **state)
+{
+    (void)state;
+    swim_session_t *session = session_new();
+    long pid = server_pid();
+    assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+    test_nap_ms(3500); /* it is idle after 1 s, and the keeper waits 2 s more */
+    assert_int_equal(kill((pid_t)pid, SIGCONT), 0);
+    assert_int_equal(server_pid(), pid);
+    swim_session_close(session);
+}
+
+static void one_that_hangs_can_be_ended(void **state)
+{
+    (void)state;
+    swim_session_t *session = session_new();
+    long pid = server_pid();
+    assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+    assert_int_equal(server_private_stop(NULL), SWIM_OK);
+    assert_int_equal(kill((pid_t)pid, 0), -1);
+    swim_session_close(session);
+    session = session_new();
+    assert_true(server_pid() > 0 && server_pid() != pid);
+    swim_session_close(session);
+}
+
+/* Its starter may have been killed before the server came up, and another follows. */
+static void a_place_has_one_keeper(void **state)
+{
+    struct scene *s = *state;
+    char config[128];
+    int status = 0;
+
+    swim_session_t *session = session_new();
+    long pid = server_pid();
+    ino_t inode = socket_inode(s);
+    snprintf(config, sizeof(config), "%s/none.conf", s->dir);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)server_keep(s->dir, config, 1, NULL);
+        _exit(3);
+    }
+    int64_t until = test_now_ms() + 10000;
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (test_now_ms() > until)
+            kill(child, SIGTERM);
+        test_nap_ms(10);
+    }
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_int_equal(server_pid(), pid);
+    assert_true(inode != 0 && socket_inode(s) == inode);
     swim_session_close(session);
 }
 
@@ -321,6 +436,11 @@ int main(void)
         TEST(many_that_start_at_once_share_one),
         TEST(it_ends_when_idle_and_not_before),
         TEST(a_killed_one_is_replaced),
+        TEST(one_that_hangs_is_not_replaced),
+        TEST(one_that_hangs_holds_nobody_up),
+        TEST(one_that_hangs_is_not_idle),
+        TEST(one_that_hangs_can_be_ended),
+        TEST(a_place_has_one_keeper),
         TEST(it_dies_with_its_keeper),
         TEST(what_a_killed_one_granted_is_not_granted_again),
         TEST(one_that_ended_idle_is_followed_at_once),
