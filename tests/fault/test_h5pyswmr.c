@@ -19,7 +19,7 @@ static void retry_main(struct victim *v)
     swim_lock_t *lock = NULL;
 
     victim_ready(v);
-    while (take(session, RESOURCE, SWIM_LOCK_WRITE, wait_ms, &lock) != SWIM_OK) {
+    while (take(session, SWIM_LOCK_WRITE, wait_ms, &lock) != SWIM_OK) {
         atomic_fetch_add(&v->calls[0], 1);
         if (test_now_ms() >= until)
             _exit(71);
@@ -36,7 +36,7 @@ static void a_holder_killed_while_others_retry_does_not_deadlock(void **state)
 
     for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
         uint32_t lease_ms = elsewhere ? LEASE_MS : LONG_LEASE_MS;
-        start_holding(s, &s->a, lease_ms, SWIM_LOCK_WRITE);
+        start_holding(&s->redis, &s->a, lease_ms, SWIM_LOCK_WRITE);
         for (int i = 0; i < WAITERS; i++) {
             atomic_store(&s->v[i]->calls[0], 0);
             assert_int_equal(victim_start(s->v[i], retry_main, s), 0);
@@ -44,7 +44,7 @@ static void a_holder_killed_while_others_retry_does_not_deadlock(void **state)
         for (int i = 0; i < 2; i++)
             assert_true(victim_reaches(&s->v[i]->calls[0], 3));
         if (elsewhere)
-            move_sessions_elsewhere(s);
+            move_sessions_elsewhere(&s->redis);
         int64_t begin = test_now_ms();
         actor_kill(&s->a);
         for (int i = 0; i < WAITERS; i++)
@@ -64,12 +64,13 @@ static void a_killed_reader_lets_no_writer_in_beside_later_readers(void **state)
 
     for (int i = 0; i < 8; i++) {
         int elsewhere = i >= 6;
-        start_holding(s, &s->a, elsewhere ? LEASE_MS : LONG_LEASE_MS, SWIM_LOCK_READ);
+        start_holding(&s->redis, &s->a, elsewhere ? LEASE_MS : LONG_LEASE_MS,
+                      SWIM_LOCK_READ);
         if (elsewhere)
-            move_sessions_elsewhere(s);
+            move_sessions_elsewhere(&s->redis);
         actor_kill(&s->a);
-        start_holding(s, &s->b, LONG_LEASE_MS, SWIM_LOCK_READ);
-        start_holding(s, &s->c, LONG_LEASE_MS, SWIM_LOCK_READ);
+        start_holding(&s->redis, &s->b, LONG_LEASE_MS, SWIM_LOCK_READ);
+        start_holding(&s->redis, &s->c, LONG_LEASE_MS, SWIM_LOCK_READ);
         assert_closed(s);
         release(&s->b);
         assert_closed(s);
@@ -78,7 +79,7 @@ static void a_killed_reader_lets_no_writer_in_beside_later_readers(void **state)
             assert_closed(s);
         }
         release(&s->c);
-        start_holding(s, &s->a, LONG_LEASE_MS, SWIM_LOCK_WRITE);
+        start_holding(&s->redis, &s->a, LONG_LEASE_MS, SWIM_LOCK_WRITE);
         release(&s->a);
     }
 }
@@ -94,14 +95,13 @@ static void a_lock_held_longer_than_20_s(void **state)
     for (enum swim_lock_mode mode = SWIM_LOCK_READ; mode <= SWIM_LOCK_WRITE; mode++) {
         /* The usual lease of 10 s in the long run, else all in a tenth of the time. */
         bool real = is_long && mode != SWIM_LOCK_UPDATE;
-        start_holding(s, &s->a, real ? 0 : LEASE_MS, mode);
+        start_holding(&s->redis, &s->a, real ? 0 : LEASE_MS, mode);
         int64_t until = test_now_ms() + (real ? 25000 : 3 * LEASE_MS + 200);
         while (test_now_ms() < until) {
             assert_closed(s);
             test_nap_ms(100);
         }
-        actor_tell(&s->a, 'c');
-        assert_int_equal(actor_hear(&s->a, NULL), SWIM_OK);
+        assert_told(&s->a, 'c', SWIM_OK);
         release(&s->a);
     }
 }
@@ -168,10 +168,12 @@ static void deadly_main(struct victim *v)
     play_resource(play, resource, sizeof(resource));
     swim_session_t *session = session_new(v->scene, STEPS_LEASE_MS, &ops);
     if (play == PLAY_WAIT) {
-        if (take(session, resource, SWIM_LOCK_WRITE, 30, &lock) != SWIM_ERR_TIMEOUT)
+        if (take_at(session, resource, SWIM_LOCK_WRITE, 30, &lock, NULL) !=
+            SWIM_ERR_TIMEOUT)
             _exit(73);
     } else {
-        if (take(session, resource, (enum swim_lock_mode)play, 20000, &lock) != SWIM_OK)
+        if (take_at(session, resource, (enum swim_lock_mode)play, 20000, &lock, NULL) !=
+            SWIM_OK)
             _exit(74);
         if (play == PLAY_UPDATE && (swim_lock_raise(lock, NULL, NULL) != SWIM_OK ||
                                     swim_lock_lower(lock, NULL) != SWIM_OK))
@@ -215,7 +217,8 @@ static void take_all(const struct scene *s, int killed[N_PLAYS][N_STEPS])
                 deadly.step = (enum step)step;
                 deadly.at = at;
                 play_resource((enum play)play, resource, sizeof(resource));
-                if (take(session, resource, SWIM_LOCK_WRITE, 10000, &lock) != SWIM_OK)
+                if (take_at(session, resource, SWIM_LOCK_WRITE, 10000, &lock, NULL) !=
+                    SWIM_OK)
                     fail_msg("%s stays locked", resource);
                 assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
             }
@@ -241,7 +244,7 @@ static void killed_between_any_two_steps_nothing_stays_for_ever(void **state)
     struct scene *s = *state;
     int killed[N_PLAYS][N_STEPS] = {{0}}, all = 0;
 
-    start_holding(s, &s->a, STEPS_LEASE_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, STEPS_LEASE_MS, SWIM_LOCK_READ);
     for (int play = PLAY_READ; play <= PLAY_WAIT; play++)
         for (int step = 0; step < N_STEPS; step++) {
             deadly.step = (enum step)step;
@@ -251,7 +254,7 @@ static void killed_between_any_two_steps_nothing_stays_for_ever(void **state)
             all += killed[play][step];
         }
     print_message("%d killed\n", all);
-    move_sessions_elsewhere(s);
+    move_sessions_elsewhere(&s->redis);
     int64_t begin = test_now_ms();
     release(&s->a);
     take_all(s, killed);
@@ -294,7 +297,7 @@ static void a_failing_child_is_noticed(void **state)
     assert_int_equal(victim_start(v, fail_main, s), -1);
     assert_in_range(test_now_ms() - begin, 0, 2000);
     assert_int_equal(victim_exit_status(v), 3);
-    start(s, &s->a, LONG_LEASE_MS, SWIM_LOCK_READ, 1000);
+    start(&s->redis, &s->a, LONG_LEASE_MS, SWIM_LOCK_READ, 1000);
     kill(s->a.pid, SIGKILL);
     (void)actor_hear(&s->a, NULL);
     assert_int_equal(actor_hear(&s->a, NULL), 1);

@@ -22,7 +22,7 @@ static void name_main(struct victim *v)
         swim_resource_of_file("test.h5", resource, sizeof(resource), NULL) != SWIM_OK)
         _exit(77);
     swim_session_t *session = session_new(s, LONG_LEASE_MS, NULL);
-    if (take(session, resource, SWIM_LOCK_WRITE, 1000, &lock) != SWIM_OK)
+    if (take_at(session, resource, SWIM_LOCK_WRITE, 1000, &lock, NULL) != SWIM_OK)
         _exit(78);
     victim_ready(v);
     pause();
@@ -46,7 +46,7 @@ static void names_of_one_file_are_one_lock(void **state)
         assert_int_equal(swim_resource_of_file(scratch_dir_file(&s->dir, names[i]),
                                                resource, sizeof(resource), NULL),
                          SWIM_OK);
-        if (take(session, resource, SWIM_LOCK_READ, SWIM_LOCK_TRY, &lock) !=
+        if (take_at(session, resource, SWIM_LOCK_READ, SWIM_LOCK_TRY, &lock, NULL) !=
             SWIM_ERR_TIMEOUT)
             fail_msg("%s is another lock", names[i]);
     }
@@ -55,8 +55,9 @@ static void names_of_one_file_are_one_lock(void **state)
     assert_int_equal(swim_resource_of_file(scratch_dir_file(&s->dir, "other.h5"),
                                            resource, sizeof(resource), NULL),
                      SWIM_OK);
-    assert_int_equal(take(session, resource, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &lock),
-                     SWIM_OK);
+    assert_int_equal(
+        take_at(session, resource, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &lock, NULL),
+        SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     swim_session_close(session);
 }
@@ -139,18 +140,17 @@ static void locks_nest_where_that_is_safe(void **state)
     swim_session_t *session = session_new(s, LONG_LEASE_MS, NULL);
     swim_lock_t *visit = NULL, *node = NULL, *none = NULL;
 
-    assert_int_equal(take(session, RESOURCE, SWIM_LOCK_READ, 0, &visit), SWIM_OK);
-    start(s, &s->a, LONG_LEASE_MS, SWIM_LOCK_WRITE, 20000);
+    assert_int_equal(take(session, SWIM_LOCK_READ, 0, &visit), SWIM_OK);
+    start(&s->redis, &s->a, LONG_LEASE_MS, SWIM_LOCK_WRITE, 20000);
     assert_true(redis_fixture_await(&s->redis, QUEUE, 1));
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(take(session, RESOURCE, SWIM_LOCK_READ, 1000, &node), SWIM_OK);
+        assert_int_equal(take(session, SWIM_LOCK_READ, 1000, &node), SWIM_OK);
         assert_int_equal(swim_lock_release(node, NULL), SWIM_OK);
         assert_int_equal(redis_fixture_number(&s->redis, QUEUE), 1);
     }
     /* Where it is not safe it says so instead of waiting for itself. */
     int64_t begin = test_now_ms();
-    assert_int_equal(take(session, RESOURCE, SWIM_LOCK_WRITE, 20000, &none),
-                     SWIM_ERR_DEADLOCK);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 20000, &none), SWIM_ERR_DEADLOCK);
     assert_in_range(test_now_ms() - begin, 0, SLACK_MS);
     assert_int_equal(swim_lock_release(visit, NULL), SWIM_OK);
     assert_int_equal(actor_hear(&s->a, NULL), SWIM_OK);
@@ -183,7 +183,7 @@ static void release_is_by_the_owner_only(void **state)
     char ticket[TICKET_MAX];
 
     for (enum swim_lock_mode mode = SWIM_LOCK_READ; mode <= SWIM_LOCK_WRITE; mode++) {
-        start_holding(s, &s->a, LONG_LEASE_MS, mode);
+        start_holding(&s->redis, &s->a, LONG_LEASE_MS, mode);
         for (int n = 0; n < 3; n++) {
             snprintf(ticket, sizeof(ticket), "%c/%s/%d", "?RUW"[mode], session -> id,
                      n);
@@ -191,12 +191,12 @@ static void release_is_by_the_owner_only(void **state)
             assert_closed(s);
         }
         if (mode == SWIM_LOCK_READ) { /* two hold it: each gives back its own */
-            assert_int_equal(take(session, RESOURCE, mode, 0, &mine), SWIM_OK);
+            assert_int_equal(take(session, mode, 0, &mine), SWIM_OK);
             assert_int_equal(swim_lock_release(mine, NULL), SWIM_OK);
             assert_closed(s);
         }
         release(&s->a);
-        start_holding(s, &s->a, LONG_LEASE_MS, SWIM_LOCK_WRITE);
+        start_holding(&s->redis, &s->a, LONG_LEASE_MS, SWIM_LOCK_WRITE);
         release(&s->a);
     }
     swim_session_close(session);
@@ -234,8 +234,8 @@ static void no_polling(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, 10000, SWIM_LOCK_WRITE);
-    start(s, &s->b, 10000, SWIM_LOCK_WRITE, 20000);
+    start_holding(&s->redis, &s->a, 10000, SWIM_LOCK_WRITE);
+    start(&s->redis, &s->b, 10000, SWIM_LOCK_WRITE, 20000);
     assert_true(redis_fixture_await(&s->redis, QUEUE, 1));
     long asked = questions(s), calls = all_calls(s);
     test_nap_ms(2000);
@@ -269,12 +269,12 @@ static void round_trips(void **state)
 
     counted_thread = gettid();
     for (enum swim_lock_mode mode = SWIM_LOCK_READ; mode <= SWIM_LOCK_WRITE; mode++) {
-        assert_int_equal(take(session, RESOURCE, mode, 0, &lock), SWIM_OK);
+        assert_int_equal(take(session, mode, 0, &lock), SWIM_OK);
         assert_int_equal(swim_lock_release(lock, NULL),
                          SWIM_OK); /* scripts are known */
         atomic_store(&sends, 0);
         for (int i = 0; i < 10; i++) {
-            assert_int_equal(take(session, RESOURCE, mode, 0, &lock), SWIM_OK);
+            assert_int_equal(take(session, mode, 0, &lock), SWIM_OK);
             assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
             assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
         }

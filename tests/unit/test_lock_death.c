@@ -1,89 +1,15 @@
 /* test_lock_death.c - holders and waiters that die, hang or are told to go. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lock_scene.h"
 
-#include <cmocka.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <h5swim/lock.h>
-
-#include "actor.h"
-#include "redis_fixture.h"
-
-#define RESOURCE "/data/a.h5"
-#define QUEUE "ZCARD {h5swim}:q:" RESOURCE
-#define LEASE_MS 1000
-
-struct scene {
-    struct redis_fixture redis;
-    struct actor a, b, c;
-};
-
-static int setup(void **state)
-{
-    struct scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    return s ? redis_fixture_open(&s->redis, NULL) : -1;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    actor_kill(&s->a);
-    actor_kill(&s->b);
-    actor_kill(&s->c);
-    redis_fixture_close(&s->redis);
-    free(s);
-    return 0;
-}
-
-static void start(const struct scene *s, struct actor *a, uint32_t lease_ms,
-                  enum swim_lock_mode mode)
-{
-    assert_int_equal(actor_start(a, s->redis.url, lease_ms, mode, RESOURCE, 20000), 0);
-}
-
-static void start_holding(const struct scene *s, struct actor *a, uint32_t lease_ms,
-                          enum swim_lock_mode mode)
-{
-    start(s, a, lease_ms, mode);
-    assert_int_equal(actor_hear(a, NULL), SWIM_OK);
-}
-
-static void start_queued(const struct scene *s, struct actor *a,
-                         enum swim_lock_mode mode, long n)
-{
-    start(s, a, LEASE_MS, mode);
-    assert_true(redis_fixture_await(&s->redis, QUEUE, n));
-}
-
-/* All sessions seem to be on another host: only leases can end them. */
-static void forget_boots(const struct scene *s)
-{
-    char answer[64];
-
-    assert_true(redis_fixture_say(
-        &s->redis,
-        "EVAL \"for _,k in ipairs(redis.call('KEYS','{h5swim}:session:*')) do "
-        "if redis.call('TYPE',k).ok=='hash' and redis.call('HEXISTS',k,'boot')==1 then "
-        "redis.call('HSET',k,'boot','other') end end return 1\" 0",
-        answer, sizeof(answer)));
-}
 
 static void a_killed_writer_of_this_host_is_replaced_at_once(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_holding(&s->redis, &s->a, 60000, SWIM_LOCK_WRITE);
+    start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
     test_nap_ms(200); /* past the quiet phase: it watches the holder */
     int64_t begin = test_now_ms();
     actor_kill(&s->a);
@@ -95,13 +21,12 @@ static void a_killed_reader_of_this_host_is_forgotten_at_once(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, 60000, SWIM_LOCK_READ);
-    start_holding(s, &s->c, 60000, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, 60000, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->c, 60000, SWIM_LOCK_READ);
     kill(s->a.pid, SIGKILL); /* not reaped: a zombie is dead too */
     int64_t begin = test_now_ms();
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
-    actor_tell(&s->c, 'r');
-    assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
+    start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
+    assert_told(&s->c, 'r', SWIM_OK);
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
     assert_true(test_now_ms() - begin < 2000);
 }
@@ -110,10 +35,11 @@ static void a_killed_writer_elsewhere_is_replaced_within_its_lease(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
-    forget_boots(s);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
-    start_queued(s, &s->c, SWIM_LOCK_WRITE, 2); /* two that retry renew nothing */
+    start_holding(&s->redis, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    move_sessions_elsewhere(&s->redis);
+    start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
+    start_queued(&s->redis, &s->c, LEASE_MS, SWIM_LOCK_WRITE,
+                 2); /* two that retry renew nothing */
     int64_t begin = test_now_ms();
     actor_kill(&s->a);
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
@@ -124,10 +50,10 @@ static void a_killed_waiter_is_passed_by(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_READ);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
-    forget_boots(s);
-    start_queued(s, &s->c, SWIM_LOCK_READ, 2);
+    start_holding(&s->redis, &s->a, LEASE_MS, SWIM_LOCK_READ);
+    start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
+    move_sessions_elsewhere(&s->redis);
+    start_queued(&s->redis, &s->c, LEASE_MS, SWIM_LOCK_READ, 2);
     int64_t begin = test_now_ms();
     actor_kill(&s->b);
     assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
@@ -139,10 +65,10 @@ static void a_dead_holder_hands_over_to_the_living(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
-    forget_boots(s);
-    start_queued(s, &s->c, SWIM_LOCK_WRITE, 2);
+    start_holding(&s->redis, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
+    move_sessions_elsewhere(&s->redis);
+    start_queued(&s->redis, &s->c, LEASE_MS, SWIM_LOCK_WRITE, 2);
     int64_t begin = test_now_ms();
     actor_kill(&s->a);
     actor_kill(&s->b);
@@ -156,8 +82,8 @@ static void a_holder_told_to_go_leaves_the_lock_free(void **state)
     struct scene *s = *state;
 
     for (int i = 0; i < 3; i++) {
-        start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
-        start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+        start_holding(&s->redis, &s->a, 60000, SWIM_LOCK_WRITE);
+        start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
         int64_t begin = test_now_ms();
         kill(s->a.pid, signals[i]);
         assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
@@ -180,7 +106,7 @@ static void the_leave_hook_itself_closes_the_session(void **state)
     struct scene *s = *state;
     char answer[64];
 
-    start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, 60000, SWIM_LOCK_WRITE);
     redis_fixture_say(&s->redis, "SCRIPT FLUSH", answer, sizeof(answer));
     kill(s->a.pid, SIGTERM);
     assert_true(WIFEXITED(actor_reap(&s->a)));
@@ -223,8 +149,8 @@ static void a_waiter_told_to_go_gives_its_place_up(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_holding(&s->redis, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
     kill(s->b.pid, SIGTERM);
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_ERR_CANCELLED);
     assert_true(redis_fixture_await(&s->redis, QUEUE, 0));
@@ -236,23 +162,19 @@ static void a_paused_holder_knows_that_it_has_lost(void **state)
     struct scene *s = *state;
     uint64_t first = 0, second = 0;
 
-    start(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    start(&s->redis, &s->a, LEASE_MS, SWIM_LOCK_WRITE, 20000);
     assert_int_equal(actor_hear(&s->a, &first), SWIM_OK);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_queued(&s->redis, &s->b, LEASE_MS, SWIM_LOCK_WRITE, 1);
     kill(s->a.pid, SIGSTOP);
     assert_int_equal(actor_hear(&s->b, &second), SWIM_OK);
     assert_true(second > first);
     kill(s->a.pid, SIGCONT);
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
-    actor_tell(&s->a, 'r');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
+    assert_told(&s->a, 'c', SWIM_ERR_LOST);
+    assert_told(&s->a, 'r', SWIM_ERR_LOST);
     /* Its late release took nothing from the new holder. */
-    actor_tell(&s->b, 'c');
-    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
-    start_queued(s, &s->c, SWIM_LOCK_READ, 1);
-    actor_tell(&s->b, 'r');
-    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_told(&s->b, 'c', SWIM_OK);
+    start_queued(&s->redis, &s->c, LEASE_MS, SWIM_LOCK_READ, 1);
+    assert_told(&s->b, 'r', SWIM_OK);
     assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
 }
 
@@ -262,13 +184,12 @@ static void a_paused_holder_has_lost_even_if_nobody_wanted_it(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, LEASE_MS, SWIM_LOCK_WRITE);
     kill(s->a.pid, SIGSTOP);
     test_nap_ms(LEASE_MS + 100);
     kill(s->a.pid, SIGCONT);
     test_nap_ms(LEASE_MS / 2); /* time for a renewal that must not be */
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
+    assert_told(&s->a, 'c', SWIM_ERR_LOST);
     assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:sessions", 0));
 }
 
@@ -277,7 +198,7 @@ static void the_dead_are_swept_by_those_who_come(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, 1000, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, 1000, SWIM_LOCK_WRITE);
     actor_kill(&s->a);
     test_nap_ms(1100);
     assert_int_equal(actor_start(&s->b, s->redis.url, LEASE_MS, SWIM_LOCK_READ, "other",
@@ -296,13 +217,12 @@ static void a_holder_that_comes_after_the_grace_has_lost(void **state)
     int64_t until = test_now_ms() + 10000;
     int rc = SWIM_OK;
 
-    start_holding(s, &s->a, 60000, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, 60000, SWIM_LOCK_WRITE);
     kill(s->a.pid, SIGSTOP);
     redis_fixture_kill(&s->redis);
     assert_int_equal(redis_fixture_start(&s->redis), 0);
-    start_holding(s, &s->b, 1000, SWIM_LOCK_WRITE);
-    actor_tell(&s->b, 'r');
-    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    start_holding(&s->redis, &s->b, 1000, SWIM_LOCK_WRITE);
+    assert_told(&s->b, 'r', SWIM_OK);
     kill(s->a.pid, SIGCONT);
     while (rc == SWIM_OK && test_now_ms() < until) {
         actor_tell(&s->a, 'c');
@@ -311,8 +231,6 @@ static void a_holder_that_comes_after_the_grace_has_lost(void **state)
     }
     assert_int_equal(rc, SWIM_ERR_LOST);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
 {

@@ -1,10 +1,6 @@
 /* test_lock_inspect.c - looking at locks from outside, and ending sessions. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,15 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <h5swim/lock.h>
-
-#include "actor.h"
 #include "lock/inspect.h"
 #include "lock/redis_link.h"
-#include "redis_fixture.h"
 
-#define RESOURCE "/data/a.h5"
-#define QUEUE "ZCARD {h5swim}:q:" RESOURCE
 #define LONG_MS 60000
 #define SLACK_MS 1500 /* a busy machine */
 
@@ -78,20 +68,6 @@ static void run_lua(const struct scene *s, const char *script)
     redis_link_destroy(link);
 }
 
-static void start_holding(const struct scene *s, struct actor *a, uint32_t lease_ms,
-                          enum swim_lock_mode mode)
-{
-    assert_int_equal(actor_start(a, s->redis.url, lease_ms, mode, RESOURCE, 20000), 0);
-    assert_int_equal(actor_hear(a, NULL), SWIM_OK);
-}
-
-static void start_queued(const struct scene *s, struct actor *a,
-                         enum swim_lock_mode mode, long n)
-{
-    assert_int_equal(actor_start(a, s->redis.url, LONG_MS, mode, RESOURCE, 60000), 0);
-    assert_true(redis_fixture_await(&s->redis, QUEUE, n));
-}
-
 static void look(struct scene *s)
 {
     swim_error_t err = {0};
@@ -135,13 +111,6 @@ static enum inspect_break_result break_it(struct scene *s, const char *id,
     return result;
 }
 
-/* All sessions seem to be on another host: only leases can end them. */
-static void forget_boots(const struct scene *s)
-{
-    run_lua(s, "for _,k in ipairs(redis.call('KEYS','{h5swim}:session:*')) do "
-               "redis.call('HSET',k,'boot','other') end return 1");
-}
-
 /* That many wait for a word of the server: the thread of a session listens. */
 static void await_listening(const struct scene *s, long n)
 {
@@ -166,14 +135,14 @@ static void holders_and_the_queue_are_shown_in_order(void **state)
     struct scene *s = *state;
     uint64_t fence = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
     assert_int_equal(
         actor_start(&s->b, s->redis.url, LONG_MS, SWIM_LOCK_UPDATE, RESOURCE, 20000),
         0);
     assert_int_equal(actor_hear(&s->b, &fence), SWIM_OK);
-    start_queued(s, &s->c, SWIM_LOCK_WRITE, 1);
+    start_queued(&s->redis, &s->c, LONG_MS, SWIM_LOCK_WRITE, 1);
     test_nap_ms(60);
-    start_queued(s, &s->d, SWIM_LOCK_READ, 2);
+    start_queued(&s->redis, &s->d, LONG_MS, SWIM_LOCK_READ, 2);
     const struct inspect_resource *r = look_at_one(s);
     assert_string_equal(r->name, RESOURCE);
     assert_int_equal(r->n_held, 2);
@@ -228,9 +197,9 @@ static void all_who_wait_tell_since_when(void **state)
     assert_int_equal(swim_lock_acquire(session, RESOURCE, SWIM_LOCK_UPDATE, NULL,
                                        &raiser.lock, NULL),
                      SWIM_OK);
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
-    start_queued(s, &s->c, SWIM_LOCK_READ + 2, 1);
-    start_queued(s, &s->d, SWIM_LOCK_READ, 2);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_queued(&s->redis, &s->c, LONG_MS, SWIM_LOCK_READ + 2, 1);
+    start_queued(&s->redis, &s->d, LONG_MS, SWIM_LOCK_READ, 2);
     pthread_create(&thread, NULL, raise_main, &raiser);
     assert_true(redis_fixture_await(&s->redis, QUEUE, 3));
     /* One that is preferred, as its client would enter it. */
@@ -263,7 +232,7 @@ static void what_was_asked_for_alone_is_shown(void **state)
     static const char *const names[] = {"/no/such", RESOURCE};
     struct scene *s = *state;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
     assert_int_equal(
         actor_start(&s->b, s->redis.url, LONG_MS, SWIM_LOCK_READ, "/other", 1000), 0);
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
@@ -283,8 +252,8 @@ static void looking_changes_nothing(void **state)
     struct scene *s = *state;
     char before[256], after[256];
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_WRITE);
-    start_queued(s, &s->b, SWIM_LOCK_READ, 1);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_READ, 1);
     test_nap_ms(100); /* it has asked for the last time for a while */
     kill(s->a.pid, SIGSTOP);
     kill(s->b.pid, SIGSTOP);
@@ -344,7 +313,7 @@ static void garbage_is_passed_over(void **state)
 {
     struct scene *s = *state;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
     run_lua(s,
             "for _,T in ipairs({'','R','R/','R//',"
             "'R/x','Z/a:1:1/1','//////','R/'..string.rep('y',500)..'/1','W/a b/1'}) do"
@@ -384,7 +353,7 @@ static void a_live_holder_is_told_and_lets_go(void **state)
         actor_start(&s->a, s->redis.url, LONG_MS, SWIM_LOCK_WRITE, RESOURCE, 1000), 0);
     assert_int_equal(actor_hear(&s->a, &first), SWIM_OK);
     await_listening(s, 1);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     const char *id = id_of(s, &s->a);
     int64_t begin = test_now_ms();
     assert_int_equal(break_it(s, id, 5000, &left), INSPECT_ENDED);
@@ -392,12 +361,9 @@ static void a_live_holder_is_told_and_lets_go(void **state)
     assert_int_equal(actor_hear(&s->b, &second), SWIM_OK);
     assert_true(test_now_ms() - begin < SLACK_MS);
     assert_true(second > first);
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
-    actor_tell(&s->a, 'r');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
-    actor_tell(&s->b, 'c');
-    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_told(&s->a, 'c', SWIM_ERR_LOST);
+    assert_told(&s->a, 'r', SWIM_ERR_LOST);
+    assert_told(&s->b, 'c', SWIM_OK);
     assert_int_equal(break_it(s, id, 1000, &left), INSPECT_UNKNOWN);
 }
 
@@ -407,8 +373,8 @@ static void a_stopped_holder_is_waited_for_until_its_lease_ends(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, 3000, SWIM_LOCK_WRITE);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_holding(&s->redis, &s->a, 3000, SWIM_LOCK_WRITE);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     const char *id = id_of(s, &s->a);
     kill(s->a.pid, SIGSTOP);
     assert_int_equal(break_it(s, id, 50, &left), INSPECT_FENCED);
@@ -422,12 +388,9 @@ static void a_stopped_holder_is_waited_for_until_its_lease_ends(void **state)
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
     assert_true(test_now_ms() - begin < left + SLACK_MS);
     kill(s->a.pid, SIGCONT);
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
-    actor_tell(&s->a, 'r');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
-    actor_tell(&s->b, 'c');
-    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_told(&s->a, 'c', SWIM_ERR_LOST);
+    assert_told(&s->a, 'r', SWIM_ERR_LOST);
+    assert_told(&s->b, 'c', SWIM_OK);
 }
 
 /* Its own word that it has heard of the end is enough, and comes when it runs again. */
@@ -436,8 +399,8 @@ static void a_stopped_holder_that_goes_on_lets_go_at_once(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_WRITE);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     kill(s->a.pid, SIGSTOP);
     assert_int_equal(break_it(s, id_of(s, &s->a), 50, &left), INSPECT_FENCED);
     assert_true(hears_nothing(&s->b, 100));
@@ -445,8 +408,7 @@ static void a_stopped_holder_that_goes_on_lets_go_at_once(void **state)
     kill(s->a.pid, SIGCONT);
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
     assert_true(test_now_ms() - begin < SLACK_MS);
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
+    assert_told(&s->a, 'c', SWIM_ERR_LOST);
 }
 
 static void a_broken_holder_that_dies_is_waited_for_no_longer(void **state)
@@ -454,8 +416,8 @@ static void a_broken_holder_that_dies_is_waited_for_no_longer(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_WRITE);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     const char *id = id_of(s, &s->a);
     kill(s->a.pid, SIGSTOP);
     assert_int_equal(break_it(s, id, 0, &left), INSPECT_FENCED);
@@ -470,10 +432,10 @@ static void a_waiter_sees_that_a_broken_holder_has_died(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
     kill(s->a.pid, SIGSTOP);
     assert_int_equal(break_it(s, id_of(s, &s->a), 0, &left), INSPECT_FENCED);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     test_nap_ms(200); /* past the quiet phase: it watches the holder */
     int64_t begin = test_now_ms();
     actor_kill(&s->a);
@@ -486,7 +448,7 @@ static void a_dead_holder_is_ended_at_once(void **state)
     struct scene *s = *state;
     int64_t left = 1;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
     const char *id = id_of(s, &s->a);
     kill(s->a.pid, SIGKILL); /* not reaped: a zombie is dead too */
     for (int64_t until = test_now_ms() + 5000; test_now_ms() < until; test_nap_ms(1)) {
@@ -506,16 +468,15 @@ static void a_holder_elsewhere_is_given_its_lease(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_WRITE);
-    forget_boots(s);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    move_sessions_elsewhere(&s->redis);
     assert_int_equal(break_it(s, id_of(s, &s->a), 5000, &left), INSPECT_ENDED);
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_ERR_LOST);
+    assert_told(&s->a, 'c', SWIM_ERR_LOST);
 
-    start_holding(s, &s->b, 2000, SWIM_LOCK_WRITE);
-    forget_boots(s);
+    start_holding(&s->redis, &s->b, 2000, SWIM_LOCK_WRITE);
+    move_sessions_elsewhere(&s->redis);
     const char *id = id_of(s, &s->b);
-    start_queued(s, &s->c, SWIM_LOCK_WRITE, 1);
+    start_queued(&s->redis, &s->c, LONG_MS, SWIM_LOCK_WRITE, 1);
     actor_kill(&s->b);
     assert_int_equal(break_it(s, id, 50, &left), INSPECT_FENCED);
     int64_t begin = test_now_ms();
@@ -531,9 +492,9 @@ static void a_waiter_that_is_broken_gives_its_place_up(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
-    start_queued(s, &s->b, SWIM_LOCK_WRITE, 1);
-    start_queued(s, &s->c, SWIM_LOCK_READ, 2);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
+    start_queued(&s->redis, &s->c, LONG_MS, SWIM_LOCK_READ, 2);
     const char *id = id_of(s, &s->b);
     kill(s->b.pid, SIGSTOP);
     assert_int_equal(break_it(s, id, 0, &left), INSPECT_FENCED);
@@ -563,7 +524,7 @@ static void a_raised_lock_is_broken_as_a_whole(void **state)
         redis_fixture_number(&s->redis,
                              "EXISTS {h5swim}:session:h:1:1 {h5swim}:tickets:h:1:1"),
         0);
-    start_queued(s, &s->a, SWIM_LOCK_READ, 1);
+    start_queued(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ, 1);
     assert_int_equal(actor_hear(&s->a, NULL), SWIM_OK);
     assert_int_equal(redis_fixture_number(&s->redis, "EXISTS {h5swim}:w:" RESOURCE), 0);
     assert_int_equal(redis_fixture_number(&s->redis, "EXISTS {h5swim}:tickets:h:1:1!"),
@@ -576,14 +537,14 @@ static void a_waiting_raise_is_given_up(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
     run_lua(
         s, "c('ZADD',P..'sessions',9e15,'h:1:1')"
            " c('HSET',P..'session:h:1:1','pid',1) c('PEXPIRE',P..'session:h:1:1',60000)"
            " c('SET',P..'w:" RESOURCE "','U/h:1:1/1 77 5') c('ZADD',P..'q:" RESOURCE
            "',-9e15,'X/h:1:1/2') c('HSET',P..'tickets:h:1:1',"
            "'U/h:1:1/1','" RESOURCE "','X/h:1:1/2','" RESOURCE "')");
-    start_queued(s, &s->b, SWIM_LOCK_READ, 2);
+    start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_READ, 2);
     assert_int_equal(break_it(s, "h:1:1", 0, &left), INSPECT_FENCED);
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
     const struct inspect_resource *r = look_at_one(s);
@@ -597,58 +558,45 @@ static void nobody_is_broken_for_another(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
     assert_int_equal(break_it(s, "no:1:1", 1000, &left), INSPECT_UNKNOWN);
     assert_int_equal(break_it(s, "", 1000, &left), INSPECT_UNKNOWN);
     assert_int_equal(redis_fixture_number(&s->redis, "ZCARD {h5swim}:sessions"), 1);
     assert_int_equal(redis_fixture_number(
                          &s->redis, "EXISTS {h5swim}:notice:no:1:1 {h5swim}:notice:"),
                      0);
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_OK);
+    assert_told(&s->a, 'c', SWIM_OK);
 }
 
 /* --- children ------------------------------------------------------------------- */
 
-static swim_session_t *open_session(const struct scene *s)
-{
-    struct swim_session_options opt = {.struct_size = sizeof(opt), .rank = -1};
-    swim_session_t *session = NULL;
-
-    opt.url = s->redis.url;
-    assert_int_equal(swim_session_open(&opt, &session, NULL), SWIM_OK);
-    return session;
-}
-
 static void a_dead_child_is_forgotten_at_once(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = open_session(s);
+    swim_session_t *session = session_at(s->redis.url, 0, NULL);
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
-    start_holding(s, &s->b, LONG_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->b, LONG_MS, SWIM_LOCK_READ);
     pid_t dead = s->a.pid;
     actor_kill(&s->a);
     assert_int_equal(swim_session_reap(session, dead, NULL), SWIM_OK);
     assert_int_equal(redis_fixture_number(&s->redis, "ZCARD {h5swim}:sessions"), 2);
     assert_int_equal(redis_fixture_number(&s->redis, "HLEN {h5swim}:r:" RESOURCE), 1);
     assert_int_equal(swim_session_reap(session, dead, NULL), SWIM_OK);
-    actor_tell(&s->b, 'c');
-    assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
+    assert_told(&s->b, 'c', SWIM_OK);
     swim_session_close(session);
 }
 
 static void the_living_and_those_elsewhere_are_not_reaped(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = open_session(s);
+    swim_session_t *session = session_at(s->redis.url, 0, NULL);
 
-    start_holding(s, &s->a, LONG_MS, SWIM_LOCK_READ);
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_READ);
     assert_int_equal(swim_session_reap(session, s->a.pid, NULL), SWIM_OK);
     assert_int_equal(swim_session_reap(session, getpid(), NULL), SWIM_OK);
-    actor_tell(&s->a, 'c');
-    assert_int_equal(actor_hear(&s->a, NULL), SWIM_OK);
-    forget_boots(s);
+    assert_told(&s->a, 'c', SWIM_OK);
+    move_sessions_elsewhere(&s->redis);
     pid_t dead = s->a.pid;
     actor_kill(&s->a);
     assert_int_equal(swim_session_reap(session, dead, NULL), SWIM_OK);
@@ -657,8 +605,6 @@ static void the_living_and_those_elsewhere_are_not_reaped(void **state)
     assert_int_equal(swim_session_reap(session, -1, NULL), SWIM_ERR_ARG);
     swim_session_close(session);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
 {
