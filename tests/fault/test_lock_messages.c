@@ -7,12 +7,9 @@
  * that is asked in its place, so that it is carried out twice.  Whatever happens, an
  * operation gives the result that it has without faults, and nothing of it is left at
  * the server. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#define RESOURCE "r"
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,11 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "actor.h"
 #include "lock/inspect_private.h"
-#include "lock/lock_private.h"
 #include "lock/server_private.h"
-#include "redis_fixture.h"
 
 #define LEASE_MS 2000
 #define BRIEF_MS 1000 /* the least there is; for what ends with a lease */
@@ -145,27 +139,6 @@ static int teardown(void **state)
     (void)state;
     redis_fixture_close(&redis);
     return 0;
-}
-
-static swim_session_t *open_by(const struct redis_link_ops *ops, uint32_t lease_ms)
-{
-    const struct swim_session_options opt = {
-        .struct_size = sizeof(opt), .url = redis.url, .lease_ms = lease_ms, .rank = -1};
-    swim_session_t *session = NULL;
-    swim_error_t err = {0};
-
-    if (session_open(&opt, ops, &session, &err) != SWIM_OK)
-        fail_msg("%s", err.text);
-    return session;
-}
-
-static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
-                swim_lock_t **lock)
-{
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-
-    return swim_lock_acquire(session, "r", mode, &opt, lock, NULL);
 }
 
 static void must_take(swim_session_t *session, enum swim_lock_mode mode,
@@ -325,8 +298,8 @@ static void raise_in_vain(struct scene *s)
     assert_int_equal(swim_lock_raise(s->lock, &brief, NULL), SWIM_ERR_TIMEOUT);
     writer_is('U');
     if (!atomic_load(&plan.done)) /* a lost cancel is made up for by the heartbeat */
-        assert_int_equal(count("ZCARD {h5swim}:q:r"), 0);
-    assert_true(redis_fixture_await(&redis, "ZCARD {h5swim}:q:r", 0));
+        assert_int_equal(count(QUEUE), 0);
+    assert_true(redis_fixture_await(&redis, QUEUE, 0));
     assert_int_equal(take(s->other, SWIM_LOCK_UPDATE, SWIM_LOCK_TRY, &second),
                      SWIM_ERR_DEADLOCK);
     must_release(reader);
@@ -335,10 +308,8 @@ static void raise_in_vain(struct scene *s)
 
 static void tell_a_server_that_forgot(struct scene *s)
 {
-    char answer[64];
-
     must_take(s->harmed, SWIM_LOCK_WRITE, &s->lock);
-    assert_true(redis_fixture_say(&redis, "FLUSHALL", answer, sizeof(answer)));
+    say(&redis, "FLUSHALL", "+OK");
     assert_int_equal(session_revive(s->harmed, atomic_load(&s->harmed->seq), "r", NULL),
                      SWIM_OK);
     writer_is('W');
@@ -349,16 +320,14 @@ static void tell_a_server_that_forgot(struct scene *s)
 /* Nothing is at stake before a session is there: opening may fail, and says so. */
 static swim_session_t *open_at_last(void)
 {
-    const struct swim_session_options opt = {
-        .struct_size = sizeof(opt), .url = redis.url, .lease_ms = BRIEF_MS, .rank = -1};
     swim_session_t *session = NULL;
 
-    int rc = session_open(&opt, &harmful, &session, NULL);
+    int rc = session_try(redis.url, BRIEF_MS, &harmful, &session, NULL);
     if (rc == SWIM_OK)
         return session;
     assert_true(atomic_load(&plan.done));
     assert_int_equal(rc, SWIM_ERR_IO);
-    return open_by(&harmful, BRIEF_MS);
+    return session_at(redis.url, BRIEF_MS, &harmful);
 }
 
 static void open_and_close(struct scene *s)
@@ -395,7 +364,7 @@ static void reap_a_child(struct scene *s)
 
 static void end_another_session(struct scene *s)
 {
-    swim_session_t *broken = open_by(&redis_link_sockets, LEASE_MS);
+    swim_session_t *broken = session_at(redis.url, LEASE_MS, NULL);
     enum inspect_break_result result = INSPECT_UNKNOWN;
     struct inspector *in = NULL;
     int64_t left_ms = -1;
@@ -419,7 +388,7 @@ static void end_another_session(struct scene *s)
 /* Two renewals long; the messages of the heartbeat are those harmed. */
 static void be_held_for_long(struct scene *s)
 {
-    swim_session_t *session = open_by(&harmful, BRIEF_MS);
+    swim_session_t *session = session_at(redis.url, BRIEF_MS, &harmful);
     int64_t until_ms = test_now_ms() + BRIEF_MS * 3 / 2;
 
     must_take(session, SWIM_LOCK_WRITE, &s->lock);
@@ -440,12 +409,10 @@ static const char left_over[] =
 
 static void begin(struct scene *s, enum harm harm, long n)
 {
-    char answer[64];
-
-    assert_true(redis_fixture_say(&redis, "FLUSHALL", answer, sizeof(answer)));
+    say(&redis, "FLUSHALL", "+OK");
     assert_int_equal(redis_fixture_vouch(&redis, 0), 0);
-    s->other = open_by(&redis_link_sockets, LEASE_MS);
-    s->harmed = open_by(&harmful, LEASE_MS);
+    s->other = session_at(redis.url, LEASE_MS, NULL);
+    s->harmed = session_at(redis.url, LEASE_MS, &harmful);
     s->lock = NULL;
     plan.harm = (int)harm;
     atomic_store(&plan.done, false);
@@ -516,7 +483,7 @@ static void a_lock_is_held_whatever_happens_to_a_heartbeat(void **state)
 /* A release that no patience gets through is made when the server is back. */
 static void a_release_while_the_server_is_away_is_made_later(void **state)
 {
-    swim_session_t *session = open_by(&harmful, 12000);
+    swim_session_t *session = session_at(redis.url, 12000, &harmful);
     swim_lock_t *lock = NULL;
 
     (void)state;
@@ -530,7 +497,6 @@ static void a_release_while_the_server_is_away_is_made_later(void **state)
     swim_session_close(session);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_SWEEP(name) TEST(name##_survives_any_message)
 
 int main(int argc, char **argv)

@@ -1,22 +1,14 @@
 /* test_lock.c - modes, order, time limits and threads of locks. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <h5swim/lock.h>
-
-#include "redis_fixture.h"
 
 #define WAITERS 6
 
@@ -52,15 +44,6 @@ static swim_session_t *session_new(const struct scene *s, uint32_t lease_ms)
     if (swim_session_open(&opt, &session, &err) != SWIM_OK)
         fail_msg("%s", err.text);
     return session;
-}
-
-static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
-                swim_lock_t **lock)
-{
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-
-    return swim_lock_acquire(session, "/data/a.h5", mode, &opt, lock, NULL);
 }
 
 static int setup(void **state)
@@ -219,8 +202,6 @@ static void *waiter_main(void *arg)
     w->rc = swim_lock_release(lock, NULL);
     return NULL;
 }
-
-#define QUEUE "ZCARD {h5swim}:q:/data/a.h5"
 
 /* Start a waiter and see it in the queue as the nth. */
 static void waiter_queue(struct scene *s, struct waiter *w, enum swim_lock_mode mode,
@@ -550,8 +531,6 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(swim_session_open(&opt, &session, NULL), SWIM_ERR_ARG);
     assert_int_equal(swim_lock_release(NULL, NULL), SWIM_OK);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,22 +1,14 @@
 /* test_lock_change.c - raise and lower, taking twice, preferred writers, cancelling. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
+#define RESOURCE "r"
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <h5swim/lock.h>
-
-#include "redis_fixture.h"
-
-#define QUEUE "ZCARD {h5swim}:q:r"
 #define WAITERS 4
 
 /* A thread that does one thing with a lock and says how it went. */
@@ -41,18 +33,6 @@ struct scene {
     struct waiter w[WAITERS];
 };
 
-static swim_session_t *session_new(const struct scene *s)
-{
-    const struct swim_session_options opt = {
-        .struct_size = sizeof(opt), .url = s->redis.url, .rank = -1};
-    swim_session_t *session = NULL;
-    swim_error_t err = {0};
-
-    if (swim_session_open(&opt, &session, &err) != SWIM_OK)
-        fail_msg("%s", err.text);
-    return session;
-}
-
 static int setup(void **state)
 {
     struct scene *s = calloc(1, sizeof(*s));
@@ -60,8 +40,8 @@ static int setup(void **state)
     *state = s;
     if (!s || redis_fixture_open(&s->redis, NULL) != 0)
         return -1;
-    s->a = session_new(s);
-    s->b = session_new(s);
+    s->a = session_at(s->redis.url, 0, NULL);
+    s->b = session_at(s->redis.url, 0, NULL);
     return 0;
 }
 
@@ -80,15 +60,6 @@ static int teardown(void **state)
     redis_fixture_close(&s->redis);
     free(s);
     return 0;
-}
-
-static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
-                swim_lock_t **lock, swim_error_t *err)
-{
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-
-    return swim_lock_acquire(session, "r", mode, &opt, lock, err);
 }
 
 static void *waiter_main(void *arg)
@@ -152,8 +123,8 @@ static void raise_waits_for_readers_and_holds_off_new_ones(void **state)
     struct scene *s = *state;
     swim_lock_t *update = NULL, *read = NULL;
 
-    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update, NULL), SWIM_OK);
-    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update), SWIM_OK);
+    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read), SWIM_OK);
     uint64_t fence = swim_lock_fence(update);
     waiter_start(s, 0, 0, update, fair, 1);
     waiter_start(s, 1, SWIM_LOCK_READ, NULL, fair, 2);
@@ -169,11 +140,11 @@ static void raise_waits_for_readers_and_holds_off_new_ones(void **state)
     waiter_await(&s->w[1]);
     assert_int_equal(swim_lock_fence(update), fence);
     /* It is an UPDATE again: no other beside it, and it can be raised again. */
-    assert_int_equal(take(s->b, SWIM_LOCK_UPDATE, SWIM_LOCK_TRY, &read, NULL),
+    assert_int_equal(take(s->b, SWIM_LOCK_UPDATE, SWIM_LOCK_TRY, &read),
                      SWIM_ERR_TIMEOUT);
     assert_int_equal(waiter_end(&s->w[1]), SWIM_OK);
     assert_int_equal(swim_lock_raise(update, NULL, NULL), SWIM_OK);
-    assert_int_equal(take(s->b, SWIM_LOCK_READ, SWIM_LOCK_TRY, &read, NULL),
+    assert_int_equal(take(s->b, SWIM_LOCK_READ, SWIM_LOCK_TRY, &read),
                      SWIM_ERR_TIMEOUT);
     assert_int_equal(swim_lock_release(update, NULL), SWIM_OK);
     assert_int_equal(redis_fixture_number(
@@ -187,8 +158,8 @@ static void raise_goes_before_all_that_wait(void **state)
     struct scene *s = *state;
     swim_lock_t *update = NULL, *read = NULL;
 
-    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update, NULL), SWIM_OK);
-    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update), SWIM_OK);
+    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read), SWIM_OK);
     waiter_start(s, 0, SWIM_LOCK_WRITE, NULL, strict, 1);
     waiter_start(s, 1, 0, update, fair, 2);
     assert_int_equal(swim_lock_release(read, NULL), SWIM_OK);
@@ -208,8 +179,8 @@ static void a_raise_that_fails_leaves_the_update(void **state)
     swim_lock_t *update = NULL, *read = NULL, *second = NULL;
     swim_error_t err = {0};
 
-    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update, NULL), SWIM_OK);
-    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update), SWIM_OK);
+    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read), SWIM_OK);
     assert_int_equal(swim_lock_raise(update, &none, &err), SWIM_ERR_TIMEOUT);
     assert_non_null(strstr(err.text, "for WRITE"));
     assert_non_null(strstr(err.text, "READ held"));
@@ -218,16 +189,14 @@ static void a_raise_that_fails_leaves_the_update(void **state)
     assert_int_equal(swim_lock_check(update, 0, NULL), SWIM_OK);
     assert_int_equal(swim_lock_lower(update, NULL), SWIM_ERR_ARG);
     /* Readers come in as before. */
-    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, SWIM_LOCK_TRY, &second, NULL),
-                     SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, SWIM_LOCK_TRY, &second), SWIM_OK);
     assert_ptr_equal(second, update);
     assert_int_equal(swim_lock_release(second, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(read, NULL), SWIM_OK);
     assert_int_equal(swim_lock_raise(update, &none, NULL), SWIM_OK);
     assert_int_equal(swim_lock_raise(update, &none, NULL), SWIM_ERR_ARG);
     assert_int_equal(swim_lock_release(update, NULL), SWIM_OK);
-    assert_int_equal(take(s->b, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &second, NULL),
-                     SWIM_OK);
+    assert_int_equal(take(s->b, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &second), SWIM_OK);
     assert_int_equal(swim_lock_raise(second, NULL, NULL), SWIM_ERR_ARG);
     assert_int_equal(swim_lock_release(second, NULL), SWIM_OK);
 }
@@ -238,16 +207,16 @@ static void the_same_mode_is_counted(void **state)
 
     for (enum swim_lock_mode mode = SWIM_LOCK_READ; mode <= SWIM_LOCK_WRITE; mode++) {
         swim_lock_t *first = NULL, *second = NULL, *other = NULL;
-        assert_int_equal(take(s->a, mode, 0, &first, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, mode, 0, &first), SWIM_OK);
         waiter_start(s, 0, SWIM_LOCK_WRITE, NULL, fair, 1);
         long calls = redis_fixture_calls(&s->redis, "evalsha");
         /* A WRITE that waits does not keep it out: that would be for ever. */
-        assert_int_equal(take(s->a, mode, 0, &second, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, mode, 0, &second), SWIM_OK);
         assert_ptr_equal(first, second);
         assert_int_equal(swim_lock_release(second, NULL), SWIM_OK);
         assert_in_range(redis_fixture_calls(&s->redis, "evalsha") - calls, 0, 1);
         assert_int_equal(atomic_load(&s->w[0].done), 0);
-        assert_int_equal(take(s->b, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &other, NULL),
+        assert_int_equal(take(s->b, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &other),
                          SWIM_ERR_TIMEOUT);
         assert_int_equal(swim_lock_release(first, NULL), SWIM_OK);
         assert_int_equal(waiter_end(&s->w[0]), SWIM_OK);
@@ -264,8 +233,9 @@ static void another_mode_would_be_a_deadlock(void **state)
             swim_error_t err = {0};
             if (ask == held)
                 continue;
-            assert_int_equal(take(s->a, held, 0, &lock, NULL), SWIM_OK);
-            assert_int_equal(take(s->a, ask, 0, &none, &err), SWIM_ERR_DEADLOCK);
+            assert_int_equal(take(s->a, held, 0, &lock), SWIM_OK);
+            assert_int_equal(take_at(s->a, RESOURCE, ask, 0, &none, &err),
+                             SWIM_ERR_DEADLOCK);
             assert_null(none);
             assert_non_null(strstr(err.text, "wait for itself"));
             /* Another resource is another matter. */
@@ -286,7 +256,7 @@ static void a_preferred_writer_goes_first(void **state)
     for (int m = 0; m < 2; m++) {
         swim_lock_t *lock = NULL;
         atomic_store(&s->turn, 0);
-        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
         waiter_start(s, 0, SWIM_LOCK_WRITE, NULL, fair, 1);
         waiter_start(s, 1, modes[m], NULL, strict, 2);
         waiter_start(s, 2, modes[m], NULL, strict, 3);
@@ -300,7 +270,7 @@ static void a_preferred_writer_goes_first(void **state)
     }
     atomic_store(&s->turn, 0);
     swim_lock_t *lock = NULL;
-    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     waiter_start(s, 0, SWIM_LOCK_READ, NULL, strict, 1);
     waiter_start(s, 1, SWIM_LOCK_WRITE, NULL, strict, 2);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
@@ -328,7 +298,7 @@ static void a_wait_is_cancelled_from_another_thread(void **state)
 
     opt.cancel = swim_cancel_create();
     assert_non_null(opt.cancel);
-    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     forget_host(s, s->a);
     waiter_start(s, 0, SWIM_LOCK_READ, NULL, opt, 1);
     waiter_start(s, 1, SWIM_LOCK_WRITE, NULL, opt, 2);
@@ -363,8 +333,8 @@ static void a_cancelled_raise_lets_readers_in(void **state)
     swim_lock_t *update = NULL, *read = NULL;
 
     opt.cancel = swim_cancel_create();
-    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update, NULL), SWIM_OK);
-    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &update), SWIM_OK);
+    assert_int_equal(take(s->b, SWIM_LOCK_READ, 0, &read), SWIM_OK);
     waiter_start(s, 0, 0, update, opt, 1);
     waiter_start(s, 1, SWIM_LOCK_READ, NULL, fair, 2);
     swim_cancel_raise(opt.cancel);
@@ -374,8 +344,6 @@ static void a_cancelled_raise_lets_readers_in(void **state)
     assert_int_equal(swim_lock_release(update, NULL), SWIM_OK);
     swim_cancel_free(opt.cancel);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

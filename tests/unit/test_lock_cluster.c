@@ -1,10 +1,6 @@
 /* test_lock_cluster.c - a Redis Cluster holds the locks, on whichever node. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,11 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <h5swim/lock.h>
-
-#include "actor.h"
-#include "redis_fixture.h"
 
 #define NODES 2
 #define SLOTS 16384
@@ -34,16 +25,6 @@ struct scene {
     char url[64];
     struct actor actor;
 };
-
-static void say(const struct redis_fixture *redis, const char *command,
-                const char *wanted)
-{
-    char answer[4096];
-
-    assert_true(redis_fixture_say(redis, command, answer, sizeof(answer)));
-    if (!strstr(answer, wanted))
-        fail_msg("%s: %s", command, answer);
-}
 
 /* A node on ports that are free. */
 static int node_start(struct node *n, int number)
@@ -127,24 +108,11 @@ static int teardown(void **state)
     return 0;
 }
 
-static swim_session_t *session_new(const char *url, uint32_t lease_ms)
-{
-    const struct swim_session_options opt = {
-        .struct_size = sizeof(opt), .url = url, .lease_ms = lease_ms, .rank = -1};
-    swim_session_t *session = NULL;
-    swim_error_t err = {0};
-
-    if (swim_session_open(&opt, &session, &err) != SWIM_OK)
-        fail_msg("%s", err.text);
-    return session;
-}
-
 static void *take_and_release(void *arg)
 {
     swim_lock_t *lock = NULL;
 
-    if (swim_lock_acquire(arg, "/data/a.h5", SWIM_LOCK_WRITE, NULL, &lock, NULL) ==
-            SWIM_OK &&
+    if (take(arg, SWIM_LOCK_WRITE, 0, &lock) == SWIM_OK &&
         swim_lock_release(lock, NULL) == SWIM_OK)
         return NULL;
     return "failed";
@@ -154,20 +122,18 @@ static void *take_and_release(void *arg)
 static void a_cluster_holds_the_locks(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *a = session_new(s->url, 1000), *b = session_new(s->url, 1000);
+    swim_session_t *a = session_at(s->url, 1000, NULL),
+                   *b = session_at(s->url, 1000, NULL);
     swim_lock_t *lock = NULL;
     pthread_t thread;
     void *failed = NULL;
 
-    assert_int_equal(
-        swim_lock_acquire(a, "/data/a.h5", SWIM_LOCK_UPDATE, NULL, &lock, NULL),
-        SWIM_OK);
+    assert_int_equal(take(a, SWIM_LOCK_UPDATE, 0, &lock), SWIM_OK);
     assert_int_equal(swim_lock_raise(lock, NULL, NULL), SWIM_OK);
     assert_int_equal(
-        redis_fixture_number(&s->node[1].redis, "EXISTS {h5swim}:w:/data/a.h5"), 1);
+        redis_fixture_number(&s->node[1].redis, "EXISTS {h5swim}:w:" RESOURCE), 1);
     pthread_create(&thread, NULL, take_and_release, b);
-    assert_true(
-        redis_fixture_await(&s->node[1].redis, "ZCARD {h5swim}:q:/data/a.h5", 1));
+    assert_true(redis_fixture_await(&s->node[1].redis, QUEUE, 1));
     test_nap_ms(1500); /* longer than a lease */
     assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
@@ -185,7 +151,7 @@ static void a_process_told_to_go_frees_its_locks(void **state)
     struct scene *s = *state;
 
     assert_int_equal(
-        actor_start(&s->actor, s->url, 60000, SWIM_LOCK_WRITE, "/data/a.h5", 5000), 0);
+        actor_start(&s->actor, s->url, 60000, SWIM_LOCK_WRITE, RESOURCE, 5000), 0);
     assert_int_equal(actor_hear(&s->actor, NULL), SWIM_OK);
     kill(s->actor.pid, SIGTERM);
     assert_int_equal(WEXITSTATUS(actor_reap(&s->actor)), 128 + SIGTERM);
@@ -196,24 +162,18 @@ static void a_process_told_to_go_frees_its_locks(void **state)
 static void an_epoch_ends_in_a_cluster_too(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *a = session_new(s->url, 1000), *b = session_new(s->url, 1000);
+    swim_session_t *a = session_at(s->url, 1000, NULL),
+                   *b = session_at(s->url, 1000, NULL);
     swim_lock_t *lock = NULL, *none = NULL;
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt), .wait_ms = 1500};
 
-    assert_int_equal(
-        swim_lock_acquire(a, "/data/a.h5", SWIM_LOCK_WRITE, NULL, &lock, NULL),
-        SWIM_OK);
+    assert_int_equal(take(a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     say(&s->node[1].redis, "FLUSHALL", "+OK");
-    assert_int_equal(
-        swim_lock_acquire(b, "/data/a.h5", SWIM_LOCK_READ, &opt, &none, NULL),
-        SWIM_ERR_TIMEOUT);
+    assert_int_equal(take(b, SWIM_LOCK_READ, 1500, &none), SWIM_ERR_TIMEOUT);
     assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     swim_session_close(a);
     swim_session_close(b);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
 {

@@ -1,18 +1,12 @@
 /* test_lock_epoch.c - servers that lose their data, or are exchanged. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#define RESOURCE "r"
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "lock/lock_private.h"
-#include "redis_fixture.h"
 
 #define LEASE_MS 1500
 
@@ -21,29 +15,6 @@ struct scene {
     swim_session_t *a, *b;
 };
 
-static swim_session_t *session_new(const struct scene *s, uint32_t lease_ms)
-{
-    const struct swim_session_options opt = {.struct_size = sizeof(opt),
-                                             .url = s->redis.url,
-                                             .lease_ms = lease_ms,
-                                             .rank = -1};
-    swim_session_t *session = NULL;
-    swim_error_t err = {0};
-
-    if (swim_session_open(&opt, &session, &err) != SWIM_OK)
-        fail_msg("%s", err.text);
-    return session;
-}
-
-static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
-                swim_lock_t **lock, swim_error_t *err)
-{
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-
-    return swim_lock_acquire(session, "r", mode, &opt, lock, err);
-}
-
 static int setup(void **state)
 {
     struct scene *s = calloc(1, sizeof(*s));
@@ -51,7 +22,7 @@ static int setup(void **state)
     *state = s;
     if (!s || redis_fixture_open(&s->redis, NULL) != 0)
         return -1;
-    s->a = session_new(s, LEASE_MS);
+    s->a = session_at(s->redis.url, LEASE_MS, NULL);
     return 0;
 }
 
@@ -66,18 +37,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static void say(const struct scene *s, const char *command, const char *wanted)
-{
-    char answer[256];
-
-    assert_true(redis_fixture_say(&s->redis, command, answer, sizeof(answer)));
-    if (strncmp(answer, wanted, strlen(wanted)) != 0)
-        fail_msg("%s: %s", command, answer);
-}
-
 static void flush(struct scene *s)
 {
-    say(s, "FLUSHALL", "+OK");
+    say(&s->redis, "FLUSHALL", "+OK");
 }
 
 static void restart_empty(struct scene *s)
@@ -101,22 +63,23 @@ static void a_holder_keeps_its_lock(void **state)
         for (int m = 0; m < 3; m++) {
             swim_lock_t *lock = NULL, *other = NULL;
             swim_error_t err = {0};
-            assert_int_equal(take(s->a, modes[m], 0, &lock, NULL), SWIM_OK);
+            assert_int_equal(take(s->a, modes[m], 0, &lock), SWIM_OK);
             uint64_t fence = swim_lock_fence(lock);
             losses[i](s);
-            s->b = session_new(s, LEASE_MS);
-            assert_int_equal(take(s->b, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &other, &err),
-                             SWIM_ERR_TIMEOUT);
+            s->b = session_at(s->redis.url, LEASE_MS, NULL);
+            assert_int_equal(
+                take_at(s->b, RESOURCE, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &other, &err),
+                SWIM_ERR_TIMEOUT);
             assert_non_null(strstr(err.text, "lost its data"));
             swim_error_clear(&err);
-            assert_int_equal(
-                take(s->b, SWIM_LOCK_WRITE, INT64_C(2) * LEASE_MS, &other, &err),
-                SWIM_ERR_TIMEOUT);
+            assert_int_equal(take_at(s->b, RESOURCE, SWIM_LOCK_WRITE,
+                                     INT64_C(2) * LEASE_MS, &other, &err),
+                             SWIM_ERR_TIMEOUT);
             assert_non_null(strstr(err.text, "held by"));
             assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
             assert_int_equal(swim_lock_fence(lock), fence);
             assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-            assert_int_equal(take(s->b, SWIM_LOCK_WRITE, 0, &other, NULL), SWIM_OK);
+            assert_int_equal(take(s->b, SWIM_LOCK_WRITE, 0, &other), SWIM_OK);
             assert_true(swim_lock_fence(other) > fence);
             assert_int_equal(swim_lock_release(other, NULL), SWIM_OK);
             swim_session_close(s->b);
@@ -131,10 +94,10 @@ static void a_release_right_after_the_loss_is_one(void **state)
 
     for (size_t i = 0; i < LOSSES; i++) {
         swim_lock_t *lock = NULL, *other = NULL;
-        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
         losses[i](s);
         assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &other, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &other), SWIM_OK);
         assert_int_equal(swim_lock_release(other, NULL), SWIM_OK);
     }
 }
@@ -145,18 +108,18 @@ static void the_lock_of_the_dead_is_free_after_the_grace(void **state)
     struct scene *s = *state;
 
     for (size_t i = 0; i < LOSSES; i++) {
-        swim_session_t *dead = session_new(s, LEASE_MS);
+        swim_session_t *dead = session_at(s->redis.url, LEASE_MS, NULL);
         swim_lock_t *lock = NULL, *other = NULL;
-        assert_int_equal(take(dead, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(take(dead, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
         uint64_t fence = swim_lock_fence(lock);
         pulse_stop(dead); /* it says nothing any more */
         losses[i](s);
         int64_t begin = test_now_ms();
-        assert_int_equal(take(s->a, SWIM_LOCK_READ, 0, &other, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, SWIM_LOCK_READ, 0, &other), SWIM_OK);
         assert_true(test_now_ms() - begin > LEASE_MS - 1100); /* uptime is in seconds */
         assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_ERR_LOST);
         assert_int_equal(swim_lock_release(other, NULL), SWIM_OK);
-        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &other, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &other), SWIM_OK);
         assert_true(swim_lock_fence(other) > fence);
         assert_int_equal(swim_lock_release(other, NULL), SWIM_OK);
         (void)swim_lock_release(lock, NULL);
@@ -167,7 +130,7 @@ static void the_lock_of_the_dead_is_free_after_the_grace(void **state)
 static void *take_and_release(void *arg)
 {
     swim_lock_t *lock = NULL;
-    int rc = take(arg, SWIM_LOCK_WRITE, 20000, &lock, NULL);
+    int rc = take(arg, SWIM_LOCK_WRITE, 20000, &lock);
 
     if (rc == SWIM_OK)
         rc = swim_lock_release(lock, NULL);
@@ -179,16 +142,16 @@ static void a_waiter_gets_its_turn_all_the_same(void **state)
 {
     struct scene *s = *state;
 
-    s->b = session_new(s, LEASE_MS);
+    s->b = session_at(s->redis.url, LEASE_MS, NULL);
     for (size_t i = 0; i < LOSSES; i++) {
         swim_lock_t *lock = NULL;
         pthread_t thread;
         void *failed = NULL;
-        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
         pthread_create(&thread, NULL, take_and_release, s->b);
-        assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:q:r", 1));
+        assert_true(redis_fixture_await(&s->redis, QUEUE, 1));
         losses[i](s);
-        assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:q:r", 1));
+        assert_true(redis_fixture_await(&s->redis, QUEUE, 1));
         assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
         assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
         pthread_join(thread, &failed);
@@ -203,16 +166,14 @@ static void a_raised_lock_stays_raised(void **state)
 
     for (size_t i = 0; i < LOSSES; i++) {
         swim_lock_t *lock = NULL, *other = NULL;
-        assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(take(s->a, SWIM_LOCK_UPDATE, 0, &lock), SWIM_OK);
         assert_int_equal(swim_lock_raise(lock, NULL, NULL), SWIM_OK);
         losses[i](s);
-        s->b = session_new(s, LEASE_MS);
-        assert_int_equal(
-            take(s->b, SWIM_LOCK_READ, INT64_C(2) * LEASE_MS, &other, NULL),
-            SWIM_ERR_TIMEOUT);
+        s->b = session_at(s->redis.url, LEASE_MS, NULL);
+        assert_int_equal(take(s->b, SWIM_LOCK_READ, INT64_C(2) * LEASE_MS, &other),
+                         SWIM_ERR_TIMEOUT);
         assert_int_equal(swim_lock_lower(lock, NULL), SWIM_OK);
-        assert_int_equal(take(s->b, SWIM_LOCK_READ, SWIM_LOCK_TRY, &other, NULL),
-                         SWIM_OK);
+        assert_int_equal(take(s->b, SWIM_LOCK_READ, SWIM_LOCK_TRY, &other), SWIM_OK);
         assert_int_equal(swim_lock_release(other, NULL), SWIM_OK);
         assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
         swim_session_close(s->b);
@@ -227,18 +188,18 @@ static void saved_data_are_not_believed(void **state)
     struct scene *s = *state;
     swim_lock_t *stale = NULL, *lock = NULL, *none = NULL;
 
-    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &stale, NULL), SWIM_OK);
-    say(s, "SAVE", "+OK");
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &stale), SWIM_OK);
+    say(&s->redis, "SAVE", "+OK");
     assert_int_equal(swim_lock_release(stale, NULL), SWIM_OK);
-    s->b = session_new(s, LEASE_MS);
-    assert_int_equal(take(s->b, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    s->b = session_at(s->redis.url, LEASE_MS, NULL);
+    assert_int_equal(take(s->b, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     uint64_t fence = swim_lock_fence(lock);
     restart_empty(s); /* not empty: it loads what was saved */
-    assert_int_equal(take(s->a, SWIM_LOCK_READ, INT64_C(2) * LEASE_MS, &none, NULL),
+    assert_int_equal(take(s->a, SWIM_LOCK_READ, INT64_C(2) * LEASE_MS, &none),
                      SWIM_ERR_TIMEOUT);
     assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     assert_true(swim_lock_fence(lock) > fence);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
 }
@@ -249,12 +210,12 @@ static void fences_grow_beyond_what_was_seen(void **state)
     struct scene *s = *state;
     swim_lock_t *lock = NULL;
 
-    say(s, "INCRBY {h5swim}:fence 3600000000", ":");
-    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    say(&s->redis, "INCRBY {h5swim}:fence 3600000000", ":");
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     uint64_t fence = swim_lock_fence(lock);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     flush(s);
-    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     assert_true(swim_lock_fence(lock) > fence);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
 }
@@ -268,8 +229,8 @@ static void a_new_server_that_has_run_for_a_lease_needs_no_grace(void **state)
     swim_session_close(s->a);
     restart_empty(s);
     test_nap_ms(3100);
-    s->a = session_new(s, 2000);
-    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &lock, NULL), SWIM_OK);
+    s->a = session_at(s->redis.url, 2000, NULL);
+    assert_int_equal(take(s->a, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &lock), SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
 }
 
@@ -290,7 +251,7 @@ static void the_time_a_server_has_run_is_not_overrated(void **state)
     assert_int_equal(redis_fixture_start(&s->redis), 0);
     while (test_now_ms() < begin_ms + 400)
         test_nap_ms(1);
-    s->a = session_new(s, 2000);
+    s->a = session_at(s->redis.url, 2000, NULL);
     long grace_ms = redis_fixture_number(&s->redis, "PTTL {h5swim}:grace");
     assert_true(grace_ms >= begin_ms + 2000 - test_now_ms());
 }
@@ -307,11 +268,11 @@ static void a_server_that_may_have_lost_needs_one(void **state)
         s->a = NULL;
         restart_empty(s);
         if (i == 1)
-            say(s, "REPLICAOF 127.0.0.1 1", "+OK");
-        say(s, signs[i], "+OK");
+            say(&s->redis, "REPLICAOF 127.0.0.1 1", "+OK");
+        say(&s->redis, signs[i], "+OK");
         test_nap_ms(1100);
-        s->a = session_new(s, 1000);
-        assert_int_equal(take(s->a, SWIM_LOCK_READ, SWIM_LOCK_TRY, &none, NULL),
+        s->a = session_at(s->redis.url, 1000, NULL);
+        assert_int_equal(take(s->a, SWIM_LOCK_READ, SWIM_LOCK_TRY, &none),
                          SWIM_ERR_TIMEOUT);
     }
 }
@@ -322,15 +283,13 @@ static void the_longest_lease_makes_the_grace(void **state)
     struct scene *s = *state;
 
     flush(s);
-    s->b = session_new(s, 1000);
+    s->b = session_at(s->redis.url, 1000, NULL);
     assert_in_range(redis_fixture_number(&s->redis, "PTTL {h5swim}:grace"), 1, 1000);
-    swim_session_t *c = session_new(s, 60000);
+    swim_session_t *c = session_at(s->redis.url, 60000, NULL);
     assert_in_range(redis_fixture_number(&s->redis, "PTTL {h5swim}:grace"), 58000,
                     60000);
     swim_session_close(c);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -2,20 +2,13 @@
  *
  * The clients' URL is a symbolic link that leads to the primary's socket, as a virtual
  * address or a name would. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#define RESOURCE "r"
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <h5swim/lock.h>
-
-#include "redis_fixture.h"
 
 #define LEASE_MS 2000
 #define TRIES 20
@@ -26,16 +19,6 @@ struct scene {
     const char *extra[8];
     swim_session_t *a, *b;
 };
-
-static void say(const struct redis_fixture *redis, const char *command,
-                const char *wanted)
-{
-    char answer[4096];
-
-    assert_true(redis_fixture_say(redis, command, answer, sizeof(answer)));
-    if (!strstr(answer, wanted))
-        fail_msg("%s: %s", command, answer);
-}
 
 static void await_text(const struct redis_fixture *redis, const char *command,
                        const char *wanted)
@@ -76,18 +59,6 @@ static void lead_to(const struct scene *s, const struct redis_fixture *redis)
     assert_int_equal(rename(fresh, s->link), 0);
 }
 
-static swim_session_t *session_new(const struct scene *s)
-{
-    const struct swim_session_options opt = {
-        .struct_size = sizeof(opt), .url = s->url, .lease_ms = LEASE_MS, .rank = -1};
-    swim_session_t *session = NULL;
-    swim_error_t err = {0};
-
-    if (swim_session_open(&opt, &session, &err) != SWIM_OK)
-        fail_msg("%s", err.text);
-    return session;
-}
-
 static int setup(void **state)
 {
     struct scene *s = calloc(1, sizeof(*s));
@@ -99,8 +70,8 @@ static int setup(void **state)
     snprintf(s->link, sizeof(s->link), "%s/link", s->replica.dir);
     snprintf(s->url, sizeof(s->url), "unix://%s", s->link);
     lead_to(s, &s->primary);
-    s->a = session_new(s);
-    s->b = session_new(s);
+    s->a = session_at(s->url, LEASE_MS, NULL);
+    s->b = session_at(s->url, LEASE_MS, NULL);
     snprintf(command, sizeof(command), "REPLICAOF 127.0.0.1 %s", s->port);
     say(&s->replica, command, "+OK");
     await_text(&s->replica, "INFO replication", "master_link_status:up");
@@ -118,19 +89,6 @@ static int teardown(void **state)
     redis_fixture_close(&s->primary);
     free(s);
     return 0;
-}
-
-static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
-                swim_lock_t **lock)
-{
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-    swim_error_t err = {0};
-
-    int rc = swim_lock_acquire(session, "r", mode, &opt, lock, &err);
-    if (rc != SWIM_OK && rc != SWIM_ERR_TIMEOUT)
-        fail_msg("%s", err.text);
-    return rc;
 }
 
 /* The holder holds on, whatever of its lock the replica had got. */
@@ -193,8 +151,6 @@ static void a_demoted_primary_is_left(void **state)
     say(&s->primary, "REPLICAOF 127.0.0.1 1", "+OK");
     holder_holds(s, lock);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,10 +1,7 @@
 /* test_lock_faults.c - servers that are not fit or gone, and leases in time. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#define RESOURCE "r"
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,8 +13,6 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "lock/lock_private.h"
-#include "redis_fixture.h"
 
 struct scene {
     struct redis_fixture redis;
@@ -44,64 +39,23 @@ static int teardown(void **state)
     return 0;
 }
 
-static int open_at(const char *url, uint32_t lease_ms, const struct redis_link_ops *ops,
-                   swim_session_t **session, swim_error_t *err)
-{
-    const struct swim_session_options opt = {
-        .struct_size = sizeof(opt), .url = url, .lease_ms = lease_ms, .rank = -1};
-
-    return session_open(&opt, ops, session, err);
-}
-
-static swim_session_t *session_new(const struct scene *s, uint32_t lease_ms,
-                                   const struct redis_link_ops *ops)
-{
-    swim_session_t *session = NULL;
-    swim_error_t err = {0};
-
-    if (open_at(s->url, lease_ms, ops ? ops : &redis_link_sockets, &session, &err) !=
-        SWIM_OK)
-        fail_msg("%s", err.text);
-    return session;
-}
-
-static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
-                swim_lock_t **lock, swim_error_t *err)
-{
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-
-    return swim_lock_acquire(session, "r", mode, &opt, lock, err);
-}
-
-static void say(const struct scene *s, const char *command, const char *wanted)
-{
-    char answer[256];
-
-    assert_true(redis_fixture_say(&s->redis, command, answer, sizeof(answer)));
-    if (strncmp(answer, wanted, strlen(wanted)) != 0)
-        fail_msg("%s: %s", command, answer);
-}
-
 static void a_server_that_may_lose_locks_is_refused(void **state)
 {
     struct scene *s = *state;
     swim_session_t *session = NULL;
     swim_error_t err = {0};
 
-    say(s, "CONFIG SET maxmemory 100mb", "+OK");
-    say(s, "CONFIG SET maxmemory-policy allkeys-lru", "+OK");
-    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
-                     SWIM_ERR_IO);
+    say(&s->redis, "CONFIG SET maxmemory 100mb", "+OK");
+    say(&s->redis, "CONFIG SET maxmemory-policy allkeys-lru", "+OK");
+    assert_int_equal(session_try(s->url, 0, NULL, &session, &err), SWIM_ERR_IO);
     assert_non_null(strstr(err.text, "allkeys-lru"));
     assert_null(session);
-    say(s, "CONFIG SET maxmemory-policy noeviction", "+OK");
-    session = session_new(s, 0, NULL);
+    say(&s->redis, "CONFIG SET maxmemory-policy noeviction", "+OK");
+    session = session_at(s->url, 0, NULL);
     swim_session_close(session);
-    say(s, "REPLICAOF 127.0.0.1 1", "+OK");
+    say(&s->redis, "REPLICAOF 127.0.0.1 1", "+OK");
     swim_error_clear(&err);
-    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
-                     SWIM_ERR_IO);
+    assert_int_equal(session_try(s->url, 0, NULL, &session, &err), SWIM_ERR_IO);
     assert_non_null(strstr(err.text, "replica"));
 }
 
@@ -112,20 +66,19 @@ static void a_wrong_password_is_said_and_not_shown(void **state)
     swim_session_t *session = NULL;
     swim_error_t err = {0};
 
-    say(s, "CONFIG SET requirepass TRUEPW", "+OK");
-    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
+    say(&s->redis, "CONFIG SET requirepass TRUEPW", "+OK");
+    assert_int_equal(session_try(s->url, 0, NULL, &session, &err),
                      SWIM_ERR_IO); /* none at all */
     static const char *const logins[] = {":WRONGPW", "default:WRONGPW", "me:WRONGPW"};
     for (int i = 0; i < 3; i++) {
         swim_error_clear(&err);
         snprintf(url, sizeof(url), "unix://%s@%s", logins[i], s->redis.socket);
-        assert_int_equal(open_at(url, 0, &redis_link_sockets, &session, &err),
-                         SWIM_ERR_IO);
+        assert_int_equal(session_try(url, 0, NULL, &session, &err), SWIM_ERR_IO);
         assert_non_null(strstr(err.text, "log in"));
         assert_null(strstr(err.text, "WRONGPW"));
     }
     snprintf(s->url, sizeof(s->url), "unix://default:TRUEPW@%s?db=3", s->redis.socket);
-    session = session_new(s, 0, NULL);
+    session = session_at(s->url, 0, NULL);
     swim_session_close(session);
 }
 
@@ -137,13 +90,11 @@ static void no_server_is_said_in_bounded_time(void **state)
 
     redis_fixture_kill(&s->redis);
     int64_t begin = test_now_ms();
-    assert_int_equal(open_at(s->url, 0, &redis_link_sockets, &session, &err),
-                     SWIM_ERR_IO);
+    assert_int_equal(session_try(s->url, 0, NULL, &session, &err), SWIM_ERR_IO);
     assert_non_null(strstr(err.text, "No such file"));
     swim_error_clear(&err);
-    assert_int_equal(
-        open_at("redis://127.0.0.1:1", 0, &redis_link_sockets, &session, &err),
-        SWIM_ERR_IO);
+    assert_int_equal(session_try("redis://127.0.0.1:1", 0, NULL, &session, &err),
+                     SWIM_ERR_IO);
     assert_non_null(strstr(err.text, "Connection refused"));
     assert_null(strchr(err.text, '\n'));
     assert_true(test_now_ms() - begin < 2000);
@@ -158,7 +109,7 @@ static void a_server_that_hangs_is_said_in_bounded_time(void **state)
 
     kill(s->redis.pid, SIGSTOP);
     int64_t begin = test_now_ms();
-    int rc = open_at(s->url, 0, &redis_link_sockets, &session, &err);
+    int rc = session_try(s->url, 0, NULL, &session, &err);
     int64_t took = test_now_ms() - begin;
     kill(s->redis.pid, SIGCONT);
     assert_int_equal(rc, SWIM_ERR_IO);
@@ -169,11 +120,11 @@ static void a_server_that_hangs_is_said_in_bounded_time(void **state)
 static void closing_at_a_hung_server_takes_a_second(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 60000, NULL);
-    swim_session_t *renewing = session_new(s, 1500, NULL);
+    swim_session_t *session = session_at(s->url, 60000, NULL);
+    swim_session_t *renewing = session_at(s->url, 1500, NULL);
     swim_lock_t *lock = NULL;
 
-    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     kill(s->redis.pid, SIGSTOP);
     test_nap_ms(800); /* it has asked for a new lease */
     int64_t begin = test_now_ms();
@@ -189,11 +140,11 @@ static void closing_at_a_hung_server_takes_a_second(void **state)
 static void a_server_that_went_away_ends_in_errors(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 1500, NULL);
+    swim_session_t *session = session_at(s->url, 1500, NULL);
     swim_lock_t *lock = NULL, *none = NULL;
     swim_error_t err = {0};
 
-    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     redis_fixture_kill(&s->redis);
     int64_t begin = test_now_ms();
     int rc = swim_lock_acquire(session, "other", SWIM_LOCK_READ, NULL, &none, &err);
@@ -209,11 +160,11 @@ static void a_server_that_went_away_ends_in_errors(void **state)
 static void broken_links_are_made_again(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 1000, NULL);
+    swim_session_t *session = session_at(s->url, 1000, NULL);
     swim_lock_t *lock = NULL;
 
     for (int i = 0; i < 8; i++) {
-        assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
         (void)redis_fixture_number(&s->redis, "CLIENT KILL TYPE normal SKIPME yes");
         assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
         assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
@@ -239,7 +190,7 @@ static void a_lease_counts_from_when_its_renewal_was_sent(void **state)
     struct scene *s = *state;
     const struct redis_link_ops ops = {redis_link_sockets.connect,
                                        redis_link_sockets.send, slow_recv};
-    swim_session_t *session = session_new(s, 3000, &ops);
+    swim_session_t *session = session_at(s->url, 3000, &ops);
     int64_t until = test_now_ms() + 5000;
 
     atomic_store(&slow_ms, 200);
@@ -308,10 +259,10 @@ static long left_ms(const swim_session_t *session)
 static void a_renewal_answered_too_late_is_none(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 1500, late_ops(":1\r\n", true));
+    swim_session_t *session = session_at(s->url, 1500, late_ops(":1\r\n", true));
     swim_lock_t *lock = NULL;
 
-    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     atomic_store(&late.until_ms, test_now_ms() + left_ms(session) + 50);
     int64_t until_ms = test_now_ms() + 10000;
     while (!atomic_load(&session->lost) && test_now_ms() < until_ms)
@@ -326,14 +277,14 @@ static void a_renewal_answered_too_late_is_none(void **state)
 static void a_lease_that_ended_while_it_was_told_anew_is_lost(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 3000, late_ops("reclaimed", false));
+    swim_session_t *session = session_at(s->url, 3000, late_ops("reclaimed", false));
     swim_lock_t *lock = NULL, *none = NULL;
 
-    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     test_nap_ms(1100); /* between two renewals */
     atomic_store(&late.heart_stops, 1);
     atomic_store(&late.until_ms, test_now_ms() + left_ms(session) + 50);
-    say(s, "FLUSHALL", "+OK");
+    say(&s->redis, "FLUSHALL", "+OK");
     assert_int_equal(
         swim_lock_acquire(session, "other", SWIM_LOCK_READ, NULL, &none, NULL),
         SWIM_ERR_LOST);
@@ -348,11 +299,11 @@ static void a_lease_that_ended_while_it_was_told_anew_is_lost(void **state)
 static void a_lease_that_has_run_out_here_is_not_renewed(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 1000, NULL);
+    swim_session_t *session = session_at(s->url, 1000, NULL);
     swim_lock_t *lock = NULL;
 
     for (int asked = 1; asked >= 0; asked--) {
-        assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+        assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
         assert_int_equal(swim_lock_check(lock, 500, NULL), SWIM_OK);
         assert_int_equal(swim_lock_check(lock, 1100, NULL), SWIM_ERR_LOST);
         assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
@@ -363,7 +314,7 @@ static void a_lease_that_has_run_out_here_is_not_renewed(void **state)
         assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_ERR_LOST);
         assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_LOST);
         swim_session_close(session);
-        session = session_new(s, 1000, NULL);
+        session = session_at(s->url, 1000, NULL);
     }
     swim_session_close(session);
 }
@@ -379,13 +330,13 @@ static void nothing_is_left(const struct scene *s)
 static void a_broken_session_is_lost_for_ever(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 1000, NULL);
+    swim_session_t *session = session_at(s->url, 1000, NULL);
     struct redis_answer *answer = NULL;
     swim_lock_t *lock = NULL, *none = NULL;
     bool unsure = false;
     const char *argv[] = {session->id};
 
-    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock, NULL), SWIM_OK);
+    assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     assert_int_equal(
         session_ask(session, &script_close, 1, argv, 0, &answer, &unsure, NULL),
         SWIM_OK);
@@ -393,11 +344,9 @@ static void a_broken_session_is_lost_for_ever(void **state)
     redis_answer_free(answer);
     nothing_is_left(s);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_ERR_LOST);
-    assert_int_equal(take(session, SWIM_LOCK_READ, 0, &none, NULL), SWIM_ERR_LOST);
+    assert_int_equal(take(session, SWIM_LOCK_READ, 0, &none), SWIM_ERR_LOST);
     swim_session_close(session);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

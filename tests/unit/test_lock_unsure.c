@@ -1,28 +1,22 @@
 /* test_lock_unsure.c - answers that are missing just when they matter: what the model
  * in tests/model found, each with the real server. */
+#define RESOURCE "r"
+#include "lock_tools.h"
+
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lock/lock_private.h"
-#include "redis_fixture.h"
-
 struct scene {
     struct redis_fixture redis;
 };
 
-/* What goes wrong on links made with the ops below.  lose_send, lose_recv: that message
+/* What goes wrong on links made with cut_ops.  lose_send, lose_recv: that message
  * is lost, and its connection is cut.  heart_stops: only the test's thread can send. */
 static struct {
     _Atomic long lose_send, lose_recv;
@@ -66,33 +60,6 @@ static ssize_t link_recv(int fd, void *bytes, size_t size, bool wait)
     return n;
 }
 
-static swim_session_t *session_new(const struct scene *s, uint32_t lease_ms)
-{
-    static struct redis_link_ops ops;
-    const struct swim_session_options opt = {.struct_size = sizeof(opt),
-                                             .url = s->redis.url,
-                                             .lease_ms = lease_ms,
-                                             .rank = -1};
-    swim_session_t *session = NULL;
-    swim_error_t err = {0};
-
-    ops = redis_link_sockets;
-    ops.send = link_send;
-    ops.recv = link_recv;
-    if (session_open(&opt, &ops, &session, &err) != SWIM_OK)
-        fail_msg("%s", err.text);
-    return session;
-}
-
-static int take(swim_session_t *session, enum swim_lock_mode mode, int64_t wait_ms,
-                swim_lock_t **lock)
-{
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-
-    return swim_lock_acquire(session, "r", mode, &opt, lock, NULL);
-}
-
 static int raise_in(swim_lock_t *lock, int64_t wait_ms)
 {
     const struct swim_lock_options opt = {.struct_size = sizeof(opt),
@@ -101,12 +68,7 @@ static int raise_in(swim_lock_t *lock, int64_t wait_ms)
     return swim_lock_raise(lock, &opt, NULL);
 }
 
-static void flush(const struct scene *s)
-{
-    char answer[64];
-
-    assert_true(redis_fixture_say(&s->redis, "FLUSHALL", answer, sizeof(answer)));
-}
+static struct redis_link_ops cut_ops;
 
 static void links_mend(void)
 {
@@ -117,6 +79,9 @@ static void links_mend(void)
     atomic_store(&links.deaf, false);
     links.on_absent = NULL;
     links.test = gettid();
+    cut_ops = redis_link_sockets;
+    cut_ops.send = link_send;
+    cut_ops.recv = link_recv;
 }
 
 static int setup(void **state)
@@ -166,7 +131,8 @@ static bool raise_in_vain(swim_session_t *session, bool recv, long n,
 static void a_raise_given_up_unheard_goes_with_its_update(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *a = session_new(s, 60000), *b = session_new(s, 60000);
+    swim_session_t *a = session_at(s->redis.url, 60000, &cut_ops),
+                   *b = session_at(s->redis.url, 60000, &cut_ops);
     swim_lock_t *read = NULL, *lock = NULL;
     int stray = 0;
 
@@ -195,7 +161,8 @@ static void a_raise_given_up_unheard_goes_with_its_update(void **state)
 static void a_raise_given_up_unheard_is_no_hindrance_to_the_next(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *a = session_new(s, 60000), *b = session_new(s, 60000);
+    swim_session_t *a = session_at(s->redis.url, 60000, &cut_ops),
+                   *b = session_at(s->redis.url, 60000, &cut_ops);
     swim_lock_t *read = NULL, *lock = NULL;
 
     for (int kind = 0; kind < 2; kind++)
@@ -218,11 +185,11 @@ static void a_raise_given_up_unheard_is_no_hindrance_to_the_next(void **state)
 static void who_told_the_server_perhaps_asks_again(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 1500);
+    swim_session_t *session = session_at(s->redis.url, 1500, &cut_ops);
     uint64_t seq = atomic_load(&session->seq);
 
     atomic_store(&links.heart_stops, true);
-    flush(s);
+    say(&s->redis, "FLUSHALL", "+OK");
     atomic_store(&links.deaf, true);
     assert_int_not_equal(session_revive(session, seq, "r", NULL), SWIM_OK);
     assert_true(atomic_load(&session->seq) != seq);
@@ -234,14 +201,14 @@ static void who_told_the_server_perhaps_asks_again(void **state)
 static void a_lock_being_lowered_is_told_as_lowered(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 60000);
+    swim_session_t *session = session_at(s->redis.url, 60000, &cut_ops);
     swim_lock_t *lock = NULL;
     char held[256] = "";
 
     assert_int_equal(take(session, SWIM_LOCK_UPDATE, 0, &lock), SWIM_OK);
     assert_int_equal(raise_in(lock, 0), SWIM_OK);
     held_lowering(lock);
-    flush(s);
+    say(&s->redis, "FLUSHALL", "+OK");
     assert_int_equal(session_revive(session, atomic_load(&session->seq), "r", NULL),
                      SWIM_OK);
     assert_true(redis_fixture_say(&s->redis, "GET {h5swim}:w:r", held, sizeof(held)));
@@ -254,7 +221,7 @@ static void a_lock_being_lowered_is_told_as_lowered(void **state)
 static void a_lower_may_be_asked_twice(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 60000);
+    swim_session_t *session = session_at(s->redis.url, 60000, &cut_ops);
     swim_lock_t *lock = NULL;
 
     assert_int_equal(take(session, SWIM_LOCK_UPDATE, 0, &lock), SWIM_OK);
@@ -296,7 +263,7 @@ static void tell_meanwhile(void)
 static void a_lock_given_back_while_the_server_is_told_is_not_lost(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *session = session_new(s, 60000);
+    swim_session_t *session = session_at(s->redis.url, 60000, &cut_ops);
     swim_lock_t *lock = NULL;
 
     assert_int_equal(take(session, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
@@ -314,14 +281,15 @@ static void a_lock_given_back_while_the_server_is_told_is_not_lost(void **state)
 static void fences_grow_beyond_what_the_second_has_seen(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *a = session_new(s, 1000), *b = session_new(s, 1000);
+    swim_session_t *a = session_at(s->redis.url, 1000, &cut_ops),
+                   *b = session_at(s->redis.url, 1000, &cut_ops);
     swim_lock_t *lock = NULL;
 
     (void)redis_fixture_number(&s->redis, "INCRBY {h5swim}:fence 3600000000");
     assert_int_equal(take(a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     uint64_t fence = swim_lock_fence(lock);
     atomic_store(&links.heart_stops, true);
-    flush(s);
+    say(&s->redis, "FLUSHALL", "+OK");
     assert_int_equal(session_revive(b, atomic_load(&b->seq), "r", NULL), SWIM_OK);
     assert_int_equal(session_revive(a, atomic_load(&a->seq), "r", NULL), SWIM_OK);
     atomic_store(&links.heart_stops, false);
@@ -332,8 +300,6 @@ static void fences_grow_beyond_what_the_second_has_seen(void **state)
     swim_session_close(a);
     swim_session_close(b);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

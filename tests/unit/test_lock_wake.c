@@ -1,15 +1,9 @@
 /* test_lock_wake.c - wake-ups of waiters do not stay behind at the server. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#define RESOURCE "r"
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <stdbool.h>
 #include <stdio.h>
-
-#include "lock/lock_private.h"
-#include "redis_fixture.h"
 
 #define WAKE_UPS "EVAL \"return #redis.call('KEYS', '*:wake:*')\" 0"
 
@@ -21,10 +15,9 @@ static int setup(void **state)
     (void)state;
     if (redis_fixture_open(&redis, NULL) != 0)
         return -1;
-    const struct swim_session_options opt = {
-        .struct_size = sizeof(opt), .url = redis.url, .lease_ms = 60000, .rank = -1};
-    int rc = swim_session_open(&opt, &holder, NULL);
-    return rc != SWIM_OK ? rc : swim_session_open(&opt, &waiter, NULL);
+    holder = session_at(redis.url, 60000, NULL);
+    waiter = session_at(redis.url, 60000, NULL);
+    return 0;
 }
 
 static int teardown(void **state)
@@ -65,17 +58,13 @@ static void give_back(const char *ticket)
 /* Its nap ended, or an answer was lost, in the instant in which it was let in. */
 static void a_waiter_that_asks_when_it_was_let_in_takes_its_wake_up_away(void **state)
 {
-    const struct swim_lock_options opt = {.struct_size = sizeof(opt)};
-
     (void)state;
     for (int i = 0; i < 6; i++) {
         char ticket[TICKET_MAX];
         swim_lock_t *held = NULL;
 
         snprintf(ticket, sizeof(ticket), "%c/%s/%d", "RUW"[i / 2], waiter -> id, i);
-        assert_int_equal(
-            swim_lock_acquire(holder, "r", SWIM_LOCK_WRITE, &opt, &held, NULL),
-            SWIM_OK);
+        assert_int_equal(take(holder, SWIM_LOCK_WRITE, 0, &held), SWIM_OK);
         ask(ticket, "wait", false);
         assert_int_equal(swim_lock_release(held, NULL), SWIM_OK);
         assert_int_equal(redis_fixture_number(&redis, WAKE_UPS), 1);

@@ -5,12 +5,8 @@
  * for what the lock protects.  Its session seems to be of another host: only the leave
  * hook can have given the lock to the next holder.  When the next holder has it, the
  * count must not move any more. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lock_tools.h"
 
-#include <cmocka.h>
 #include <hdf5.h>
 #include <math.h>
 #include <pthread.h>
@@ -21,15 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <h5swim/lock.h>
 #include <h5swim/signals.h>
 
-#include "redis_fixture.h"
 #include "victim.h"
 
 #define LEASE_MS 60000
 #define SOON_MS 5000 /* far below the lease, far above what a busy machine needs */
-#define RESOURCE "/data/a.h5"
 #define OTHER "/data/b.h5"
 
 struct scene {
@@ -69,33 +62,17 @@ static int teardown(void **state)
 static swim_session_t *session;
 static swim_lock_t *held;
 
-static swim_session_t *session_of(const struct scene *s, uint32_t lease_ms)
-{
-    const struct swim_session_options so = {.struct_size = sizeof(so),
-                                            .url = s->redis.url,
-                                            .lease_ms = lease_ms,
-                                            .rank = -1};
-    swim_session_t *opened = NULL;
-    swim_error_t err = {0};
-
-    if (swim_session_open(&so, &opened, &err) != SWIM_OK)
-        fprintf(stderr, "%s\n", err.text);
-    return opened;
-}
-
-static int acquire(swim_session_t *in, const char *resource, int64_t wait_ms,
-                   swim_lock_t **lock)
-{
-    const struct swim_lock_options lo = {.struct_size = sizeof(lo), .wait_ms = wait_ms};
-
-    return swim_lock_acquire(in, resource, SWIM_LOCK_WRITE, &lo, lock, NULL);
-}
-
 static void hold(const struct victim *v)
 {
-    session = session_of(v->scene, LEASE_MS);
-    if (!session || acquire(session, RESOURCE, SWIM_LOCK_TRY, &held) != SWIM_OK)
+    const struct scene *s = v->scene;
+    swim_error_t err = {0};
+
+    if (session_try(s->redis.url, LEASE_MS, NULL, &session, &err) != SWIM_OK ||
+        take_at(session, RESOURCE, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &held, &err) !=
+            SWIM_OK) {
+        fprintf(stderr, "%s\n", err.text);
         _exit(97);
+    }
 }
 
 static void start_writer(struct victim *v)
@@ -181,7 +158,8 @@ static void in_questions(struct victim *v)
     victim_ready(v);
     for (;;) {
         swim_lock_t *lock = NULL;
-        if (acquire(session, OTHER, SWIM_LOCK_TRY, &lock) == SWIM_OK)
+        if (take_at(session, OTHER, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &lock, NULL) ==
+            SWIM_OK)
             atomic_fetch_add(&v->calls[0], 1);
         swim_lock_release(lock, NULL);
     }
@@ -196,7 +174,8 @@ static void in_the_queue(struct victim *v)
     hold(v);
     start_writer(v);
     victim_ready(v);
-    if (acquire(session, OTHER, SWIM_LOCK_FOREVER, &lock) == SWIM_ERR_CANCELLED)
+    if (take_at(session, OTHER, SWIM_LOCK_WRITE, SWIM_LOCK_FOREVER, &lock, NULL) ==
+        SWIM_ERR_CANCELLED)
         atomic_fetch_add(&v->calls[0], 1);
     for (;;)
         pause();
@@ -304,19 +283,6 @@ static void that_is_stubborn(struct victim *v)
 
 /* --- in the test --- */
 
-/* From now on nobody takes the victim for a process of this host. */
-static void forget_boots(const struct scene *s)
-{
-    char answer[64];
-
-    assert_true(redis_fixture_say(
-        &s->redis,
-        "EVAL \"for _,k in ipairs(redis.call('KEYS','{h5swim}:session:*')) do "
-        "if redis.call('TYPE',k).ok=='hash' and redis.call('HEXISTS',k,'boot')==1 then "
-        "redis.call('HSET',k,'boot','other') end end return 1\" 0",
-        answer, sizeof(answer)));
-}
-
 /* 0: killed by signo. */
 static void assert_status(int status, int signo, int code)
 {
@@ -334,7 +300,7 @@ static void assert_taken_over(struct scene *s, int64_t begin_ms)
 {
     swim_lock_t *lock = NULL;
 
-    assert_int_equal(acquire(s->next, RESOURCE, SOON_MS, &lock), SWIM_OK);
+    assert_int_equal(take(s->next, SWIM_LOCK_WRITE, SOON_MS, &lock), SWIM_OK);
     long writes = atomic_load(&s->v->writes);
     assert_true(test_now_ms() - begin_ms < SOON_MS);
     test_nap_ms(20);
@@ -345,9 +311,9 @@ static void assert_taken_over(struct scene *s, int64_t begin_ms)
 static void begin(struct scene *s, void (*main)(struct victim *))
 {
     assert_int_equal(victim_start(s->v, main, s), 0);
-    forget_boots(s);
+    move_sessions_elsewhere(&s->redis);
     if (!s->next)
-        s->next = session_of(s, LEASE_MS);
+        s->next = session_at(s->redis.url, LEASE_MS, NULL);
     assert_non_null(s->next);
 }
 
@@ -385,8 +351,9 @@ static void told_to_go_while_it_waits(void **state)
     struct scene *s = *state;
     swim_lock_t *other = NULL;
 
-    s->next = session_of(s, LEASE_MS);
-    assert_int_equal(acquire(s->next, OTHER, SWIM_LOCK_TRY, &other), SWIM_OK);
+    s->next = session_at(s->redis.url, LEASE_MS, NULL);
+    assert_int_equal(
+        take_at(s->next, OTHER, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, &other, NULL), SWIM_OK);
     begin(s, in_the_queue);
     assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:q:" OTHER, 1));
     int64_t begin_ms = test_now_ms();
@@ -453,8 +420,6 @@ static void killed_in_the_grace(void **state)
     assert_taken_over(s, begin_ms);
     assert_status(victim_reap(s->v), SIGKILL, 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
