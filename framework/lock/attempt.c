@@ -74,8 +74,8 @@ static int attempt_ask(struct attempt *a, const char *how, enum ask_result *resu
 {
     struct swim_lock *lk = a->lock;
     swim_session_t *s = lk->session;
-    char since[24];
-    const char *argv[] = {s->id, a->ticket, lk->resource, how, since, a->base};
+    char since[24], epoch[24];
+    const char *argv[] = {s->id, a->ticket, lk->resource, how, since, epoch, a->base};
     int rc;
 
     lk->since_ms = session_server_ms(s);
@@ -83,7 +83,8 @@ static int attempt_ask(struct attempt *a, const char *how, enum ask_result *resu
     do {
         struct redis_answer *answer = NULL;
         a->seq = atomic_load(&s->seq);
-        rc = session_ask(s, &script_acquire, a->base ? 6 : 5, argv, away_until(a),
+        snprintf(epoch, sizeof(epoch), "%llu", atomic_load(&s->epoch));
+        rc = session_ask(s, &script_acquire, a->base ? 7 : 6, argv, away_until(a),
                          &answer, &a->unsure, err);
         if (rc != SWIM_OK)
             return rc;

@@ -67,11 +67,12 @@ struct swim_session {
     struct orphan *orphans; /* under orphan_mutex */
 
     pthread_mutex_t held_mutex;
-    struct swim_lock *held; /* under held_mutex, as the next two */
-    char epoch[24];         /* in which the server was told of the session */
-    atomic_ullong seq;      /* how often it was told; written under held_mutex */
-    atomic_ullong fence;    /* the largest seen */
-    atomic_llong server_ms; /* the server's clock when CLOCK_BOOTTIME was 0 */
+    struct swim_lock *held;     /* under held_mutex */
+    atomic_ullong epoch;        /* in which the server was told of the session, and */
+    atomic_ullong seq;          /* how often it was told; written under held_mutex */
+    atomic_ullong server_epoch; /* the server's, as last heard; 0: not heard of */
+    atomic_ullong fence;        /* the largest seen */
+    atomic_llong server_ms;     /* the server's clock when CLOCK_BOOTTIME was 0 */
     struct session_words who;
 
     pthread_t pulse_thread;

@@ -59,8 +59,8 @@ static struct claim *claims_make(const swim_session_t *s, size_t *count)
 static int revive_ask(swim_session_t *s, const struct claim *claims, size_t count,
                       struct redis_answer **answer, bool *unsure, swim_error_t *err)
 {
-    enum { HEAD = 5 };
-    char lease[16], fence[24], words[8];
+    enum { HEAD = 6 };
+    char lease[16], fence[24], before[24], meant[24], words[8];
     const char **argv = malloc((HEAD + SESSION_WORDS + 3 * count) * sizeof(*argv));
     int n = 0;
 
@@ -69,7 +69,9 @@ static int revive_ask(swim_session_t *s, const struct claim *claims, size_t coun
     snprintf(lease, sizeof(lease), "%u", s->lease_ms);
     snprintf(fence, sizeof(fence), "%llu", atomic_load(&s->fence));
     snprintf(words, sizeof(words), "%d", SESSION_WORDS);
-    const char *head[HEAD] = {s->id, lease, fence, s->epoch, words};
+    snprintf(before, sizeof(before), "%llu", atomic_load(&s->epoch));
+    snprintf(meant, sizeof(meant), "%llu", atomic_load(&s->server_epoch));
+    const char *head[HEAD] = {s->id, lease, fence, before, meant, words};
     memcpy(argv, head, sizeof(head));
     n = HEAD;
     memcpy(argv + n, s->who.words, sizeof(s->who.words));
@@ -86,26 +88,32 @@ static int revive_ask(swim_session_t *s, const struct claim *claims, size_t coun
     return rc;
 }
 
+/* *again: it was meant for another epoch than the server's, which is known now. */
 static int revive_read(swim_session_t *s, const struct redis_answer *answer,
-                       int64_t sent_ns, size_t count, const char *what,
+                       int64_t sent_ns, bool *again, const char *what,
                        swim_error_t *err)
 {
     const char *status = redis_answer_text(redis_answer_at(answer, 0));
+    const char *epoch = redis_answer_text(redis_answer_at(answer, 1));
+    bool reclaimed = strcmp(status, "reclaimed") == 0;
 
-    if (strcmp(status, "reclaimed") != 0 && strcmp(status, "alive") != 0) {
+    *again = strcmp(status, "epoch") == 0;
+    if (!*again && !reclaimed && strcmp(status, "alive") != 0) {
         atomic_store(&s->lost, true);
         return session_check(s, 0, what, err);
     }
-    snprintf(s->epoch, sizeof(s->epoch), "%s",
-             redis_answer_text(redis_answer_at(answer, 1)));
-    if (strcmp(status, "reclaimed") == 0) {
+    atomic_store(&s->server_epoch, strtoull(epoch, NULL, 10));
+    if (*again)
+        return session_check(s, 0, what, err);
+    atomic_store(&s->epoch, strtoull(epoch, NULL, 10));
+    if (reclaimed) {
         if (!session_extend(s, sent_ns))
             return session_check(s, 0, what, err);
         session_note_clock(s, redis_answer_at(answer, 2));
         swim_log(SWIM_LOG_WARN, "lock",
-                 "lock server %s had forgotten the session and was told its %zu locks "
+                 "lock server %s had forgotten the session and was told its locks "
                  "session=%s",
-                 s->shown, count, s->id);
+                 s->shown, s->id);
     }
     atomic_fetch_add(&s->seq, 1);
     return SWIM_OK;
@@ -114,9 +122,8 @@ static int revive_read(swim_session_t *s, const struct redis_answer *answer,
 /* With held_mutex held: what is told is what is held until the answer is there. */
 static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
 {
-    struct redis_answer *answer = NULL;
     size_t count = 0;
-    bool unsure = false;
+    bool unsure = false, again = false;
 
     int rc = session_check(s, 0, what, err);
     if (rc != SWIM_OK)
@@ -124,16 +131,19 @@ static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
     struct claim *claims = claims_make(s, &count);
     if (!claims)
         return swim_error_set(err, SWIM_ERR_NOMEM, "tell the lock server: no memory");
-    int64_t sent_ns = swim_clock_boot_ns();
-    rc = revive_ask(s, claims, count, &answer, &unsure, err);
+    do {
+        struct redis_answer *answer = NULL;
+        int64_t sent_ns = swim_clock_boot_ns();
+        rc = revive_ask(s, claims, count, &answer, &unsure, err);
+        if (rc == SWIM_OK)
+            rc = revive_read(s, answer, sent_ns, &again, what, err);
+        redis_answer_free(answer);
+    } while (rc == SWIM_OK && again);
     free(claims);
     /* The server may have heard, and will then renew the session; but a grant that came
      * before and is not entered yet was not among the claims: ask for it again. */
     if (rc != SWIM_OK && unsure)
         atomic_fetch_add(&s->seq, 1);
-    if (rc == SWIM_OK)
-        rc = revive_read(s, answer, sent_ns, count, what, err);
-    redis_answer_free(answer);
     return rc;
 }
 

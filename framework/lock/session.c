@@ -27,6 +27,7 @@
 #define BACKOFF_FIRST_NS 5000000LL
 #define BACKOFF_MAX_NS 200000000LL
 #define CLOSE_MS 1000
+#define REGISTER_MS 1000
 
 static int64_t min_i64(int64_t a, int64_t b)
 {
@@ -200,26 +201,54 @@ static void session_describe(swim_session_t *s, const struct swim_session_option
     memcpy(w->words, words, sizeof(words));
 }
 
-static int session_register(swim_session_t *s, swim_error_t *err)
+static void session_name(swim_session_t *s)
+{
+    uint64_t number = 0;
+
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
+        number = (uint64_t)swim_clock_boot_ns();
+    snprintf(s->id, sizeof(s->id), "%s:%lld:%llu", s->self.host, (long long)s->self.pid,
+             (unsigned long long)(number >> 16));
+}
+
+/* One attempt, under a name of its own: a question that got no answer and arrives later
+ * enters a session that nobody uses, not this one without its locks. */
+static int register_once(swim_session_t *s, bool *refused, swim_error_t *err)
 {
     char lease[16];
     const char *argv[3 + SESSION_WORDS] = {s->id, lease, "0"};
     struct redis_answer *answer = NULL;
-    bool unsure = false;
 
+    session_name(s);
     snprintf(lease, sizeof(lease), "%u", s->lease_ms);
     memcpy(argv + 3, s->who.words, sizeof(s->who.words));
     int64_t sent_ns = swim_clock_boot_ns();
     atomic_store(&s->deadline_ns, sent_ns + (int64_t)s->lease_ms * 1000000);
-    int rc = session_ask(s, &script_register, 3 + SESSION_WORDS, argv,
-                         swim_clock_mono_ns() + 1000000000LL, &answer, &unsure, err);
+    int rc = session_ask_once(s, &script_register, 3 + SESSION_WORDS, argv, &answer,
+                              refused, err);
     if (rc == SWIM_OK) {
-        snprintf(s->epoch, sizeof(s->epoch), "%s",
-                 redis_answer_text(redis_answer_at(answer, 0)));
+        const char *epoch = redis_answer_text(redis_answer_at(answer, 0));
+        atomic_store(&s->epoch, strtoull(epoch, NULL, 10));
         session_note_clock(s, redis_answer_at(answer, 1));
     }
     redis_answer_free(answer);
     return rc;
+}
+
+static int session_register(swim_session_t *s, swim_error_t *err)
+{
+    int64_t until_ns = swim_clock_mono_ns() + REGISTER_MS * 1000000LL;
+    int64_t nap_ns = BACKOFF_FIRST_NS;
+
+    for (;;) {
+        bool refused = false;
+        int rc = register_once(s, &refused, err);
+        if (rc == SWIM_OK || refused || rc == SWIM_ERR_NOMEM ||
+            swim_clock_mono_ns() + nap_ns > until_ns)
+            return rc;
+        swim_clock_nap_ns(nap_ns);
+        nap_ns = min_i64(nap_ns * 2, BACKOFF_MAX_NS);
+    }
 }
 
 /* The first questions on a connection made later: a server that was exchanged may be no
@@ -237,6 +266,8 @@ static int session_greet(struct redis_link *link, const struct redis_wait *wait,
     int rc = server_check(s, link, wait, err);
     if (rc == SWIM_OK)
         rc = redis_link_eval(link, &script_hello, 2, argv, wait, &answer, err);
+    if (rc == SWIM_OK)
+        atomic_store(&s->server_epoch, strtoull(redis_answer_text(answer), NULL, 10));
     redis_answer_free(answer);
     if (rc == SWIM_OK && link == s->command && s->leave)
         (void)leave_move(s->leave, redis_link_fd(link));
@@ -282,7 +313,6 @@ static swim_session_t *session_create(const struct swim_session_options *opt,
                                       uint32_t lease_ms)
 {
     swim_session_t *s = calloc(1, sizeof(*s));
-    uint64_t number = 0;
 
     if (!s)
         return NULL;
@@ -294,10 +324,6 @@ static swim_session_t *session_create(const struct swim_session_options *opt,
     pthread_mutex_init(&s->held_mutex, NULL);
     process_self(&s->self);
     session_describe(s, opt);
-    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
-        number = (uint64_t)swim_clock_boot_ns();
-    snprintf(s->id, sizeof(s->id), "%s:%lld:%llu", s->self.host, (long long)s->self.pid,
-             (unsigned long long)(number >> 16));
     s->command = redis_link_create(&s->url, ops);
     s->pulse = redis_link_create(&s->url, ops);
     if (!s->command || !s->pulse) {

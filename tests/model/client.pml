@@ -5,11 +5,9 @@
 #define NOT_ANSWERED 2  /* the script ran, the answer is lost */
 #define COMES_LATE 3    /* taken for lost, but under way */
 
-#ifdef LATE_REGISTER
-#define CAN_BE_LATE(op) ((op) < RECLAIM)
-#else
-#define CAN_BE_LATE(op) ((op) < RECLAIM && (op) != REGISTER)
-#endif
+/* A question names the epoch that it is meant for: a reclaim the server's, an acquire
+ * the one in which the session was entered. */
+#define MEANT(i, op) ((op) == RECLAIM -> epoch : epoch_of[i])
 
 /* redis_link_eval(): fate and, when ARRIVES, the answer in the names given. */
 inline ask(i, t, fate, answer, answer_fence, answer_epoch)
@@ -18,15 +16,23 @@ inline ask(i, t, fate, answer, answer_fence, answer_epoch)
     :: fate = ARRIVES
     :: faults > 0 -> faults--; fate = NOT_ASKED
     :: faults > 0 -> faults--; fate = NOT_ANSWERED
-    :: faults > 0 && late_op == 0 && CAN_BE_LATE(op) ->
+    :: faults > 0 && late_op == 0 && op <= RECLAIM ->
         faults--; fate = COMES_LATE
     fi;
     d_step {
+        asked_of = MEANT(i, op);
+        asked_before = epoch_of[i];
+        asked_claim = (held[i] == NONE -> NONE : CLAIMS(i));
+        asked_fence = fence_of[i];
         if
         :: fate == ARRIVES || fate == NOT_ANSWERED -> serve(i, t)
-        :: fate == COMES_LATE -> late_op = op; late_ticket = t
+        :: fate == COMES_LATE ->
+            late_op = op; late_owner = i; late_ticket = (op == RECLAIM -> asked_claim : t);
+            late_of = asked_of; late_before = asked_before;
+            late_fence = (op == RECLAIM -> asked_fence : 0)
         :: else
         fi;
+        ask_forget();
         if
         :: fate == ARRIVES ->
             answer = res; answer_fence = res_fence; answer_epoch = res_epoch
@@ -58,7 +64,7 @@ inline revive(i, asked_seq, told, fate, answer)
            :: else ->
                claims = true; held_mutex[i] = true; op = RECLAIM;
                ask(i, 0, fate, answer, answer_fence, answer_epoch);
-               revive_unsure = revive_unsure || fate == NOT_ANSWERED
+               revive_unsure = revive_unsure || fate >= NOT_ANSWERED
            fi
        }
     :: atomic {

@@ -63,6 +63,7 @@ byte faults = FAULTS, crashes = CRASHES, lapses = LAPSES, losses = LOSSES, break
 #define QUEUE_MAX (N + 1)
 bool lease[N];        /* the session's key is there */
 bool broken[N];       /* the key is S!, which nobody can renew or use */
+bool was_broken[N];   /* over:S */
 byte writer = NONE;   /* w:R, the ticket */
 byte writer_fence;    /* w:R, the fence */
 int readers;          /* r:R, one bit for each ticket */
@@ -90,7 +91,7 @@ int orphans;          /* tickets to be given back by the pulse thread */
 int orphan_raises;    /* X tickets to be lowered by it */
 
 /* A question that its asker believes lost, and that is under way all the same. */
-byte late_op, late_ticket;
+byte late_op, late_owner, late_ticket, late_of, late_before, late_fence;
 
 /* ---- What only the properties look at ----------------------------------------- */
 #define NOTHING 0
@@ -107,11 +108,23 @@ int credit;           /* a queued WRITE: readers may pass once; READ: a WRITE ma
 #define CLASH(a, b) ((a) == WRITING || (b) == WRITING || ((a) == UPDATING && (b) == UPDATING))
 
 hidden byte n, m, x, y, found, was, first_writer, res, res_fence, res_epoch;
+hidden byte is_late;
 hidden byte alive_n;
 hidden byte alive[QUEUE_MAX];
 hidden int doomed;
 hidden byte gone, write_gone, now_write_gone, readers_first, phase, stop, let_in, again, ok;
 hidden byte asking;
+hidden byte asked_of, asked_before, asked_claim, asked_fence; /* by the question */
+
+inline ask_forget()
+{
+    asked_of = 0; asked_before = 0; asked_claim = 0; asked_fence = 0
+}
+
+inline late_forget()
+{
+    late_op = 0; late_owner = 0; late_ticket = 0; late_of = 0; late_before = 0; late_fence = 0
+}
 
 #include "scripts.pml"
 #include "client.pml"
@@ -159,14 +172,11 @@ inline server_loses_all()
     queued = 0;
     n = 0;
     do
-    :: n < N -> lease[n] = false; broken[n] = false; n++
+    :: n < N -> lease[n] = false; broken[n] = false; was_broken[n] = false; n++
     :: else -> break
     od;
     epoch = 0;
-    grace = false;
-#ifndef LATE_ACROSS_LOSS
-    late_op = 0; late_ticket = 0
-#endif
+    grace = false
 }
 
 inline crash(i)
@@ -240,8 +250,14 @@ end_quiet:
        }
     :: d_step { late_op != 0 ->
            op = late_op;
-           serve(OWNER(late_ticket), late_ticket);
-           late_op = 0; late_ticket = 0; op = 0; res = 0 }
+           asked_of = late_of; asked_before = late_before; asked_claim = late_ticket;
+           asked_fence = late_fence;
+           is_late = 1;
+           serve(late_owner, late_ticket);
+           is_late = 0;
+           ask_forget();
+           late_forget();
+           op = 0; res = 0 }
     /* A dead process of this host, or a child, is ended by who sees it. */
     :: atomic {
            crashes < CRASHES ->
@@ -258,7 +274,7 @@ end_quiet:
     :: break
 #endif
     od;
-    atomic { crashes = 0; lapses = 0; losses = 0; breaks = 0; late_op = 0; late_ticket = 0 }
+    atomic { crashes = 0; lapses = 0; losses = 0; breaks = 0; late_forget() }
 }
 
 init

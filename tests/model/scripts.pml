@@ -341,11 +341,16 @@ inline epoch_now(i)
 #define A_RECLAIMED 9
 #define A_DONE 10
 
+/* Late, it enters a session that nobody uses: each question has a name of its own. */
 inline register(i)
 {
     epoch_now(i);
+#ifdef SAME_NAME
     lease[i] = true;
     broken[i] = false;
+#else
+    lease[i] = lease[i] || is_late == 0;
+#endif
     n = 0;
     do
     :: n < N ->
@@ -383,14 +388,20 @@ inline clean()
 
 #define GRANTED(t) ((readers & BIT(t)) || writer == t)
 
+#ifdef ANY_EPOCH
+#define IS_OF_EPOCH true
+#else
+#define IS_OF_EPOCH (asked_of == epoch)
+#endif
+
 inline acquire(i, t)
 {
     asking = t;
     res = A_QUEUED;
     if
-    :: !SESSION_ALIVE(i) -> res = A_LOST
+    :: !SESSION_ALIVE(i) || !IS_OF_EPOCH -> res = A_LOST
 #ifndef NO_TOMBSTONE
-    :: SESSION_ALIVE(i) && (over & BIT(t)) -> res = A_OVER
+    :: SESSION_ALIVE(i) && IS_OF_EPOCH && (over & BIT(t)) -> res = A_OVER
 #endif
     :: else ->
         queue_find(t);
@@ -475,31 +486,37 @@ inline lower(i, t)
 
 #define CLAIMS_RAISED(i) (raised[i] && !lowering[i])
 #define CLAIMS(i) (CLAIMS_RAISED(i) -> held[i] + 2 : held[i])
+#ifdef ANY_RECLAIM
+#define IS_MEANT true
+#else
+#define IS_MEANT (is_late == 0 || asked_of == epoch) /* in time it is asked again */
+#endif
 
 inline reclaim(i)
 {
     epoch_now(i);
     if
     :: SESSION_ALIVE(i) -> res = A_ALIVE
-    :: !SESSION_ALIVE(i) && (epoch == epoch_of[i] || (held[i] != NONE && !grace)) ->
+    :: !SESSION_ALIVE(i) &&
+       (!IS_MEANT || epoch == asked_before || was_broken[i] || (asked_claim != NONE && !grace)) ->
         res = A_LOST
     :: else ->
         res = A_RECLAIMED;
         if
-        :: held[i] == NONE
-        :: held[i] != NONE && KIND(CLAIMS(i)) == R ->
+        :: asked_claim == NONE
+        :: asked_claim != NONE && KIND(asked_claim) == R ->
             if
             :: writer != NONE && IS_WRITE(writer) -> res = A_LOST
-            :: else -> readers = readers | BIT(held[i])
+            :: else -> readers = readers | BIT(asked_claim)
             fi
         :: else ->
             if
-            :: writer != NONE || (IS_WRITE(CLAIMS(i)) && readers != 0) -> res = A_LOST
-            :: else -> writer = CLAIMS(i); writer_fence = fence_of[i]
+            :: writer != NONE || (IS_WRITE(asked_claim) && readers != 0) -> res = A_LOST
+            :: else -> writer = asked_claim; writer_fence = asked_fence
             fi
         fi;
         /* property 1b: in the grace nobody is in the way of what is told anew */
-        assert(res == A_RECLAIMED || broken[i]);
+        assert(res == A_RECLAIMED || broken[i] || is_late == 1);
         if
         :: res == A_RECLAIMED -> lease[i] = true; broken[i] = false
         :: else
@@ -515,7 +532,8 @@ inline break_session(i)
     leave_queue();
     doomed = 0;
     wake = wake & ~OWN_BITS(i);
-    broken[i] = true
+    broken[i] = true;
+    was_broken[i] = true
 }
 
 inline serve(i, t)

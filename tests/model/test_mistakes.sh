@@ -37,6 +37,10 @@ notices COMPARES_UNLOCKED false_loss "what is held counts as lost" "${two_writer
     -DLOSSES=1
 notices FENCE_OF_FIRST fences "a fence does not grow" "${two_writers[@]}" -DLOSSES=1 -DFENCES
 
-# What is left out of the model for that reason; see tests/README.md.
-notices LATE_REGISTER false_loss "what is held counts as lost" lock.pml -DASK0=4 -DASK1=4 \
-    -DFAULTS=1 -DLOSSES=1 -DLATE_ACROSS_LOSS
+# Questions that come late, in another epoch or after the session was broken.
+notices SAME_NAME false_loss "what is held counts as lost" lock.pml -DASK0=4 -DASK1=4 \
+    -DFAULTS=1 -DLOSSES=1
+model_gcc=-O2 notices ANY_RECLAIM false_loss "what is held counts as lost" "${two_writers[@]}" \
+    -DFAULTS=1 -DLOSSES=2
+model_gcc=-O2 notices ANY_EPOCH waiter "a waiter waits for ever" lock.pml -DOPEN -DROUNDS=2 \
+    -DASK0=4 -DASK1=0 -DLIVENESS -DFAULTS=1 -DLOSSES=1

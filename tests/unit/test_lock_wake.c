@@ -31,12 +31,14 @@ static int teardown(void **state)
 
 static void ask(const char *ticket, const char *how, bool granted)
 {
-    const char *argv[] = {waiter->id, ticket, "r", how, "0"};
+    char epoch[24];
+    const char *argv[] = {waiter->id, ticket, "r", how, "0", epoch};
     struct redis_answer *answer = NULL;
     bool unsure = false;
 
+    snprintf(epoch, sizeof(epoch), "%llu", atomic_load(&waiter->epoch));
     assert_int_equal(
-        session_ask(waiter, &script_acquire, 5, argv, 0, &answer, &unsure, NULL),
+        session_ask(waiter, &script_acquire, 6, argv, 0, &answer, &unsure, NULL),
         SWIM_OK);
     assert_int_equal(redis_answer_is_number(answer), granted);
     redis_answer_free(answer);

@@ -34,6 +34,9 @@
  * replica that becomes the primary replaces a primary that has ended; set
  * min-replicas-to-write on the primary.  Where that is not so, fencing numbers tell.
  *
+ * Another version of h5swim may have another protocol: as long as sessions of one live
+ * at a server, opening one of another gives SWIM_ERR_IO.
+ *
  * Threads: a session may be used by any number of threads at once; one swim_lock_t
  *          belongs to one thread at a time.  Threads of one session exclude each other
  *          as processes do.
@@ -199,7 +202,9 @@ SWIM_API int swim_lock_check(const swim_lock_t *lock, uint32_t margin_ms,
 /* The fencing number of an UPDATE or WRITE grant: larger than that of every earlier
  * grant by the server, also when it has lost its data meanwhile: it then goes on from
  * the largest of its clock in microseconds and what those who come back have seen.
- * 0 for READ. */
+ * 0 for READ, so a write that comes after its lease is told from those of later
+ * writers, but may meet readers that were let in since: keep the margin of the check.
+ */
 SWIM_API uint64_t swim_lock_fence(const swim_lock_t *lock);
 
 /* The resource of a file, the same for all its names.  The file need not exist, its

@@ -85,7 +85,7 @@ local function enter_queue()
     settle({[resource] = false}, ticket)
 end
 
-if redis.call('EXISTS', me) == 0 then
+if redis.call('EXISTS', me, e) < 2 then
     return {'lost'}
 end
 if redis.call('EXISTS', over) == 1 then
@@ -93,7 +93,7 @@ if redis.call('EXISTS', over) == 1 then
 end
 local fence = granted()
 if not fence and not redis.call('ZSCORE', q, ticket) then
-    if kind == 88 and writer_of(resource) ~= ARGV[6] then
+    if kind == 88 and writer_of(resource) ~= ARGV[7] then
         return {'gone'}
     end
     enter_queue()

@@ -41,6 +41,7 @@ if is_alive(session) then
     redis.call('DEL', key('tickets', session))
     redis.call('ZREM', SESSIONS, session)
     redis.call('ZADD', SESSIONS, now_ms() + lease, broken)
+    redis.call('SET', key('over', session), '', 'PX', OVER_MS)
     redis.call('RPUSH', key('notice', session), 'break')
     redis.call('PEXPIRE', key('notice', session), lease)
     settle(left)

@@ -51,22 +51,43 @@ local function fence_at_least(fence)
     end
 end
 
+local function is_anybody_alive()
+    for _, session in ipairs(redis.call('ZRANGE', SESSIONS, 0, -1)) do
+        if is_alive(session) then
+            return true
+        end
+    end
+    return false
+end
+
+-- The lease of an epoch covers the longest of its sessions.
+local function lengthen(lease, known)
+    local more = lease - tonumber(known)
+    if more > 0 then
+        local left = redis.call('PTTL', GRACE)
+        if left > 0 then
+            redis.call('PEXPIRE', GRACE, left + more)
+        end
+        redis.call('HSET', P .. 'epoch', 'lease', lease)
+    end
+end
+
 -- Begin a new epoch when the server has lost what it knew, or may have: its id.  In its
 -- grace nothing new is granted, so that those who hold a lock can tell it anew.  fence
--- is the last one that the asking session has seen.
+-- is the last one that the asking session has seen.  A table, to be returned: sessions
+-- of another version are here.
 local function epoch_now(lease, fence)
     local run = run_of_server()
-    local epoch = redis.call('HMGET', P .. 'epoch', 'id', 'run', 'lease')
+    local epoch = redis.call('HMGET', P .. 'epoch', 'id', 'run', 'lease', 'version')
+    if epoch[2] == run and epoch[4] ~= VERSION and is_anybody_alive() then
+        return redis.error_reply('ERR it is in use by another version of h5swim (lock ' ..
+            'protocol ' .. (epoch[4] or '1') .. ', this is ' .. VERSION .. '): use one ' ..
+            'version, or wait until the sessions of the other have ended')
+    end
     fence_at_least(fence)
-    if epoch[2] == run then
-        local more = lease - tonumber(epoch[3])
-        if more > 0 then
-            local left = redis.call('PTTL', GRACE)
-            if left > 0 then
-                redis.call('PEXPIRE', GRACE, left + more)
-            end
-            redis.call('HSET', P .. 'epoch', 'lease', lease)
-        end
+    if epoch[2] == run and epoch[4] == VERSION then
+        lengthen(lease, epoch[3])
+        redis.call('SET', P .. 'epoch:' .. epoch[1], '')
         return epoch[1]
     end
     if epoch[1] then
@@ -75,7 +96,9 @@ local function epoch_now(lease, fence)
     local us = now_us()
     local id = string.format('%.0f', math.max(us, tonumber(epoch[1] or 0) + 1))
     fence_at_least(us)
-    redis.call('HSET', P .. 'epoch', 'id', id, 'run', run, 'lease', lease)
+    redis.call('HSET', P .. 'epoch', 'id', id, 'run', run, 'lease', lease, 'version',
+               VERSION)
+    redis.call('SET', P .. 'epoch:' .. id, '')
     local grace = grace_needed(lease, epoch[1])
     if grace > 0 then
         redis.call('SET', GRACE, id, 'PX', grace)

@@ -14,10 +14,13 @@
 --   {h5swim}:q:R         ZSET ticket -> place, what waits; a place is the time in us,
 --                        later than all before it, in the range of its class
 --   {h5swim}:wake:T      LIST with the fence, pushed for a waiter that was let in
---   {h5swim}:over:T      a ticket given back whose question may still arrive
+--   {h5swim}:over:T      a ticket given back, or a session that was broken, whose
+--                        question may still arrive
 --   {h5swim}:notice:S    LIST a word to a session: others want it to end
 --   {h5swim}:fence       the last fencing number of all
---   {h5swim}:epoch       HASH id, run (of the server), lease (the longest it knows)
+--   {h5swim}:epoch       HASH id, run (of the server), lease (the longest it knows),
+--                        version
+--   {h5swim}:epoch:ID    there as long as that epoch lasts
 --   {h5swim}:grace       while it lives, nothing new is granted
 --   {h5swim}:fresh       set by who knows that no earlier lock can be alive
 --
@@ -27,4 +30,6 @@
 -- Invariants after each script: a WRITE in w:R means r:R is empty; nothing in q:R could
 -- be granted by the rules of advance(), except while grace lives and to the dead; every
 -- ticket held or queued is in the tickets of its session.
-local P = '{h5swim}:'
+--
+-- VERSION: of keys, scripts and questions; sessions of two do not share a server.
+local P, VERSION = '{h5swim}:', '2'

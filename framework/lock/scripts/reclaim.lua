@@ -1,17 +1,26 @@
--- reclaim.lua SESSION LEASE_MS FENCE EPOCH N FIELD VALUE ... (N words) then triples
--- TICKET RESOURCE VALUE - a session that the server does not know tells it what it holds.
--- VALUE is that of r:R or w:R; "" for an UPDATE that is raised.
+-- reclaim.lua SESSION LEASE_MS FENCE BEFORE EPOCH N FIELD VALUE ... (N words) then
+-- triples TICKET RESOURCE VALUE - a session that was entered in epoch BEFORE and that the
+-- server does not know tells it in EPOCH what it holds.  VALUE is that of r:R or w:R; ""
+-- for an UPDATE that is raised.
 --
--- {'reclaimed', epoch, now_ms}; {'alive', epoch}: it is known after all; {'lost'}: it was
--- ended in this epoch, or comes after the grace, or another holds what it held.
+-- {'reclaimed', epoch, now_ms}; {'alive', epoch}: it is known after all; {'epoch',
+-- epoch}: that is not EPOCH, and nothing is entered; {'lost'}: it was ended in this
+-- epoch, or comes after the grace, or another holds what it held.
 local session, lease, before = ARGV[1], tonumber(ARGV[2]), ARGV[4]
-local first = 6 + tonumber(ARGV[5])
+local first = 7 + tonumber(ARGV[6])
 local epoch = epoch_now(lease, tonumber(ARGV[3]))
+if type(epoch) == 'table' then
+    return epoch
+end
 if is_alive(session) then
     return {'alive', epoch}
 end
+if epoch ~= ARGV[5] then
+    return {'epoch', epoch}
+end
 local holds = first <= #ARGV
-if epoch == before or (holds and redis.call('EXISTS', GRACE) == 0) then
+if epoch == before or redis.call('EXISTS', key('over', session)) == 1 or
+    (holds and redis.call('EXISTS', GRACE) == 0) then
     return {'lost'}
 end
 for i = first, #ARGV, 3 do
@@ -22,7 +31,7 @@ for i = first, #ARGV, 3 do
         return {'lost'}
     end
 end
-enter(session, lease, 6, first - 1)
+enter(session, lease, 7, first - 1)
 for i = first, #ARGV, 3 do
     local ticket, resource, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
     redis.call('HSET', key('tickets', session), ticket, resource)

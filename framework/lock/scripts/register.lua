@@ -1,8 +1,11 @@
 -- register.lua SESSION LEASE_MS FENCE FIELD VALUE ... - begin a session.
--- {epoch, ms by the server's clock}.  Asked twice it does the same again.
+-- {epoch, ms by the server's clock}.  A question is never asked twice for one SESSION.
 local SWEEP = 16
 local lease = tonumber(ARGV[2])
 local epoch = epoch_now(lease, tonumber(ARGV[3]))
+if type(epoch) == 'table' then
+    return epoch
+end
 enter(ARGV[1], lease, 4, #ARGV)
 
 -- The dead that nobody waits for are found here, a few at a time.
