@@ -53,8 +53,8 @@ def say(text):
 ok(acquire(os.path.realpath("a.h5").encode(), TRY))
 threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
 if sys.argv[1] == "ends":
-    say("ready")
     try:
+        say("ready")
         time.sleep(60)
     except KeyboardInterrupt:
         say("interrupted")
