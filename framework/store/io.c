@@ -1,0 +1,99 @@
+/* io.c - whole reads and writes over the table of system calls. */
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static int system_open(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags, mode);
+}
+
+const struct swim_io swim_io_system = {
+    .open = system_open,
+    .close = close,
+    .pread = pread,
+    .pwritev = pwritev,
+    .ftruncate = ftruncate,
+    .fdatasync = fdatasync,
+    .fstat = fstat,
+};
+
+int io_read(const struct io_file *file, void *bytes, size_t size, uint64_t at,
+            size_t *got, swim_error_t *err)
+{
+    *got = 0;
+    while (*got < size) {
+        ssize_t n = file->io->pread(file->fd, (char *)bytes + *got, size - *got,
+                                    (off_t)(at + *got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return swim_error_sys(err, errno, "read %s", file->path);
+        if (n == 0)
+            return SWIM_OK;
+        *got += (size_t)n;
+    }
+    return SWIM_OK;
+}
+
+/* Step over what has been written; true: nothing is left. */
+static bool parts_step(struct iovec **parts, int *n, size_t written)
+{
+    while (*n > 0 && written >= (*parts)->iov_len) {
+        written -= (*parts)->iov_len;
+        (*parts)++;
+        (*n)--;
+    }
+    if (*n > 0) {
+        (*parts)->iov_base = (char *)(*parts)->iov_base + written;
+        (*parts)->iov_len -= written;
+    }
+    return *n == 0;
+}
+
+int io_write(const struct io_file *file, struct iovec *parts, int n, uint64_t at,
+             swim_error_t *err)
+{
+    while (!parts_step(&parts, &n, 0)) {
+        ssize_t written = file->io->pwritev(file->fd, parts, n, (off_t)at);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return swim_error_sys(err, written < 0 ? errno : EIO, "write %s",
+                                  file->path);
+        at += (uint64_t)written;
+        (void)parts_step(&parts, &n, (size_t)written);
+    }
+    return SWIM_OK;
+}
+
+int io_truncate(const struct io_file *file, uint64_t size, swim_error_t *err)
+{
+    int rc;
+
+    do
+        rc = file->io->ftruncate(file->fd, (off_t)size);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0 ? SWIM_OK
+                   : swim_error_sys(err, errno, "set the size of %s", file->path);
+}
+
+int io_sync(const struct io_file *file, swim_error_t *err)
+{
+    if (file->io->fdatasync(file->fd) == 0)
+        return SWIM_OK;
+    return swim_error_sys(err, errno, "sync %s", file->path);
+}
+
+int io_size(const struct io_file *file, uint64_t *size, swim_error_t *err)
+{
+    struct stat st;
+
+    *size = 0;
+    if (file->io->fstat(file->fd, &st) != 0)
+        return swim_error_sys(err, errno, "look at %s", file->path);
+    *size = (uint64_t)st.st_size;
+    return SWIM_OK;
+}

@@ -1,0 +1,49 @@
+/* io.h - what the transactional part of the store asks of the operating system.
+ *
+ * All of it goes through one table, so that a test can fail, tear, reorder or stop at
+ * every call.  The functions are those of the system and set errno as they do; what
+ * they may do in part (EINTR, short counts) the callers below make whole. */
+#ifndef SWIM_STORE_IO_H
+#define SWIM_STORE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <h5swim/error.h>
+
+struct swim_io {
+    int (*open)(const char *path, int flags, mode_t mode);
+    int (*close)(int fd);
+    ssize_t (*pread)(int fd, void *bytes, size_t size, off_t at);
+    ssize_t (*pwritev)(int fd, const struct iovec *parts, int n, off_t at);
+    int (*ftruncate)(int fd, off_t size);
+    int (*fdatasync)(int fd);
+    int (*fstat)(int fd, struct stat *st);
+};
+
+extern const struct swim_io swim_io_system;
+
+/* An open file of the table. */
+struct io_file {
+    const struct swim_io *io;
+    int fd;
+    const char *path; /* for errors; belongs to the caller */
+};
+
+/* Read up to size bytes, fewer only at the end of the file: *got. */
+int io_read(const struct io_file *file, void *bytes, size_t size, uint64_t at,
+            size_t *got, swim_error_t *err);
+
+/* Write all of the parts, which are changed on the way. */
+int io_write(const struct io_file *file, struct iovec *parts, int n, uint64_t at,
+             swim_error_t *err);
+
+int io_truncate(const struct io_file *file, uint64_t size, swim_error_t *err);
+int io_sync(const struct io_file *file, swim_error_t *err);
+int io_size(const struct io_file *file, uint64_t *size, swim_error_t *err);
+
+#endif /* SWIM_STORE_IO_H */

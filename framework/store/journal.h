@@ -1,0 +1,84 @@
+/* journal.h - the journal of a file: what was committed over it, and adding to it.
+ *
+ * FORMAT.md says what is in it.  Nothing here takes a lock: whoever scans is the writer
+ * or reads beside it; whoever appends is the only one, by UPDATE and by the flock on
+ * the journal.  One thread at a time. */
+#ifndef SWIM_STORE_JOURNAL_H
+#define SWIM_STORE_JOURNAL_H
+
+#include "io.h"
+#include "journal_format.h"
+#include "overlay.h"
+
+/* A committed state. */
+struct journal {
+    struct io_file file;
+    struct journal_header header;
+    struct journal_commit last; /* number is header.number when there is none here */
+    struct overlay overlay;     /* up to that commit; source: in the journal */
+    uint64_t seed, chain;       /* the chain behind the last commit record */
+    uint64_t end;               /* of the last commit record, or of the header */
+};
+
+enum journal_found {
+    JOURNAL_FOUND,
+    JOURNAL_NOTHING, /* it was never synced: as if there were none */
+};
+
+/* Read what is committed, up to commit upto at most (UINT64_MAX: all).  boot is this
+ * host's boot id: data of commits from another are compared with their checksums.  The
+ * journal is to be cleared afterwards, also after a failure; file stays the caller's.
+ *
+ * SWIM_ERR_CORRUPT: the header is damaged, or of a later version; SWIM_ERR_ARG: commit
+ * upto is not there; SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+int journal_scan(struct journal *journal, const struct io_file *file, uint64_t upto,
+                 const unsigned char boot[JOURNAL_ID], enum journal_found *found,
+                 swim_error_t *err);
+void journal_clear(struct journal *journal);
+
+/* Read the file as it is with the frames over it, those of pending (NULL: none) above
+ * all. Nothing of main is read at main_end or behind; what no frame covers is zero
+ * there. */
+struct journal_view {
+    struct journal *journal;
+    struct overlay *pending;
+    const struct io_file *main;
+    uint64_t main_end;
+};
+int journal_read(const struct journal_view *view, void *bytes, size_t size,
+                 uint64_t place, swim_error_t *err);
+
+/* What is written behind the last commit. */
+struct journal_append {
+    struct journal *journal; /* becomes the committed state at a commit */
+    struct overlay pending;  /* over the journal's overlay */
+    uint64_t at, chain, frames;
+};
+
+/* The state of a journal with that header and nothing behind it. */
+void journal_start(struct journal *journal);
+
+/* Begin a journal in an empty file: its header, not synced. */
+int journal_begin(struct journal *journal, const struct io_file *file,
+                  const struct journal_header *header, swim_error_t *err);
+
+/* Behind the last commit of a journal that was begun or scanned; what a dead writer
+ * left there is cut off. */
+int journal_append_begin(struct journal_append *append, struct journal *journal,
+                         swim_error_t *err);
+/* Drop what is not committed, and forget it. */
+int journal_append_abort(struct journal_append *append, swim_error_t *err);
+
+/* Add a frame of any size for bytes at place; under: what main holds there, as far as
+ * it goes. */
+int journal_append_frame(struct journal_append *append, const void *bytes, size_t size,
+                         uint64_t place, const void *under, size_t under_size,
+                         swim_error_t *err);
+
+/* Add a commit record; number, begin, frames and chain are filled in.  With sync it is
+ * on the disk when this returns.  After a failure the state is unknown until the
+ * journal has been scanned again. */
+int journal_append_commit(struct journal_append *append, struct journal_commit *commit,
+                          bool sync, swim_error_t *err);
+
+#endif /* SWIM_STORE_JOURNAL_H */

@@ -1,0 +1,241 @@
+/* journal_scan.c - what is committed in a journal that nobody vouches for.
+ *
+ * Frames are noted as they come and enter the overlay with the commit record that they
+ * belong to.  The first record that is not as it must be ends it all: behind it is what
+ * a writer adds at this moment, or what a dead one left. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "journal.h"
+
+#define WINDOW 65536
+#define VERIFY 1048576
+
+/* The journal seen through a buffer that moves along. */
+struct window {
+    const struct io_file *file;
+    uint64_t begin, size; /* of the file, when the scan began */
+    size_t held;
+    unsigned char bytes[WINDOW];
+};
+
+/* Frames since the last commit record. */
+struct pending {
+    struct note {
+        struct journal_frame frame;
+        uint64_t source;
+    } * notes;
+    size_t count, room;
+};
+
+/* The bytes at [at, at + size), or NULL: the journal ends before, or *rc. */
+static const unsigned char *window_at(struct window *w, uint64_t at, size_t size,
+                                      int *rc, swim_error_t *err)
+{
+    if (at > w->size || w->size - at < size)
+        return NULL;
+    if (at < w->begin || at + size > w->begin + w->held) {
+        w->begin = at;
+        *rc = io_read(w->file, w->bytes, sizeof(w->bytes), at, &w->held, err);
+        if (*rc != SWIM_OK || w->held < size)
+            return NULL;
+    }
+    return w->bytes + (at - w->begin);
+}
+
+static int pending_add(struct pending *p, const struct journal_frame *frame,
+                       uint64_t source, swim_error_t *err)
+{
+    if (p->count == p->room) {
+        size_t room = p->room ? 2 * p->room : 64;
+        struct note *notes = realloc(p->notes, room * sizeof(*notes));
+        if (!notes)
+            return swim_error_set(err, SWIM_ERR_NOMEM,
+                                  "read the frames of a journal: no memory");
+        p->notes = notes;
+        p->room = room;
+    }
+    p->notes[p->count++] = (struct note){*frame, source};
+    return SWIM_OK;
+}
+
+/* Whether the data of a frame are what its header says. */
+static int note_verify(const struct io_file *file, const struct note *note, void *buf,
+                       uint64_t seed, bool *is, swim_error_t *err)
+{
+    XXH3_state_t *state = XXH3_createState();
+    int rc = SWIM_OK;
+
+    if (!state)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read a journal: no memory");
+    XXH3_64bits_reset_withSeed(state, seed);
+    for (uint64_t done = 0; rc == SWIM_OK && done < note->frame.size;) {
+        uint64_t left = note->frame.size - done;
+        size_t got = 0;
+        rc = io_read(file, buf, left < VERIFY ? (size_t)left : VERIFY,
+                     note->source + done, &got, err);
+        if (got == 0)
+            break;
+        XXH3_64bits_update(state, buf, got);
+        done += got;
+    }
+    *is = XXH3_64bits_digest(state) == note->frame.data;
+    XXH3_freeState(state);
+    return rc;
+}
+
+static int pending_verify(const struct journal *j, const struct pending *p, bool *is,
+                          swim_error_t *err)
+{
+    void *buf = malloc(VERIFY);
+    int rc = SWIM_OK;
+
+    *is = true;
+    if (!buf)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read a journal: no memory");
+    for (size_t i = 0; rc == SWIM_OK && *is && i < p->count; i++)
+        rc = note_verify(&j->file, &p->notes[i], buf, j->seed, is, err);
+    free(buf);
+    return rc;
+}
+
+/* Whether a record closes the frames that were noted. */
+static bool commit_fits(const struct journal *j, const struct journal_commit *c,
+                        const struct pending *p, uint64_t chain)
+{
+    return c->number == j->last.number + 1 && c->begin == j->end &&
+           c->frames == p->count && c->chain == chain && c->size <= c->high_water &&
+           c->high_water >= j->last.high_water;
+}
+
+static int pending_enter(struct journal *j, struct pending *p, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (size_t i = 0; rc == SWIM_OK && i < p->count; i++)
+        rc = overlay_put(&j->overlay, p->notes[i].frame.place, p->notes[i].frame.size,
+                         p->notes[i].source, err);
+    p->count = 0;
+    return rc;
+}
+
+/* One record at *at: *more is false when that is no valid one. */
+static int scan_frame(struct journal *j, struct window *w, struct pending *p,
+                      uint64_t *at, uint64_t *chain, bool *more, swim_error_t *err)
+{
+    struct journal_frame frame;
+    int rc = SWIM_OK;
+    const unsigned char *bytes = window_at(w, *at, JOURNAL_FRAME, &rc, err);
+
+    *more = bytes && journal_frame_decode(bytes, j->seed, chain, &frame) &&
+            frame.number == j->last.number + 1 &&
+            w->size - *at >= journal_frame_bytes(frame.size);
+    if (!*more)
+        return rc;
+    rc = pending_add(p, &frame, *at + JOURNAL_FRAME, err);
+    *at += journal_frame_bytes(frame.size);
+    return rc;
+}
+
+static int scan_commit(struct journal *j, struct window *w, struct pending *p,
+                       uint64_t at, uint64_t chain, const unsigned char *boot,
+                       bool *more, swim_error_t *err)
+{
+    struct journal_commit commit;
+    uint64_t before = chain;
+    int rc = SWIM_OK;
+    const unsigned char *bytes = window_at(w, at, JOURNAL_COMMIT, &rc, err);
+
+    *more = bytes && journal_commit_decode(bytes, j->seed, &chain, &commit) &&
+            commit_fits(j, &commit, p, before);
+    if (*more && memcmp(commit.boot, boot, JOURNAL_ID) != 0)
+        rc = pending_verify(j, p, more, err);
+    if (rc != SWIM_OK || !*more)
+        return rc;
+    rc = pending_enter(j, p, err);
+    j->last = commit;
+    j->chain = chain;
+    j->end = at + JOURNAL_COMMIT;
+    return rc;
+}
+
+static int scan_records(struct journal *j, struct window *w, uint64_t upto,
+                        const unsigned char *boot, swim_error_t *err)
+{
+    struct pending pending = {0};
+    uint64_t at = j->end, chain = j->chain;
+    bool more = true;
+    int rc = SWIM_OK;
+
+    while (rc == SWIM_OK && more && j->last.number < upto) {
+        rc = scan_frame(j, w, &pending, &at, &chain, &more, err);
+        if (rc != SWIM_OK || more)
+            continue;
+        rc = scan_commit(j, w, &pending, at, chain, boot, &more, err);
+        at = j->end;
+        chain = j->chain;
+    }
+    free(pending.notes);
+    return rc;
+}
+
+static int scan_header(struct journal *j, struct window *w, enum journal_found *found,
+                       swim_error_t *err)
+{
+    int rc = io_read(w->file, w->bytes, sizeof(w->bytes), 0, &w->held, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    switch (journal_header_decode(w->bytes, w->held, &j->header)) {
+    case HEADER_VALID:
+        *found = JOURNAL_FOUND;
+        return SWIM_OK;
+    case HEADER_NEVER_SYNCED:
+        return SWIM_OK;
+    case HEADER_NEWER:
+        return swim_error_set(
+            err, SWIM_ERR_CORRUPT,
+            "read %s: it was written by a later h5swim (use that one)", w->file->path);
+    case HEADER_DAMAGED:
+        break;
+    }
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "read %s: it is no journal of h5swim, or its header is "
+                          "damaged (see h5swim check)",
+                          w->file->path);
+}
+
+int journal_scan(struct journal *j, const struct io_file *file, uint64_t upto,
+                 const unsigned char boot[JOURNAL_ID], enum journal_found *found,
+                 swim_error_t *err)
+{
+    struct window *w = calloc(1, sizeof(*w));
+
+    memset(j, 0, sizeof(*j));
+    overlay_init(&j->overlay);
+    j->file = *file;
+    *found = JOURNAL_NOTHING;
+    if (!w)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s: no memory", file->path);
+    w->file = file;
+    int rc = io_size(file, &w->size, err);
+    if (rc == SWIM_OK)
+        rc = scan_header(j, w, found, err);
+    if (rc == SWIM_OK && *found == JOURNAL_FOUND) {
+        journal_start(j);
+        rc = scan_records(j, w, upto, boot, err);
+    }
+    free(w);
+    if (rc == SWIM_OK && upto != UINT64_MAX && j->last.number != upto)
+        rc = swim_error_set(
+            err, SWIM_ERR_ARG, "read %s: commit %llu is not in it, it ends with %llu",
+            file->path, (unsigned long long)upto, (unsigned long long)j->last.number);
+    return rc;
+}
+
+void journal_clear(struct journal *j)
+{
+    overlay_clear(&j->overlay);
+}

@@ -1,0 +1,144 @@
+/* journal_write.c - adding frames and commit records. */
+#include <string.h>
+
+#include "journal.h"
+
+/* The committed state of a journal that holds none yet. */
+void journal_start(struct journal *j)
+{
+    j->last = (struct journal_commit){.number = j->header.number,
+                                      .fence = j->header.fence,
+                                      .size = j->header.size,
+                                      .high_water = j->header.high_water};
+    j->seed = journal_seed(j->header.id);
+    j->chain = j->seed;
+    j->end = JOURNAL_HEADER;
+}
+
+int journal_begin(struct journal *j, const struct io_file *file,
+                  const struct journal_header *header, swim_error_t *err)
+{
+    unsigned char bytes[JOURNAL_HEADER];
+    struct iovec part = {bytes, sizeof(bytes)};
+
+    memset(j, 0, sizeof(*j));
+    overlay_init(&j->overlay);
+    j->file = *file;
+    j->header = *header;
+    journal_start(j);
+    journal_header_encode(header, bytes);
+    return io_write(file, &part, 1, 0, err);
+}
+
+static void append_reset(struct journal_append *a)
+{
+    overlay_clear(&a->pending);
+    a->at = a->journal->end;
+    a->chain = a->journal->chain;
+    a->frames = 0;
+}
+
+int journal_append_begin(struct journal_append *a, struct journal *journal,
+                         swim_error_t *err)
+{
+    overlay_init(&a->pending);
+    a->journal = journal;
+    append_reset(a);
+    return io_truncate(&journal->file, journal->end, err);
+}
+
+int journal_append_abort(struct journal_append *a, swim_error_t *err)
+{
+    append_reset(a);
+    return io_truncate(&a->journal->file, a->journal->end, err);
+}
+
+static int append_one(struct journal_append *a, const unsigned char *bytes,
+                      struct journal_frame *frame, swim_error_t *err)
+{
+    static const unsigned char zeros[8];
+    struct journal *j = a->journal;
+    unsigned char head[JOURNAL_FRAME];
+    uint64_t chain = a->chain, all = journal_frame_bytes(frame->size);
+    /* iovec has no const; nothing is written to what is only sent */
+    struct iovec parts[] = {
+        {head, sizeof(head)},
+        {(void *)(uintptr_t)bytes, frame->size},
+        {(void *)(uintptr_t)zeros, (size_t)(all - JOURNAL_FRAME - frame->size)}};
+
+    frame->number = j->last.number + 1;
+    frame->data = journal_sum(bytes, frame->size, j->seed);
+    journal_frame_encode(frame, j->seed, &chain, head);
+    int rc = io_write(&j->file, parts, 3, a->at, err);
+    if (rc == SWIM_OK)
+        rc = overlay_put(&a->pending, frame->place, frame->size, a->at + JOURNAL_FRAME,
+                         err);
+    if (rc != SWIM_OK)
+        return rc; /* what was written is written over by the next one */
+    a->chain = chain;
+    a->at += all;
+    a->frames++;
+    return SWIM_OK;
+}
+
+int journal_append_frame(struct journal_append *a, const void *bytes, size_t size,
+                         uint64_t place, const void *under, size_t under_size,
+                         swim_error_t *err)
+{
+    const unsigned char *from = bytes, *below = under;
+    int rc = SWIM_OK;
+
+    while (rc == SWIM_OK && size > 0) {
+        struct journal_frame frame = {.place = place};
+        frame.size = size < JOURNAL_DATA_MAX ? (uint32_t)size : JOURNAL_DATA_MAX;
+        size_t held = under_size < frame.size ? under_size : frame.size;
+        frame.under = journal_sum(below, held, a->journal->seed);
+        rc = append_one(a, from, &frame, err);
+        from += frame.size;
+        below += held;
+        place += frame.size;
+        size -= frame.size;
+        under_size -= held;
+    }
+    return rc;
+}
+
+/* The frames of a commit enter the state in the order of their places: none hides
+ * another of the same. */
+static int append_enter(struct journal_append *a, swim_error_t *err)
+{
+    struct overlay_piece *piece = overlay_from(&a->pending, 0);
+    int rc = SWIM_OK;
+
+    for (; rc == SWIM_OK && piece; piece = overlay_next(piece))
+        rc = overlay_put(&a->journal->overlay, piece->place, piece->end - piece->place,
+                         piece->source, err);
+    return rc;
+}
+
+int journal_append_commit(struct journal_append *a, struct journal_commit *commit,
+                          bool sync, swim_error_t *err)
+{
+    struct journal *j = a->journal;
+    unsigned char bytes[JOURNAL_COMMIT];
+    struct iovec part = {bytes, sizeof(bytes)};
+    uint64_t chain = a->chain;
+
+    commit->number = j->last.number + 1;
+    commit->begin = j->end;
+    commit->frames = a->frames;
+    commit->chain = chain;
+    journal_commit_encode(commit, j->seed, &chain, bytes);
+    int rc = io_write(&j->file, &part, 1, a->at, err);
+    if (rc == SWIM_OK && sync)
+        rc = io_sync(&j->file, err);
+    if (rc == SWIM_OK)
+        rc = append_enter(a, err);
+    if (rc != SWIM_OK)
+        return rc;
+    j->last = *commit;
+    j->chain = chain;
+    j->end = a->at + JOURNAL_COMMIT;
+    append_reset(a);
+    return SWIM_OK;
+}
