@@ -31,7 +31,7 @@ struct journal_frame {
 enum { JOURNAL_MAY_BE_COPIED = 1 };
 struct journal_commit {
     uint32_t flags;
-    uint64_t number, fence, size, high_water;
+    uint64_t number, fence, size, high_water, extent;
     uint64_t begin, frames, chain;
     unsigned char boot[JOURNAL_ID];
     uint64_t when_ns;

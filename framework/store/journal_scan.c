@@ -107,7 +107,7 @@ static bool commit_fits(const struct journal *j, const struct journal_commit *c,
 {
     return c->number == j->last.number + 1 && c->begin == j->end &&
            c->frames == p->count && c->chain == chain && c->size <= c->high_water &&
-           c->high_water >= j->last.high_water;
+           c->high_water >= j->last.high_water && c->extent >= j->last.extent;
 }
 
 static int pending_enter(struct journal *j, struct pending *p, swim_error_t *err)

@@ -9,7 +9,8 @@ void journal_start(struct journal *j)
     j->last = (struct journal_commit){.number = j->header.number,
                                       .fence = j->header.fence,
                                       .size = j->header.size,
-                                      .high_water = j->header.high_water};
+                                      .high_water = j->header.high_water,
+                                      .extent = j->header.size};
     j->seed = journal_seed(j->header.id);
     j->chain = j->seed;
     j->end = JOURNAL_HEADER;

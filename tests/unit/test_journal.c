@@ -84,7 +84,8 @@ static void add_random_frames(struct scene *s, struct journal_append *a,
 
 static struct journal_commit commit_of(const unsigned char *boot)
 {
-    struct journal_commit c = {.fence = 4, .size = BYTES, .high_water = BYTES};
+    struct journal_commit c = {
+        .fence = 4, .size = BYTES, .high_water = BYTES, .extent = BYTES};
 
     memcpy(c.boot, boot, JOURNAL_ID);
     return c;
@@ -276,7 +277,7 @@ static void a_header_that_is_none_is_told_from_one_never_synced(void **state)
 /* Each with the right checksums, and each by one who means harm. */
 static void sizes_and_places_beyond_sense_are_refused(void **state)
 {
-    const struct journal_frame frames[] = {
+    static const struct journal_frame frames[] = {
         {.size = 0, .number = 1},
         {.size = JOURNAL_DATA_MAX + 1, .number = 1},
         {.size = UINT32_MAX, .number = 1},
@@ -285,54 +286,48 @@ static void sizes_and_places_beyond_sense_are_refused(void **state)
         {.size = 8, .number = 2},
         {.size = 4096, .number = 1}, /* more than there is */
     };
-    const struct journal_commit commits[] = {
-        {.number = 0, .begin = JOURNAL_HEADER, .size = BYTES, .high_water = BYTES},
-        {.number = 2, .begin = JOURNAL_HEADER, .size = BYTES, .high_water = BYTES},
-        {.number = 1, .begin = 0, .size = BYTES, .high_water = BYTES},
-        {.number = 1, .begin = JOURNAL_HEADER, .size = BYTES, .high_water = BYTES - 1},
-        {.number = 1, .begin = JOURNAL_HEADER, .size = 1, .high_water = BYTES - 1},
-        {.number = 1,
-         .begin = JOURNAL_HEADER,
-         .size = UINT64_MAX,
-         .high_water = UINT64_MAX},
-        {.number = 1,
-         .begin = JOURNAL_HEADER,
-         .size = BYTES,
-         .high_water = BYTES,
-         .frames = 1},
-        {.number = 1,
-         .begin = JOURNAL_HEADER,
-         .size = BYTES,
-         .high_water = BYTES,
-         .flags = 2},
+    /* What differs from a record that is as it must be. */
+    static const struct journal_commit odd[] = {{.number = 1},
+                                                {.begin = 1},
+                                                {.size = 1},
+                                                {.frames = 1},
+                                                {.flags = 2},
+                                                {.chain = 1},
+                                                {.high_water = UINT64_MAX},
+                                                {.high_water = UINT64_MAX - BYTES + 1},
+                                                {.size = UINT64_MAX / 2},
+                                                {.extent = 1},
+                                                {.extent = UINT64_MAX},
+                                                {0}};
+    enum {
+        FRAMES = sizeof(frames) / sizeof(*frames),
+        ODD = sizeof(odd) / sizeof(*odd)
     };
     struct scene *s = *state;
     uint64_t seed = journal_seed(header.id);
-    unsigned char bytes[JOURNAL_HEADER + JOURNAL_COMMIT];
     enum journal_found found;
     struct journal j;
 
-    for (size_t i = 0;
-         i < sizeof(frames) / sizeof(*frames) + sizeof(commits) / sizeof(*commits) + 1;
-         i++) {
-        const size_t n = sizeof(frames) / sizeof(*frames);
-        struct journal_commit c = {
-            .number = 1, .begin = JOURNAL_HEADER, .size = BYTES, .high_water = BYTES};
+    for (size_t i = 0; i < FRAMES + ODD; i++) {
+        unsigned char bytes[JOURNAL_HEADER + JOURNAL_COMMIT] = {0};
+        const struct journal_commit *d = &odd[i < FRAMES ? 0 : i - FRAMES];
+        const struct journal_commit c = {.number = 1 + d->number,
+                                         .begin = JOURNAL_HEADER + d->begin,
+                                         .size = BYTES + d->size,
+                                         .high_water = BYTES + d->high_water,
+                                         .extent = BYTES + d->extent,
+                                         .frames = d->frames,
+                                         .flags = d->flags,
+                                         .chain = seed + d->chain};
         uint64_t chain = seed;
-        memset(bytes, 0, sizeof(bytes));
         journal_header_encode(&header, bytes);
-        if (i < n)
+        if (i < FRAMES)
             journal_frame_encode(&frames[i], seed, &chain, bytes + JOURNAL_HEADER);
-        else if (i < n + sizeof(commits) / sizeof(*commits))
-            c = commits[i - n];
-        c.chain = seed;
-        memcpy(c.boot, here, JOURNAL_ID);
-        if (i >= n)
+        else
             journal_commit_encode(&c, seed, &chain, bytes + JOURNAL_HEADER);
         bytes_write(&s->file, bytes, sizeof(bytes), 0);
         assert_int_equal(scan(s, UINT64_MAX, &j, &found), SWIM_OK);
-        /* The last is as it must be. */
-        assert_int_equal(j.last.number, i == n + sizeof(commits) / sizeof(*commits));
+        assert_int_equal(j.last.number, i == FRAMES + ODD - 1);
         assert_int_equal(j.overlay.count, 0);
         journal_clear(&j);
     }
