@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static int system_open(const char *path, int flags, mode_t mode)
@@ -17,7 +18,11 @@ const struct swim_io swim_io_system = {
     .pwritev = pwritev,
     .ftruncate = ftruncate,
     .fdatasync = fdatasync,
+    .fsync = fsync,
     .fstat = fstat,
+    .lstat = lstat,
+    .flock = flock,
+    .unlink = unlink,
 };
 
 int io_read(const struct io_file *file, void *bytes, size_t size, uint64_t at,

@@ -22,7 +22,11 @@ struct swim_io {
     ssize_t (*pwritev)(int fd, const struct iovec *parts, int n, off_t at);
     int (*ftruncate)(int fd, off_t size);
     int (*fdatasync)(int fd);
+    int (*fsync)(int fd); /* of a directory */
     int (*fstat)(int fd, struct stat *st);
+    int (*lstat)(const char *path, struct stat *st);
+    int (*flock)(int fd, int how);
+    int (*unlink)(const char *path);
 };
 
 extern const struct swim_io swim_io_system;

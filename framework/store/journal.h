@@ -16,6 +16,7 @@ struct journal {
     struct journal_header header;
     struct journal_commit last; /* number is header.number when there is none here */
     struct overlay overlay;     /* up to that commit; source: in the journal */
+    bool may_be_copied;         /* the file may hold some of the frames already */
     uint64_t seed, chain;       /* the chain behind the last commit record */
     uint64_t end;               /* of the last commit record, or of the header */
 };
@@ -35,6 +36,18 @@ int journal_scan(struct journal *journal, const struct io_file *file, uint64_t u
                  const unsigned char boot[JOURNAL_ID], enum journal_found *found,
                  swim_error_t *err);
 void journal_clear(struct journal *journal);
+
+/* Call fn for each committed frame in the order in which they were written, until it
+ * does not give SWIM_OK.  extent: that of the commit before the frame's. */
+typedef int journal_frame_fn(void *arg, const struct journal_frame *frame,
+                             uint64_t extent, swim_error_t *err);
+int journal_each_frame(const struct journal *journal, journal_frame_fn *fn, void *arg,
+                       swim_error_t *err);
+
+/* The checksum of a file's bytes at [place, place + size), as far as they lie before
+ * end and the file goes. */
+int journal_sum_of(const struct io_file *file, uint64_t place, uint64_t size,
+                   uint64_t end, uint64_t seed, uint64_t *sum, swim_error_t *err);
 
 /* Read the file as it is with the frames over it, those of pending (NULL: none) above
  * all. Nothing of main is read at main_end or behind; what no frame covers is zero

@@ -61,43 +61,44 @@ static int pending_add(struct pending *p, const struct journal_frame *frame,
     return SWIM_OK;
 }
 
-/* Whether the data of a frame are what its header says. */
-static int note_verify(const struct io_file *file, const struct note *note, void *buf,
-                       uint64_t seed, bool *is, swim_error_t *err)
+int journal_sum_of(const struct io_file *file, uint64_t place, uint64_t size,
+                   uint64_t end, uint64_t seed, uint64_t *sum, swim_error_t *err)
 {
     XXH3_state_t *state = XXH3_createState();
-    int rc = SWIM_OK;
+    unsigned char *buf = malloc(VERIFY);
+    uint64_t stop = place + size < end ? place + size : end;
+    int rc = state && buf ? SWIM_OK
+                          : swim_error_set(err, SWIM_ERR_NOMEM, "read %s: no memory",
+                                           file->path);
 
-    if (!state)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "read a journal: no memory");
-    XXH3_64bits_reset_withSeed(state, seed);
-    for (uint64_t done = 0; rc == SWIM_OK && done < note->frame.size;) {
-        uint64_t left = note->frame.size - done;
-        size_t got = 0;
-        rc = io_read(file, buf, left < VERIFY ? (size_t)left : VERIFY,
-                     note->source + done, &got, err);
-        if (got == 0)
-            break;
+    if (rc == SWIM_OK)
+        XXH3_64bits_reset_withSeed(state, seed);
+    for (uint64_t at = place; rc == SWIM_OK && at < stop;) {
+        size_t n = stop - at < VERIFY ? (size_t)(stop - at) : VERIFY, got = 0;
+        rc = io_read(file, buf, n, at, &got, err);
         XXH3_64bits_update(state, buf, got);
-        done += got;
+        at = got == n ? at + n : stop;
     }
-    *is = XXH3_64bits_digest(state) == note->frame.data;
+    if (rc == SWIM_OK)
+        *sum = XXH3_64bits_digest(state);
+    free(buf);
     XXH3_freeState(state);
     return rc;
 }
 
+/* Whether the data of the frames are what their headers say. */
 static int pending_verify(const struct journal *j, const struct pending *p, bool *is,
                           swim_error_t *err)
 {
-    void *buf = malloc(VERIFY);
     int rc = SWIM_OK;
 
     *is = true;
-    if (!buf)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "read a journal: no memory");
-    for (size_t i = 0; rc == SWIM_OK && *is && i < p->count; i++)
-        rc = note_verify(&j->file, &p->notes[i], buf, j->seed, is, err);
-    free(buf);
+    for (size_t i = 0; rc == SWIM_OK && *is && i < p->count; i++) {
+        uint64_t sum = 0;
+        rc = journal_sum_of(&j->file, p->notes[i].source, p->notes[i].frame.size,
+                            UINT64_MAX, j->seed, &sum, err);
+        *is = sum == p->notes[i].frame.data;
+    }
     return rc;
 }
 
@@ -156,6 +157,7 @@ static int scan_commit(struct journal *j, struct window *w, struct pending *p,
         return rc;
     rc = pending_enter(j, p, err);
     j->last = commit;
+    j->may_be_copied |= (commit.flags & JOURNAL_MAY_BE_COPIED) != 0;
     j->chain = chain;
     j->end = at + JOURNAL_COMMIT;
     return rc;
@@ -238,4 +240,38 @@ int journal_scan(struct journal *j, const struct io_file *file, uint64_t upto,
 void journal_clear(struct journal *j)
 {
     overlay_clear(&j->overlay);
+}
+
+int journal_each_frame(const struct journal *j, journal_frame_fn *fn, void *arg,
+                       swim_error_t *err)
+{
+    struct window *w = calloc(1, sizeof(*w));
+    uint64_t at = JOURNAL_HEADER, chain = j->seed, extent = j->header.size;
+    int rc = SWIM_OK;
+
+    if (!w)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s: no memory", j->file.path);
+    w->file = &j->file;
+    w->size = j->end;
+    while (rc == SWIM_OK && at < j->end) {
+        struct journal_frame frame;
+        struct journal_commit commit;
+        const unsigned char *bytes = window_at(w, at, JOURNAL_FRAME, &rc, err);
+        if (bytes && journal_frame_decode(bytes, j->seed, &chain, &frame)) {
+            rc = fn(arg, &frame, extent, err);
+            at += journal_frame_bytes(frame.size);
+            continue;
+        }
+        bytes = window_at(w, at, JOURNAL_COMMIT, &rc, err);
+        if (bytes && journal_commit_decode(bytes, j->seed, &chain, &commit)) {
+            extent = commit.extent;
+            at += JOURNAL_COMMIT;
+        } else if (rc == SWIM_OK) {
+            rc = swim_error_set(err, SWIM_ERR_CORRUPT,
+                                "read %s: it was changed while it was in use",
+                                j->file.path);
+        }
+    }
+    free(w);
+    return rc;
 }

@@ -1,0 +1,260 @@
+/* txn.c - opening, reading and closing a file under its journal. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "txn_private.h"
+
+int txn_flock(const struct txn *t, const struct io_file *file, int how,
+              swim_error_t *err)
+{
+    if (!t->opt.flocks)
+        return SWIM_OK;
+    while (t->io->flock(file->fd, how | LOCK_NB) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno == EWOULDBLOCK)
+            return swim_error_set(err, SWIM_ERR_TIMEOUT,
+                                  "open %s: another program has it locked", file->path);
+        return swim_error_sys(err, errno, "lock %s", file->path);
+    }
+    return SWIM_OK;
+}
+
+int txn_may_change(const struct txn *t, swim_error_t *err)
+{
+    return t->opt.may_change ? t->opt.may_change(t->opt.arg, err) : SWIM_OK;
+}
+
+uint64_t txn_main_end(const struct txn *t)
+{
+    uint64_t extent = t->journal.last.extent;
+
+    return t->tail_end > extent ? t->tail_end : extent;
+}
+
+uint64_t txn_size(const struct txn *t)
+{
+    return t->size;
+}
+
+uint64_t txn_number(const struct txn *t)
+{
+    return t->journal.last.number;
+}
+
+int txn_fd(const struct txn *t)
+{
+    return t->main.fd;
+}
+
+static int txn_open_main(struct txn *t, swim_error_t *err)
+{
+    int how = t->opt.write ? O_RDWR : O_RDONLY;
+
+    t->main.fd = t->io->open(t->path, how | O_CLOEXEC, 0);
+    if (t->main.fd < 0)
+        return swim_error_sys(err, errno, "open %s", t->path);
+    int rc = txn_flock(t, &t->main, LOCK_SH, err);
+    if (rc == SWIM_OK && t->io->fstat(t->main.fd, &t->st) != 0)
+        rc = swim_error_sys(err, errno, "look at %s", t->path);
+    if (rc != SWIM_OK)
+        return rc;
+    if (!S_ISREG(t->st.st_mode))
+        return swim_error_set(err, SWIM_ERR_ARG, "open %s: it is not a regular file",
+                              t->path);
+    if (t->opt.write && t->st.st_nlink > 1)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "open %s for writing: it has %ju names (hard links), and "
+                              "those who use another would not find its journal (copy "
+                              "the file)",
+                              t->path, (uintmax_t)t->st.st_nlink);
+    return SWIM_OK;
+}
+
+/* Without a journal the file is what is committed.  A writer may begin one at any
+ * moment and write behind the end, so that the size counts only when it is the same
+ * after the look for the journal. */
+static int txn_look(struct txn *t, swim_error_t *err)
+{
+    uint64_t size = 0, again = 0;
+    int rc = io_size(&t->main, &size, err);
+
+    while (rc == SWIM_OK) {
+        t->journal.header.size = t->journal.header.high_water = size;
+        rc = txn_journal_open(t, err);
+        if (rc != SWIM_OK || t->log.fd >= 0)
+            return rc;
+        rc = io_size(&t->main, &again, err);
+        if (again == size)
+            break;
+        size = again;
+    }
+    if (rc == SWIM_OK)
+        journal_start(&t->journal);
+    return rc;
+}
+
+/* What is committed lies in the file as far as it says. */
+static int txn_check_main(const struct txn *t, uint64_t size, swim_error_t *err)
+{
+    const struct journal_commit *last = &t->journal.last;
+    uint64_t needed = last->extent < last->size ? last->extent : last->size;
+
+    if (size >= needed)
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "open %s: it was cut from outside, to %" PRIu64 " of %" PRIu64
+                          " bytes (see h5swim check)",
+                          t->path, size, needed);
+}
+
+/* What a dead writer left behind the last commit. */
+static int txn_cut_main(struct txn *t, swim_error_t *err)
+{
+    uint64_t size = 0;
+    int rc = io_size(&t->main, &size, err);
+
+    if (rc != SWIM_OK || !t->direct || size <= t->journal.last.high_water)
+        return rc;
+    rc = txn_may_change(t, err);
+    return rc == SWIM_OK ? io_truncate(&t->main, t->journal.last.high_water, err) : rc;
+}
+
+static int txn_recover(struct txn *t, swim_error_t *err)
+{
+    if (t->log.fd < 0)
+        return SWIM_OK;
+    if (t->journal.last.fence > t->opt.fence)
+        return swim_error_set(
+            err, SWIM_ERR_LOST,
+            "write to %s: a session that came later has written to it "
+            "(start again)",
+            t->path);
+    int rc = txn_may_change(t, err);
+    if (rc == SWIM_OK)
+        rc = journal_append_begin(&t->append, &t->journal, err);
+    return rc == SWIM_OK ? txn_cut_main(t, err) : rc;
+}
+
+static int txn_start(struct txn *t, swim_error_t *err)
+{
+    uint64_t size = 0;
+
+    int rc = txn_open_main(t, err);
+    if (rc == SWIM_OK)
+        rc = txn_look(t, err);
+    if (rc == SWIM_OK)
+        rc = io_size(&t->main, &size, err);
+    if (rc == SWIM_OK)
+        rc = txn_check_main(t, size, err);
+    if (rc == SWIM_OK && t->opt.write)
+        rc = txn_recover(t, err);
+    t->size = t->journal.last.size;
+    t->state = t->opt.write ? TXN_CLEAN : TXN_READS;
+    return rc;
+}
+
+/* NULL: no memory. */
+static struct txn *txn_create(const char *path, const struct txn_options *options)
+{
+    struct txn *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    t->opt = *options;
+    t->io = options->io ? options->io : &swim_io_system;
+    t->path = strdup(path);
+    t->dir = strdup(path);
+    if (asprintf(&t->journal_path, "%s%s", path, JOURNAL_SUFFIX) < 0)
+        t->journal_path = NULL;
+    t->main = (struct io_file){t->io, -1, t->path};
+    t->log = (struct io_file){t->io, -1, t->journal_path};
+    overlay_init(&t->journal.overlay);
+    overlay_init(&t->append.pending);
+    t->direct = options->flocks;
+    if (options->write) {
+        t->current = malloc(TXN_BUFFER);
+        t->under = malloc(TXN_BUFFER);
+    }
+    if (t->path && t->dir && t->journal_path &&
+        (!options->write || (t->current && t->under))) {
+        char *slash = strrchr(t->dir, '/');
+        if (slash)
+            slash[slash == t->dir] = '\0';
+        else
+            snprintf(t->dir, strlen(t->dir) + 1, ".");
+        return t;
+    }
+    txn_close(t);
+    return NULL;
+}
+
+int txn_open(struct txn **out, const char *path, const struct txn_options *options,
+             swim_error_t *err)
+{
+    struct txn *t = txn_create(path, options);
+
+    *out = NULL;
+    if (!t)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s: no memory", path);
+    int rc = txn_start(t, err);
+    if (rc != SWIM_OK) {
+        t->state = TXN_READS; /* there is nothing to be dropped */
+        txn_close(t);
+        return rc;
+    }
+    *out = t;
+    return SWIM_OK;
+}
+
+/* A journal in which nothing is committed is of no use to anybody. */
+static void txn_drop(struct txn *t)
+{
+    if (t->state != TXN_CLEAN && txn_abort(t, NULL) != SWIM_OK)
+        return; /* the next writer cuts it off */
+    if (t->log.fd >= 0 && t->journal.last.number == t->journal.header.number)
+        (void)txn_journal_remove(t, NULL);
+}
+
+void txn_close(struct txn *t)
+{
+    int saved = errno;
+
+    if (!t)
+        return;
+    if (t->state != TXN_READS)
+        txn_drop(t);
+    if (t->log.fd >= 0)
+        t->io->close(t->log.fd);
+    if (t->main.fd >= 0)
+        t->io->close(t->main.fd);
+    overlay_clear(&t->append.pending);
+    journal_clear(&t->journal);
+    free(t->path);
+    free(t->journal_path);
+    free(t->dir);
+    free(t->current);
+    free(t->under);
+    free(t);
+    errno = saved;
+}
+
+int txn_read(struct txn *t, void *bytes, size_t size, uint64_t place, swim_error_t *err)
+{
+    const struct journal_view view = {&t->journal, &t->append.pending, &t->main,
+                                      txn_main_end(t)};
+    uint64_t there = place < t->size ? t->size - place : 0;
+    size_t held = size < there ? size : (size_t)there;
+
+    memset((char *)bytes + held, 0, size - held);
+    if (held == 0)
+        return SWIM_OK;
+    return journal_read(&view, bytes, held, place, err);
+}

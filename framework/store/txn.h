@@ -1,0 +1,75 @@
+/* txn.h - a file open for reading one committed state of it, or for a transaction.
+ *
+ * Bytes and files alone: no HDF5, and no lock server.  Whoever opens one holds READ of
+ * the file's resource to read, UPDATE to write, and WRITE for txn_checkpoint(); what is
+ * done here besides are the flocks that keep programs apart that do not ask the same
+ * lock server.  The bytes of the file below its high-water mark change in
+ * txn_checkpoint() alone; what is written there goes to the journal (FORMAT.md), the
+ * rest to the file itself.
+ *
+ * One thread at a time; not for a forked child. */
+#ifndef SWIM_STORE_TXN_H
+#define SWIM_STORE_TXN_H
+
+#include "io.h"
+#include "journal_format.h"
+
+struct txn_options {
+    const struct swim_io *io; /* NULL: the system's */
+    bool write;
+    bool flocks;    /* flock works on this file system, and is wanted */
+    uint64_t upto;  /* to read: the commit; 0: the last */
+    uint64_t fence; /* to write: of the UPDATE */
+    unsigned char boot[JOURNAL_ID];
+    /* Asked before each change of a file; not SWIM_OK: the change is not made.  NULL:
+     * any change may be made. */
+    int (*may_change)(void *arg, swim_error_t *err);
+    void *arg;
+};
+
+struct txn;
+
+/* Open path, which is the real path of a file that exists.  What a dead writer left
+ * uncommitted is cut off by the next one.
+ *
+ * SWIM_ERR_TIMEOUT: another program has it locked (try again); SWIM_ERR_CORRUPT: the
+ * journal is damaged or belongs to another file, or the file was changed from outside;
+ * SWIM_ERR_LOST: a writer that came later has been there; SWIM_ERR_ARG: commit upto is
+ * not there any more; else SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+int txn_open(struct txn **out, const char *path, const struct txn_options *options,
+             swim_error_t *err);
+
+/* Close it; what is not committed is dropped.  Accepts NULL. */
+void txn_close(struct txn *txn);
+
+/* The size of the state that is read, or made. */
+uint64_t txn_size(const struct txn *txn);
+/* The number of the commit that is read, or was made last; 0: the file has no journal.
+ */
+uint64_t txn_number(const struct txn *txn);
+/* For H5Fget_vfd_handle(): of the file itself. */
+int txn_fd(const struct txn *txn);
+
+/* Bytes behind the end are zero. */
+int txn_read(struct txn *txn, void *bytes, size_t size, uint64_t place,
+             swim_error_t *err);
+
+/* After a failure of one of these nothing but abort and close is of use: the other
+ * calls give the same error again. */
+int txn_write(struct txn *txn, const void *bytes, size_t size, uint64_t place,
+              swim_error_t *err);
+int txn_set_size(struct txn *txn, uint64_t size, swim_error_t *err);
+/* Make all since the last commit visible at once; with sync it is on the disk when this
+ * returns.  Without a change only what was found may have to be synced. */
+int txn_commit(struct txn *txn, bool sync, swim_error_t *err);
+
+/* Forget all since the last commit. */
+int txn_abort(struct txn *txn, swim_error_t *err);
+
+/* Copy what is committed into the file and remove the journal; nothing may be
+ * uncommitted.  SWIM_ERR_TIMEOUT: another session or program has the file open, and the
+ * file is to be closed now: it is not locked any more.  SWIM_ERR_CORRUPT: it was
+ * changed from outside. */
+int txn_checkpoint(struct txn *txn, swim_error_t *err);
+
+#endif /* SWIM_STORE_TXN_H */

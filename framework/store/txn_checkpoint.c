@@ -1,0 +1,125 @@
+/* txn_checkpoint.c - copying what is committed into the file itself.
+ *
+ * The journal stays until all of it is on the disk, and whoever reads meanwhile or
+ * after a crash sees the frames over whatever the file holds: copying can be done again
+ * from the beginning at any time.  From the first byte on the file may hold a frame in
+ * part, so it cannot be told any more whether it was changed from outside; a commit
+ * that says so goes before. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "txn_private.h"
+
+/* Compare what the file holds below a frame with what it held. */
+static int verify_frame(void *arg, const struct journal_frame *frame, uint64_t extent,
+                        swim_error_t *err)
+{
+    const struct txn *t = arg;
+    uint64_t sum = 0;
+
+    int rc = journal_sum_of(&t->main, frame->place, frame->size, extent,
+                            t->journal.seed, &sum, err);
+    if (rc != SWIM_OK || sum == frame->under)
+        return rc;
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "write to %s: it was changed from outside at byte %" PRIu64
+                          " since its journal was begun (see h5swim check)",
+                          t->path, frame->place);
+}
+
+/* All frames, in the state before any of them was copied. */
+static int checkpoint_verify(struct txn *t, swim_error_t *err)
+{
+    if (t->began || t->journal.may_be_copied)
+        return SWIM_OK;
+    return journal_each_frame(&t->journal, verify_frame, t, err);
+}
+
+/* All of the journal is on the disk, also what was found in it and what was committed
+ * without a sync: the file may not get ahead of it. */
+static int checkpoint_mark(struct txn *t, swim_error_t *err)
+{
+    struct journal_commit c = t->journal.last;
+
+    int rc = txn_sync_all(t, err);
+    if (rc != SWIM_OK || (c.flags & JOURNAL_MAY_BE_COPIED))
+        return rc;
+    c.flags = JOURNAL_MAY_BE_COPIED;
+    c.fence = t->opt.fence;
+    memcpy(c.boot, t->opt.boot, JOURNAL_ID);
+    return journal_append_commit(&t->append, &c, true, err);
+}
+
+static int copy_piece(struct txn *t, const struct overlay_piece *piece, uint64_t end,
+                      swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (uint64_t at = piece->place; rc == SWIM_OK && at < end;) {
+        size_t n = end - at < TXN_BUFFER ? (size_t)(end - at) : TXN_BUFFER, got = 0;
+        struct iovec part = {t->current, n};
+        rc = io_read(&t->log, t->current, n, piece->source + (at - piece->place), &got,
+                     err);
+        if (rc == SWIM_OK && got < n)
+            rc = swim_error_set(err, SWIM_ERR_CORRUPT,
+                                "read %s: it is shorter than it was", t->log.path);
+        if (rc == SWIM_OK)
+            rc = txn_may_change(t, err);
+        if (rc == SWIM_OK)
+            rc = io_write(&t->main, &part, 1, at, err);
+        at += n;
+    }
+    return rc;
+}
+
+static int checkpoint_copy(struct txn *t, swim_error_t *err)
+{
+    uint64_t end = t->journal.last.size;
+    int rc = SWIM_OK;
+
+    for (struct overlay_piece *piece = overlay_from(&t->journal.overlay, 0);
+         rc == SWIM_OK && piece && piece->place < end; piece = overlay_next(piece))
+        rc = copy_piece(t, piece, piece->end < end ? piece->end : end, err);
+    if (rc == SWIM_OK)
+        rc = txn_may_change(t, err);
+    if (rc == SWIM_OK)
+        rc = io_truncate(&t->main, end, err);
+    return rc == SWIM_OK ? io_sync(&t->main, err) : rc;
+}
+
+/* From here on the file is its only state. */
+static int checkpoint_end(struct txn *t, swim_error_t *err)
+{
+    const uint64_t size = t->journal.last.size;
+
+    int rc = txn_journal_remove(t, err);
+    if (rc != SWIM_OK)
+        return rc;
+    memset(&t->journal, 0, sizeof(t->journal));
+    overlay_init(&t->journal.overlay);
+    t->journal.header.size = t->journal.header.high_water = size;
+    journal_start(&t->journal);
+    return txn_sync_dir(t, err);
+}
+
+int txn_checkpoint(struct txn *t, swim_error_t *err)
+{
+    if (t->state != TXN_CLEAN)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "copy the journal into %s: something is uncommitted",
+                              t->path);
+    if (t->log.fd < 0)
+        return SWIM_OK;
+    int rc = txn_flock(t, &t->main, LOCK_EX, err);
+    if (rc == SWIM_OK)
+        rc = txn_may_change(t, err);
+    if (rc == SWIM_OK)
+        rc = checkpoint_verify(t, err);
+    if (rc == SWIM_OK)
+        rc = checkpoint_mark(t, err);
+    if (rc == SWIM_OK)
+        rc = checkpoint_copy(t, err);
+    return rc == SWIM_OK ? checkpoint_end(t, err) : rc;
+}

@@ -1,0 +1,204 @@
+/* txn_journal.c - the journal beside a file: found, begun, removed.
+ *
+ * It lies where others may be able to make files, so it is opened without following
+ * links, and must be one file of one who could have written to the file itself. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "txn_private.h"
+
+static int journal_check_file(const struct txn *t, const struct stat *st,
+                              swim_error_t *err)
+{
+    const char *why = NULL;
+
+    if (!S_ISREG(st->st_mode))
+        why = "it is not a regular file";
+    else if (st->st_nlink > 1)
+        why = "it has other names (hard links)";
+    else if (st->st_uid != t->st.st_uid && st->st_uid != geteuid() && st->st_uid != 0)
+        why = "it belongs neither to the file's owner nor to you";
+    if (!why)
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "open %s: %s, so it is no journal to be believed (look who "
+                          "put it there, and remove it)",
+                          t->journal_path, why);
+}
+
+/* Whether the open journal is still the one by that name. */
+static int journal_is_there(const struct txn *t, const struct stat *st, bool *is,
+                            swim_error_t *err)
+{
+    struct stat now;
+
+    *is = false;
+    if (t->io->lstat(t->journal_path, &now) == 0)
+        *is = now.st_ino == st->st_ino && now.st_dev == st->st_dev;
+    else if (errno != ENOENT)
+        return swim_error_sys(err, errno, "look at %s", t->journal_path);
+    return SWIM_OK;
+}
+
+/* *again: it was replaced or removed while it was opened. */
+static int journal_open_once(struct txn *t, bool *again, swim_error_t *err)
+{
+    int how = (t->opt.write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+    struct stat st;
+    bool is = true;
+
+    *again = false;
+    t->log.fd = t->io->open(t->journal_path, how, 0);
+    if (t->log.fd < 0 && errno == ENOENT)
+        return SWIM_OK;
+    if (t->log.fd < 0 && errno == ELOOP)
+        return swim_error_set(err, SWIM_ERR_CORRUPT,
+                              "open %s: it is a symbolic link, so it is no journal to "
+                              "be believed (look who put it there, and remove it)",
+                              t->journal_path);
+    if (t->log.fd < 0 || t->io->fstat(t->log.fd, &st) != 0)
+        return swim_error_sys(err, errno, "open %s", t->journal_path);
+    int rc = journal_check_file(t, &st, err);
+    if (rc == SWIM_OK && t->opt.write) {
+        rc = txn_flock(t, &t->log, LOCK_EX, err);
+        if (rc == SWIM_OK)
+            rc = journal_is_there(t, &st, &is, err);
+    }
+    *again = rc == SWIM_OK && !is;
+    return rc;
+}
+
+static int journal_check_owner(const struct txn *t, swim_error_t *err)
+{
+    if (t->journal.header.inode == (uint64_t)t->st.st_ino)
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "open %s: %s is the journal of another file, which had this "
+                          "name before (see h5swim check)",
+                          t->path, t->journal_path);
+}
+
+static void journal_let_go(struct txn *t)
+{
+    if (t->log.fd >= 0)
+        t->io->close(t->log.fd);
+    t->log.fd = -1;
+}
+
+int txn_journal_open(struct txn *t, swim_error_t *err)
+{
+    enum journal_found found = JOURNAL_NOTHING;
+    const struct journal_header none = t->journal.header;
+    bool again = true;
+    int rc = SWIM_OK;
+
+    while (rc == SWIM_OK && again) {
+        journal_let_go(t);
+        rc = journal_open_once(t, &again, err);
+    }
+    if (rc != SWIM_OK || t->log.fd < 0)
+        return rc;
+    rc = journal_scan(&t->journal, &t->log, t->opt.upto ? t->opt.upto : UINT64_MAX,
+                      t->opt.boot, &found, err);
+    if (rc != SWIM_OK)
+        return rc;
+    t->main_unsynced = t->dir_unsynced = t->log_unsynced = found == JOURNAL_FOUND;
+    if (found == JOURNAL_FOUND)
+        return journal_check_owner(t, err);
+    if (t->opt.write)
+        rc = txn_journal_remove(t, err);
+    journal_let_go(t);
+    t->journal.header = none;
+    return rc;
+}
+
+static int journal_fill(struct txn *t, const struct journal_header *header,
+                        swim_error_t *err)
+{
+    int rc = txn_flock(t, &t->log, LOCK_EX, err);
+
+    if (rc == SWIM_OK)
+        rc = journal_begin(&t->journal, &t->log, header, err);
+    if (rc == SWIM_OK)
+        rc = journal_append_begin(&t->append, &t->journal, err);
+    return rc;
+}
+
+int txn_journal_begin(struct txn *t, swim_error_t *err)
+{
+    struct journal_header h = {.size = t->journal.last.size,
+                               .high_water = t->journal.last.high_water,
+                               .inode = (uint64_t)t->st.st_ino,
+                               .fence = t->opt.fence};
+
+    if (t->log.fd >= 0)
+        return SWIM_OK;
+    if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
+        return swim_error_sys(err, errno, "name the journal of %s", t->path);
+    t->log.fd =
+        t->io->open(t->journal_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    t->st.st_mode & 0666);
+    if (t->log.fd < 0)
+        return swim_error_sys(err, errno, "create %s", t->journal_path);
+    t->began = true;
+    t->dir_unsynced = true;
+    const struct journal before = t->journal;
+    int rc = journal_fill(t, &h, err);
+    if (rc != SWIM_OK) {
+        (void)txn_journal_remove(t, NULL);
+        journal_let_go(t);
+        t->journal = before;
+    }
+    return rc;
+}
+
+int txn_sync_dir(struct txn *t, swim_error_t *err)
+{
+    int fd = t->io->open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    if (fd < 0)
+        return swim_error_sys(err, errno, "open the directory %s", t->dir);
+    int rc = t->io->fsync(fd) == 0
+                 ? SWIM_OK
+                 : swim_error_sys(err, errno, "sync the directory %s", t->dir);
+    t->io->close(fd);
+    return rc;
+}
+
+int txn_sync_below(struct txn *t, swim_error_t *err)
+{
+    int rc = t->main_unsynced ? io_sync(&t->main, err) : SWIM_OK;
+
+    if (rc != SWIM_OK)
+        return rc;
+    t->main_unsynced = false;
+    rc = t->dir_unsynced ? txn_sync_dir(t, err) : SWIM_OK;
+    if (rc == SWIM_OK)
+        t->dir_unsynced = false;
+    return rc;
+}
+
+int txn_sync_all(struct txn *t, swim_error_t *err)
+{
+    int rc = txn_sync_below(t, err);
+
+    if (rc == SWIM_OK && t->log_unsynced)
+        rc = io_sync(&t->log, err);
+    if (rc == SWIM_OK)
+        t->log_unsynced = false;
+    return rc;
+}
+
+int txn_journal_remove(struct txn *t, swim_error_t *err)
+{
+    if (t->io->unlink(t->journal_path) != 0)
+        return swim_error_sys(err, errno, "remove %s", t->journal_path);
+    journal_let_go(t);
+    overlay_clear(&t->append.pending);
+    journal_clear(&t->journal);
+    return SWIM_OK;
+}

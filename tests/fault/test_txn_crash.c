@@ -1,0 +1,308 @@
+/* test_txn_crash.c - a transaction that ends at any call leaves the old state or the
+ * new one.
+ *
+ * A story, made by a seed, opens, writes, commits, gives up and closes.  It is stopped
+ * at its nth call, n = 1, 2, ... until it comes to its end; then power fails or does
+ * not, and whoever opens the file sees each byte of the last commit that was
+ * acknowledged, or of the one that was being made.  Recovery is stopped likewise. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_disk.h"
+#include "store/txn.h"
+
+#define PATH "/data/a.h5"
+#define JOURNAL PATH JOURNAL_SUFFIX
+#define BYTES 40000U /* the most that the file has */
+#define CANDIDATES 40
+
+struct image {
+    uint64_t size;
+    unsigned char bytes[BYTES];
+};
+
+/* What the story has done so far. */
+static struct {
+    struct image base, made; /* what was found or committed last; what is made of it */
+    /* What may be found: the last commit that was acknowledged, and those made since.
+     */
+    struct image may_be[CANDIDATES];
+    int n;
+    uint64_t fence;
+    unsigned dice;
+    unsigned char boot;
+} story;
+
+static unsigned dice(unsigned sides)
+{
+    story.dice = story.dice * 1664525U + 1013904223U;
+    return (story.dice >> 8) % sides;
+}
+
+static int open_txn(struct txn **t, bool write, swim_error_t *err)
+{
+    struct txn_options opt = {.io = &sim_disk_io, .write = write, .flocks = true};
+
+    opt.boot[0] = story.boot;
+    opt.fence = ++story.fence;
+    return txn_open(t, PATH, &opt, err);
+}
+
+/* Not more than half of it is new; some of it is what is there. */
+static int write_somewhere(struct txn *t, swim_error_t *err)
+{
+    unsigned char bytes[12000];
+    size_t size = 1 + dice(dice(3) ? 700 : sizeof(bytes));
+    uint64_t place = dice(4) ? dice((unsigned)story.made.size + 1) : dice(BYTES);
+
+    if (size > BYTES - place)
+        size = BYTES - (size_t)place;
+    memcpy(bytes, story.made.bytes + place, size);
+    for (size_t i = dice(2) ? 0 : dice((unsigned)size + 1); i < size; i++)
+        bytes[i] = (unsigned char)dice(256);
+    memcpy(story.made.bytes + place, bytes, size);
+    if (size > 0 && place + size > story.made.size)
+        story.made.size = place + size;
+    return txn_write(t, bytes, size, place, err);
+}
+
+/* What is cut off is written before it is read, as HDF5 does. */
+static int set_size(struct txn *t, swim_error_t *err)
+{
+    uint64_t size = dice(2) ? story.made.size + dice(500) : dice(BYTES);
+
+    size = size < BYTES ? size : BYTES;
+    if (size < story.made.size)
+        size = story.made.size - (story.made.size - size) % 300;
+    if (size > story.made.size) {
+        uint64_t more = size - story.made.size;
+        memset(story.made.bytes + story.made.size, 7, more);
+        story.made.size = size;
+        return txn_write(t, story.made.bytes + size - more, more, size - more, err);
+    }
+    memset(story.made.bytes + size, 0, story.made.size - size);
+    story.made.size = size;
+    return txn_set_size(t, size, err);
+}
+
+static int commit(struct txn *t, swim_error_t *err)
+{
+    assert_in_range(story.n, 1, CANDIDATES - 1);
+    story.may_be[story.n++] = story.made;
+    int rc = txn_commit(t, true, err);
+    if (rc != SWIM_OK)
+        return rc;
+    story.base = story.may_be[0] = story.made;
+    story.n = 1;
+    return rc;
+}
+
+static int give_up(struct txn *t, swim_error_t *err)
+{
+    story.made = story.base;
+    return txn_abort(t, err);
+}
+
+static int step(struct txn *t, swim_error_t *err)
+{
+    switch (dice(9)) {
+    case 0:
+    case 1:
+        return commit(t, err);
+    case 2:
+        return give_up(t, err);
+    case 3:
+        return set_size(t, err);
+    default:
+        return write_somewhere(t, err);
+    }
+}
+
+/* One session; the checkpoint at its end may be left to another. */
+static int session(swim_error_t *err)
+{
+    struct txn *t = NULL;
+    unsigned steps = 1 + dice(7);
+
+    int rc = open_txn(&t, true, err);
+    for (; rc == SWIM_OK && steps > 0; steps--)
+        rc = step(t, err);
+    if (rc == SWIM_OK && dice(3)) {
+        rc = commit(t, err);
+        if (rc == SWIM_OK && dice(2))
+            rc = txn_checkpoint(t, err);
+    }
+    if (rc == SWIM_OK)
+        story.made = story.base; /* close gives up what is uncommitted */
+    txn_close(t);
+    return rc;
+}
+
+static void story_begin(unsigned seed)
+{
+    memset(&story, 0, sizeof(story));
+    story.dice = seed;
+    story.boot = 1;
+    story.made.size = 1 + dice(BYTES / 2);
+    for (size_t i = 0; i < story.made.size; i++)
+        story.made.bytes[i] = (unsigned char)dice(256);
+    story.base = story.may_be[0] = story.made;
+    story.n = 1;
+    sim_disk_reset();
+    sim_disk_put(PATH, story.made.bytes, story.made.size);
+}
+
+static int story_tell(swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (unsigned sessions = 1 + dice(3); rc == SWIM_OK && sessions > 0; sessions--)
+        rc = session(err);
+    return rc;
+}
+
+static bool is_image(struct txn *t, const struct image *image, bool longer)
+{
+    static unsigned char bytes[BYTES];
+
+    if (txn_size(t) != image->size && !(longer && txn_size(t) > image->size))
+        return false;
+    assert_int_equal(txn_read(t, bytes, image->size, 0, NULL), SWIM_OK);
+    return memcmp(bytes, image->bytes, image->size) == 0;
+}
+
+/* One of those that may be, and that is the state from here on.  After a power failure,
+ * without a journal, what a writer has added behind the end may have been kept. */
+static void find_state(struct txn *t, bool longer, const char *who)
+{
+    int found = story.n - 1;
+
+    while (found >= 0 && !is_image(t, &story.may_be[found], longer))
+        found--;
+    if (found < 0)
+        fail_msg(
+            "%s finds neither the last commit (%ju bytes) nor one made since (%d): "
+            "it has %ju",
+            who, (uintmax_t)story.may_be[0].size, story.n - 1, (uintmax_t)txn_size(t));
+    struct image *it = &story.may_be[found];
+    if (longer) {
+        assert_in_range(txn_size(t), 0, BYTES);
+        it->size = txn_size(t);
+        assert_int_equal(txn_read(t, it->bytes, it->size, 0, NULL), SWIM_OK);
+    }
+    story.base = story.made = *it;
+}
+
+static void assert_reader_finds_it(bool longer)
+{
+    swim_error_t err = {0};
+    struct txn *t = NULL;
+
+    if (open_txn(&t, false, &err) != SWIM_OK)
+        fail_msg("a reader does not open it: %s", err.text);
+    find_state(t, longer && txn_number(t) == 0, "a reader");
+    txn_close(t);
+}
+
+/* Write once more, and copy all into the file: SWIM_OK unless it is stopped. */
+static int recover(bool longer, swim_error_t *err)
+{
+    struct txn *t = NULL;
+
+    int rc = open_txn(&t, true, err);
+    if (rc == SWIM_OK)
+        find_state(t, longer && txn_number(t) == 0, "a writer");
+    if (rc == SWIM_OK && dice(2))
+        rc = write_somewhere(t, err);
+    if (rc == SWIM_OK)
+        rc = commit(t, err);
+    if (rc == SWIM_OK)
+        rc = txn_checkpoint(t, err);
+    txn_close(t);
+    return rc;
+}
+
+static void assert_file_is_it(void)
+{
+    static unsigned char bytes[BYTES + SIM_FILE_MAX];
+
+    long size = sim_disk_get(PATH, bytes, sizeof(bytes));
+    assert_int_equal(size, story.base.size);
+    assert_memory_equal(bytes, story.base.bytes, story.base.size);
+    assert_int_equal(sim_disk_get(JOURNAL, bytes, 0), -1);
+}
+
+/* Stop, look, and go on until recovery comes to its end. */
+static long stop_and_recover(unsigned seed, unsigned *points)
+{
+    bool longer = false, stopped = true;
+    swim_error_t err = {0};
+
+    while (stopped) {
+        bool power = dice(2);
+        ++*points;
+        sim_disk_restart(power, seed + *points);
+        story.boot = (unsigned char)(story.boot + power);
+        longer |= power;
+        assert_reader_finds_it(longer);
+        if (dice(2))
+            sim_disk_arm(1 + (long)dice(14), 0);
+        swim_error_clear(&err);
+        int rc = recover(longer, &err);
+        stopped = sim_disk_fired();
+        if (!stopped && rc != SWIM_OK)
+            fail_msg("recovery: %s", err.text);
+    }
+    assert_file_is_it();
+    return 0;
+}
+
+static unsigned long from_environment(const char *name, unsigned long usual)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoul(text, NULL, 10) : usual;
+}
+
+static void stopped_anywhere_it_is_old_or_new(void **state)
+{
+    unsigned long first = from_environment("SWIM_CRASH_SEED", 1);
+    unsigned long wanted =
+        from_environment("SWIM_CRASH_POINTS", getenv("SWIM_LONG") ? 100000 : 5000);
+    unsigned points = 0;
+
+    (void)state;
+    for (unsigned long seed = first; points < wanted; seed++) {
+        for (long n = 1;; n++) {
+            swim_error_t err = {0};
+            fprintf(stderr, "\rSWIM_CRASH_SEED=%lu call %ld ", seed, n);
+            story_begin((unsigned)seed);
+            sim_disk_arm(n, 0);
+            int rc = story_tell(&err);
+            if (!sim_disk_fired()) {
+                if (rc != SWIM_OK)
+                    fail_msg("the story: %s", err.text);
+                break;
+            }
+            stop_and_recover((unsigned)(seed * 1000 + (unsigned long)n), &points);
+        }
+    }
+    fprintf(stderr, "\n%u points\n", points);
+    sim_disk_reset();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stopped_anywhere_it_is_old_or_new),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
