@@ -92,6 +92,7 @@ void journal_header_encode(const struct journal_header *h,
     put64(bytes + 64, h->size);
     put64(bytes + 72, h->high_water);
     put64(bytes + 80, h->fence);
+    put64(bytes + 88, h->first);
     put64(bytes + 120, journal_sum(bytes, JOURNAL_HEADER - SUM, 0));
 }
 
@@ -107,7 +108,7 @@ enum journal_header_is journal_header_decode(const unsigned char *bytes, size_t 
         return HEADER_NEWER;
     if (get64(bytes + 120) != journal_sum(bytes, JOURNAL_HEADER - SUM, 0) ||
         get32(bytes + 8) != JOURNAL_VERSION || get32(bytes + 12) != JOURNAL_HEADER ||
-        !is_zero(bytes + 88, 32))
+        !is_zero(bytes + 96, 24))
         return HEADER_DAMAGED;
     memcpy(h->id, bytes + 16, JOURNAL_ID);
     memcpy(h->continues, bytes + 32, JOURNAL_ID);
@@ -116,6 +117,7 @@ enum journal_header_is journal_header_decode(const unsigned char *bytes, size_t 
     h->size = get64(bytes + 64);
     h->high_water = get64(bytes + 72);
     h->fence = get64(bytes + 80);
+    h->first = get64(bytes + 88);
     if (h->size > JOURNAL_PLACE_MAX || h->high_water > JOURNAL_PLACE_MAX ||
         h->high_water < h->size)
         return HEADER_DAMAGED;

@@ -14,12 +14,14 @@
 #define JOURNAL_HEADER 128
 #define JOURNAL_FRAME 48
 #define JOURNAL_COMMIT 120
+#define JOURNAL_FIRST 4096
 #define JOURNAL_DATA_MAX (16U << 20)
 #define JOURNAL_PLACE_MAX (UINT64_C(1) << 62)
 
 struct journal_header {
     unsigned char id[JOURNAL_ID], continues[JOURNAL_ID];
     uint64_t number, inode, size, high_water, fence;
+    uint64_t first; /* checksum of the file's first JOURNAL_FIRST bytes */
 };
 
 struct journal_frame {

@@ -101,8 +101,8 @@ static int txn_look(struct txn *t, swim_error_t *err)
     return rc;
 }
 
-/* What is committed lies in the file as far as it says; while it was copied the file may
- * have been cut to a size that it has no more, and frames cover the rest. */
+/* What is committed lies in the file as far as it says; while it was copied the file
+ * may have been cut to a size that it has no more, and frames cover the rest. */
 static int txn_check_main(const struct txn *t, uint64_t size, swim_error_t *err)
 {
     const struct journal_commit *last = &t->journal.last;
@@ -114,6 +114,24 @@ static int txn_check_main(const struct txn *t, uint64_t size, swim_error_t *err)
                           "open %s: it was cut from outside, to %" PRIu64 " of %" PRIu64
                           " bytes (see h5swim check)",
                           t->path, size, needed);
+}
+
+/* A program that does not know of the journal changes the superblock when it makes the
+ * file longer, or closes it. */
+static int txn_check_first(const struct txn *t, swim_error_t *err)
+{
+    uint64_t sum = 0;
+
+    if (t->log.fd < 0 || t->journal.may_be_copied)
+        return SWIM_OK;
+    int rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, t->journal.header.size,
+                            t->journal.seed, &sum, err);
+    if (rc != SWIM_OK || sum == t->journal.header.first)
+        return rc;
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "open %s: it was changed from outside since its journal was "
+                          "begun (see h5swim check)",
+                          t->path);
 }
 
 /* What a dead writer left behind the last commit. */
@@ -155,6 +173,8 @@ static int txn_start(struct txn *t, swim_error_t *err)
         rc = io_size(&t->main, &size, err);
     if (rc == SWIM_OK)
         rc = txn_check_main(t, size, err);
+    if (rc == SWIM_OK)
+        rc = txn_check_first(t, err);
     if (rc == SWIM_OK && t->opt.write)
         rc = txn_recover(t, err);
     t->size = t->journal.last.size;
@@ -220,8 +240,10 @@ static void txn_drop(struct txn *t)
 {
     if (t->state != TXN_CLEAN && txn_abort(t, NULL) != SWIM_OK)
         return; /* the next writer cuts it off */
-    if (t->log.fd >= 0 && t->journal.last.number == t->journal.header.number)
-        (void)txn_journal_remove(t, NULL);
+    if (t->log.fd < 0 || t->journal.last.number != t->journal.header.number)
+        return;
+    if (txn_journal_remove(t, NULL) == SWIM_OK)
+        (void)txn_sync_dir(t, NULL); /* or it may come back when others have written */
 }
 
 void txn_close(struct txn *t)

@@ -111,6 +111,8 @@ int txn_journal_open(struct txn *t, swim_error_t *err)
         return journal_check_owner(t, err);
     if (t->opt.write)
         rc = txn_journal_remove(t, err);
+    if (rc == SWIM_OK && t->opt.write)
+        rc = txn_sync_dir(t, err);
     journal_let_go(t);
     t->journal.header = none;
     return rc;
@@ -139,6 +141,10 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
         return SWIM_OK;
     if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
         return swim_error_sys(err, errno, "name the journal of %s", t->path);
+    int rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, h.size, journal_seed(h.id),
+                            &h.first, err);
+    if (rc != SWIM_OK)
+        return rc;
     t->log.fd =
         t->io->open(t->journal_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     t->st.st_mode & 0666);
@@ -147,7 +153,7 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
     t->began = true;
     t->dir_unsynced = true;
     const struct journal before = t->journal;
-    int rc = journal_fill(t, &h, err);
+    rc = journal_fill(t, &h, err);
     if (rc != SWIM_OK) {
         (void)txn_journal_remove(t, NULL);
         journal_let_go(t);
