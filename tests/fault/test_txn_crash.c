@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -321,6 +322,39 @@ static void stopped_anywhere_it_is_old_or_new(void **state)
     sim_disk_reset();
 }
 
+/* The program goes on, and closes; so does the disk. */
+static void an_error_at_any_call_leaves_old_or_new(void **state)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT, ESTALE};
+    unsigned points = 0;
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 60; seed++)
+        for (long n = 1;; n++) {
+            swim_error_t err = {0};
+            fprintf(stderr, "\rseed %u call %ld ", seed, n);
+            story_begin(seed);
+            sim_disk_arm(n, errors[(seed + (unsigned)n) % 4]);
+            int rc = story_tell(&err);
+            if (!sim_disk_fired())
+                break;
+            /* What fails at the end of a session is for the next one to mend. */
+            assert_true(rc == SWIM_OK || rc == SWIM_ERR_IO);
+            assert_true(rc == SWIM_OK || strstr(err.text, PATH) ||
+                        strstr(err.text, "/data"));
+            sim_disk_arm(0, 0);
+            assert_reader_finds_it(false);
+            swim_error_clear(&err);
+            if (recover(false, &err) != SWIM_OK)
+                fail_msg("recovery: %s", err.text);
+            assert_file_is_it();
+            points++;
+        }
+    fprintf(stderr, "\n%u points\n", points);
+    assert_true(points > 500);
+    sim_disk_reset();
+}
+
 enum { READERS = 4 };
 struct reader {
     struct txn *txn;
@@ -381,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_one_state_from_open_to_close),
+        cmocka_unit_test(an_error_at_any_call_leaves_old_or_new),
         cmocka_unit_test(stopped_anywhere_it_is_old_or_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
