@@ -1,0 +1,434 @@
+/* test_txn.c - transactions on real files: who is kept out, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "scratch_dir.h"
+#include "store/txn.h"
+
+#define BYTES 20000
+
+struct scene {
+    struct scratch_dir dir;
+    char path[300], journal[320];
+    unsigned char bytes[BYTES];
+};
+
+/* Calls of the system that change or sync something. */
+static int changes;
+static bool allowed; /* what may_change() says */
+
+static ssize_t counted_pwritev(int fd, const struct iovec *parts, int n, off_t at)
+{
+    changes++;
+    return pwritev(fd, parts, n, at);
+}
+
+static int counted_ftruncate(int fd, off_t size)
+{
+    changes++;
+    return ftruncate(fd, size);
+}
+
+static int counted_fdatasync(int fd)
+{
+    changes++;
+    return fdatasync(fd);
+}
+
+static int counted_fsync(int fd)
+{
+    changes++;
+    return fsync(fd);
+}
+
+static int counted_unlink(const char *path)
+{
+    changes++;
+    return unlink(path);
+}
+
+static struct swim_io counted;
+
+static int may_change(void *arg, swim_error_t *err)
+{
+    (void)arg;
+    return allowed ? SWIM_OK : swim_error_set(err, SWIM_ERR_LOST, "the lease is over");
+}
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+
+    *state = s;
+    if (!s || scratch_dir_make(&s->dir) != 0)
+        return -1;
+    counted = swim_io_system;
+    counted.pwritev = counted_pwritev;
+    counted.ftruncate = counted_ftruncate;
+    counted.fdatasync = counted_fdatasync;
+    counted.fsync = counted_fsync;
+    counted.unlink = counted_unlink;
+    changes = 0;
+    allowed = true;
+    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
+    snprintf(s->journal, sizeof(s->journal), "%s%s", s->path, JOURNAL_SUFFIX);
+    for (size_t i = 0; i < BYTES; i++)
+        s->bytes[i] = (unsigned char)(i % 251);
+    FILE *f = fopen(s->path, "we");
+    bool written = f && fwrite(s->bytes, 1, BYTES, f) == BYTES;
+    return f && fclose(f) == 0 && written ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+
+    scratch_dir_remove(&s->dir);
+    free(s);
+    return 0;
+}
+
+static int open_as(const struct scene *s, bool write, bool flocks, uint64_t fence,
+                   struct txn **t, swim_error_t *err)
+{
+    const struct txn_options opt = {.io = &counted,
+                                    .write = write,
+                                    .flocks = flocks,
+                                    .fence = fence,
+                                    .boot = "boot",
+                                    .may_change = may_change};
+
+    return txn_open(t, s->path, &opt, err);
+}
+
+static struct txn *must_open(const struct scene *s, bool write)
+{
+    swim_error_t err = {0};
+    struct txn *t = NULL;
+
+    if (open_as(s, write, true, 1, &t, &err) != SWIM_OK)
+        fail_msg("%s", err.text);
+    return t;
+}
+
+/* Opening it, to read and to write, fails so. */
+static void assert_refused(const struct scene *s, int code, const char *why)
+{
+    for (int write = 0; write < 2; write++) {
+        swim_error_t err = {0};
+        struct txn *t = NULL;
+        assert_int_equal(open_as(s, write, true, 9, &t, &err), code);
+        assert_null(t);
+        assert_non_null(strstr(err.text, why));
+    }
+}
+
+static void must_write(struct scene *s, struct txn *t, const char *text, uint64_t place)
+{
+    assert_int_equal(txn_write(t, text, strlen(text), place, NULL), SWIM_OK);
+    if (place + strlen(text) <= BYTES)
+        memcpy(s->bytes + place, text, strlen(text));
+}
+
+static bool is_there(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
+static off_t size_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static bool file_begins(const struct scene *s, const void *bytes, size_t size)
+{
+    unsigned char is[BYTES];
+    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = pread(fd, is, size, 0);
+
+    close(fd);
+    return n == (ssize_t)size && memcmp(is, bytes, size) == 0;
+}
+
+static void a_session_that_changes_nothing_touches_nothing(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = must_open(s, true);
+
+    assert_int_equal(txn_write(t, s->bytes + 10, 5000, 10, NULL), SWIM_OK);
+    assert_int_equal(txn_set_size(t, BYTES, NULL), SWIM_OK);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    txn_close(t);
+    assert_int_equal(changes, 0);
+    assert_false(is_there(s->journal));
+}
+
+static void what_was_written_is_seen_when_it_is_committed(void **state)
+{
+    struct scene *s = *state;
+    unsigned char was[BYTES], seen[BYTES];
+    struct txn *t = must_open(s, true);
+
+    memcpy(was, s->bytes, BYTES);
+    must_write(s, t, "old place", 5000);
+    must_write(s, t, "behind the end", BYTES + 100);
+    struct txn *reader = must_open(s, false);
+    assert_int_equal(txn_size(reader), BYTES);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    struct txn *later = must_open(s, false);
+    assert_int_equal(txn_size(later), BYTES + 114);
+    assert_int_equal(txn_number(later), 1);
+    for (int n = 0; n < 2; n++) { /* also when the writer has gone */
+        assert_int_equal(txn_read(reader, seen, BYTES, 0, NULL), SWIM_OK);
+        assert_memory_equal(seen, was, BYTES);
+        assert_int_equal(txn_read(later, seen, BYTES, 0, NULL), SWIM_OK);
+        assert_memory_equal(seen, s->bytes, BYTES);
+        assert_int_equal(txn_read(later, seen, 20, BYTES + 95, NULL), SWIM_OK);
+        assert_memory_equal(seen, "\0\0\0\0\0behind the end\0", 20);
+        if (n == 0)
+            assert_int_equal(txn_checkpoint(t, NULL), SWIM_ERR_TIMEOUT); /* they read */
+        txn_close(n == 0 ? t : NULL);
+    }
+    txn_close(reader);
+    txn_close(later);
+    assert_true(file_begins(s, was, BYTES));
+    t = must_open(s, true);
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    txn_close(t);
+    assert_true(file_begins(s, s->bytes, BYTES));
+    assert_int_equal(size_of(s->path), BYTES + 114);
+    assert_false(is_there(s->journal));
+}
+
+static void two_writers_and_others_keep_out(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = must_open(s, true), *other = NULL;
+    int fd = open(s->path, O_RDWR | O_CLOEXEC);
+
+    /* As HDF5 locks a file that it writes to. */
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+    must_write(s, t, "x", 0);
+    assert_int_equal(open_as(s, true, true, 2, &other, NULL), SWIM_ERR_TIMEOUT);
+    txn_close(t);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_refused(s, SWIM_ERR_TIMEOUT, "another program has it locked");
+    close(fd);
+}
+
+/* Without flock nobody can tell that a writer that is late has really ended: it must
+ * not get at the file itself. */
+static void without_flock_all_goes_to_the_journal(void **state)
+{
+    struct scene *s = *state;
+    unsigned char was[BYTES], seen[BYTES];
+    struct txn *t = NULL;
+
+    memcpy(was, s->bytes, BYTES);
+    assert_int_equal(open_as(s, true, false, 1, &t, NULL), SWIM_OK);
+    must_write(s, t, "old place", 5000);
+    must_write(s, t, "behind the end", BYTES);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    assert_int_equal(size_of(s->path), BYTES);
+    assert_true(file_begins(s, was, BYTES));
+    txn_close(t);
+    assert_int_equal(open_as(s, true, false, 2, &t, NULL), SWIM_OK);
+    assert_int_equal(txn_read(t, seen, 14, BYTES, NULL), SWIM_OK);
+    assert_memory_equal(seen, "behind the end", 14);
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    txn_close(t);
+    assert_int_equal(size_of(s->path), BYTES + 14);
+    assert_true(file_begins(s, s->bytes, BYTES));
+}
+
+static void one_that_may_not_change_it_any_more_changes_nothing(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = must_open(s, true);
+    swim_error_t err = {0};
+
+    must_write(s, t, "old place", 5000);
+    must_write(s, t, "behind the end", BYTES);
+    off_t size = size_of(s->path), journal = size_of(s->journal);
+    allowed = false;
+    changes = 0;
+    assert_int_equal(txn_commit(t, true, &err), SWIM_ERR_LOST);
+    assert_int_equal(txn_write(t, "x", 1, 0, NULL), SWIM_ERR_LOST);
+    assert_int_equal(txn_set_size(t, 5, NULL), SWIM_ERR_LOST);
+    assert_int_equal(txn_abort(t, NULL), SWIM_ERR_LOST);
+    txn_close(t);
+    assert_int_equal(changes, 0);
+    assert_int_equal(size_of(s->path), size);
+    assert_int_equal(size_of(s->journal), journal);
+}
+
+static void an_older_session_does_not_follow_a_newer_one(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = NULL, *reader = must_open(s, false);
+
+    assert_int_equal(open_as(s, true, true, 7, &t, NULL), SWIM_OK);
+    must_write(s, t, "x", 0);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    txn_close(t);
+    assert_int_equal(open_as(s, true, true, 6, &t, NULL), SWIM_ERR_LOST);
+    txn_close(reader);
+}
+
+/* A writer was killed: its journal and what it wrote behind the end are there. */
+static void kill_a_writer(struct scene *s, bool committed)
+{
+    if (fork() == 0) {
+        struct txn *t = must_open(s, true);
+        must_write(s, t, "old place", 5000);
+        must_write(s, t, "behind the end", BYTES);
+        _exit(committed && txn_commit(t, true, NULL) != SWIM_OK);
+    }
+    int status = -1;
+    assert_true(wait(&status) > 0 && status == 0);
+    assert_true(is_there(s->journal));
+}
+
+static void what_a_killed_writer_left_is_cut_off(void **state)
+{
+    struct scene *s = *state;
+
+    kill_a_writer(s, false);
+    assert_int_equal(size_of(s->path), BYTES + 14);
+    struct txn *t = must_open(s, false);
+    assert_int_equal(txn_size(t), BYTES);
+    txn_close(t);
+    txn_close(must_open(s, true));
+    assert_int_equal(size_of(s->path), BYTES);
+    assert_false(is_there(s->journal));
+    assert_true(file_begins(s, s->bytes, BYTES));
+}
+
+/* Nobody kept it out, since nobody had the file open. */
+static void what_another_program_changed_meanwhile_is_neither_read_nor_cut(void **state)
+{
+    struct scene *s = *state;
+
+    for (int committed = 0; committed < 2; committed++) {
+        kill_a_writer(s, committed);
+        int fd = open(s->path, O_RDWR | O_CLOEXEC);
+        assert_int_equal(pwrite(fd, committed ? "later" : "first", 5, 40), 5);
+        assert_int_equal(pwrite(fd, "more", 4, BYTES + 500), 4);
+        close(fd);
+        assert_refused(s, SWIM_ERR_CORRUPT, "changed from outside");
+        assert_int_equal(size_of(s->path), BYTES + 504);
+        unlink(s->journal);
+        assert_int_equal(truncate(s->path, BYTES), 0);
+    }
+}
+
+static void a_change_below_a_frame_is_seen_before_it_is_copied(void **state)
+{
+    struct scene *s = *state;
+    swim_error_t err = {0};
+
+    kill_a_writer(s, true);
+    int fd = open(s->path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "?", 1, 5003), 1);
+    close(fd);
+    struct txn *t = must_open(s, true);
+    assert_int_equal(txn_checkpoint(t, &err), SWIM_ERR_CORRUPT);
+    assert_non_null(strstr(err.text, "changed from outside at byte 5000"));
+    txn_close(t);
+    assert_true(is_there(s->journal));
+}
+
+static void a_file_that_was_cut_from_outside_is_refused(void **state)
+{
+    struct scene *s = *state;
+
+    kill_a_writer(s, true);
+    assert_int_equal(truncate(s->path, BYTES), 0);
+    assert_refused(s, SWIM_ERR_CORRUPT, "cut from outside");
+}
+
+static void a_journal_of_the_file_that_had_the_name_before_is_refused(void **state)
+{
+    struct scene *s = *state;
+
+    kill_a_writer(s, true);
+    assert_int_equal(scratch_dir_run(&s->dir, "cp a.h5 b.h5 && mv b.h5 a.h5"), 0);
+    assert_refused(s, SWIM_ERR_CORRUPT, "journal of another file");
+}
+
+static void a_journal_that_somebody_put_there_is_refused(void **state)
+{
+    static const char *const tricks[] = {
+        "ln -s /etc/passwd a.h5" JOURNAL_SUFFIX, "ln other a.h5" JOURNAL_SUFFIX,
+        "mkfifo a.h5" JOURNAL_SUFFIX, "mkdir a.h5" JOURNAL_SUFFIX,
+        "install -o 12345 other a.h5" JOURNAL_SUFFIX};
+    struct scene *s = *state;
+
+    assert_int_equal(scratch_dir_run(&s->dir, "echo a journal, is it not >other"), 0);
+    for (size_t i = 0; i < sizeof(tricks) / sizeof(*tricks) - (geteuid() != 0); i++) {
+        struct txn *t = NULL;
+        swim_error_t err = {0};
+        assert_int_equal(scratch_dir_run(&s->dir, tricks[i]), 0);
+        for (int write = 0; write < 2; write++) {
+            int rc = open_as(s, write, true, 1, &t, &err);
+            assert_true(rc == SWIM_ERR_CORRUPT || rc == SWIM_ERR_IO);
+            assert_non_null(strstr(err.text, JOURNAL_SUFFIX));
+        }
+        assert_int_equal(changes, 0);
+        assert_int_equal(scratch_dir_run(&s->dir, "rm -rf a.h5" JOURNAL_SUFFIX), 0);
+    }
+    assert_int_equal(scratch_dir_run(&s->dir, "grep -q 'is it not' other"), 0);
+}
+
+/* Who opens it by its other name would look for another journal. */
+static void a_file_with_two_names_is_not_written_to(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = NULL;
+    swim_error_t err = {0};
+
+    assert_int_equal(scratch_dir_run(&s->dir, "ln a.h5 b.h5"), 0);
+    assert_int_equal(open_as(s, true, true, 1, &t, &err), SWIM_ERR_ARG);
+    assert_non_null(strstr(err.text, "2 names"));
+    txn_close(must_open(s, false));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_session_that_changes_nothing_touches_nothing),
+        TEST(what_was_written_is_seen_when_it_is_committed),
+        TEST(two_writers_and_others_keep_out),
+        TEST(without_flock_all_goes_to_the_journal),
+        TEST(one_that_may_not_change_it_any_more_changes_nothing),
+        TEST(an_older_session_does_not_follow_a_newer_one),
+        TEST(what_a_killed_writer_left_is_cut_off),
+        TEST(what_another_program_changed_meanwhile_is_neither_read_nor_cut),
+        TEST(a_change_below_a_frame_is_seen_before_it_is_copied),
+        TEST(a_file_that_was_cut_from_outside_is_refused),
+        TEST(a_journal_of_the_file_that_had_the_name_before_is_refused),
+        TEST(a_journal_that_somebody_put_there_is_refused),
+        TEST(a_file_with_two_names_is_not_written_to),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
