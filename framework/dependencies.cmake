@@ -24,6 +24,12 @@ swim_require(DEFLATE libdeflate-dev libdeflate)
 swim_require(XXHASH libxxhash-dev libxxhash)
 swim_require(UDUNITS libudunits2-dev udunits udunits2)
 
+# A red-black tree as macros: nothing is linked.
+find_path(SWIM_BSD_TREE bsd/sys/tree.h)
+if(NOT SWIM_BSD_TREE)
+    message(FATAL_ERROR "bsd/sys/tree.h not found: install it with apt install libbsd-dev")
+endif()
+
 # udunits has no pkg-config file everywhere, HDF5's high-level library nowhere.
 find_library(SWIM_HDF5_HL NAMES hdf5_serial_hl hdf5_hl
              HINTS ${HDF5_LIBRARY_DIRS} ${HDF5_LIBDIR})

@@ -4,7 +4,7 @@
 # What it takes to build h5swim and to run it.
 # shellcheck disable=SC2034 # used by those who source this
 SWIM_BUILD_PACKAGES=(gcc libc6-dev make cmake pkgconf libhdf5-dev libhiredis-dev libssl-dev
-    libfyaml-dev libjansson-dev libdeflate-dev libxxhash-dev libudunits2-dev
+    libfyaml-dev libjansson-dev libdeflate-dev libxxhash-dev libudunits2-dev libbsd-dev
     libopenmpi-dev openmpi-bin redis-server)
 # shellcheck disable=SC2034
 SWIM_DATA_PACKAGES=(netcdf-bin ferret-datasets)

@@ -30,6 +30,10 @@ struct image {
     unsigned char bytes[BYTES];
 };
 
+/* Where it is; told when a test has failed. */
+static unsigned long at_seed;
+static long at_call;
+
 /* What the story has done so far. */
 static struct {
     struct image base, made; /* what was found or committed last; what is made of it */
@@ -306,7 +310,8 @@ static void stopped_anywhere_it_is_old_or_new(void **state)
     for (unsigned long seed = first; points < wanted; seed++) {
         for (long n = 1;; n++) {
             swim_error_t err = {0};
-            fprintf(stderr, "\rSWIM_CRASH_SEED=%lu call %ld ", seed, n);
+            at_seed = seed;
+            at_call = n;
             story_begin((unsigned)seed);
             sim_disk_arm(n, 0);
             int rc = story_tell(&err);
@@ -318,7 +323,7 @@ static void stopped_anywhere_it_is_old_or_new(void **state)
             stop_and_recover((unsigned)(seed * 1000 + (unsigned long)n), &points);
         }
     }
-    fprintf(stderr, "\n%u points\n", points);
+    print_message("%u points from seed %lu on\n", points, first);
     sim_disk_reset();
 }
 
@@ -332,7 +337,8 @@ static void an_error_at_any_call_leaves_old_or_new(void **state)
     for (unsigned seed = 1; seed <= 60; seed++)
         for (long n = 1;; n++) {
             swim_error_t err = {0};
-            fprintf(stderr, "\rseed %u call %ld ", seed, n);
+            at_seed = seed;
+            at_call = n;
             story_begin(seed);
             sim_disk_arm(n, errors[(seed + (unsigned)n) % 4]);
             int rc = story_tell(&err);
@@ -350,7 +356,7 @@ static void an_error_at_any_call_leaves_old_or_new(void **state)
             assert_file_is_it();
             points++;
         }
-    fprintf(stderr, "\n%u points\n", points);
+    print_message("%u points\n", points);
     assert_true(points > 500);
     sim_disk_reset();
 }
@@ -388,7 +394,7 @@ static void readers_see_one_state_from_open_to_close(void **state)
 
     (void)state;
     for (unsigned seed = 1; seed <= 200; seed++) {
-        fprintf(stderr, "\rseed %u ", seed);
+        at_seed = seed;
         story_begin(seed);
         for (int sessions = 0; sessions < 4; sessions++) {
             struct txn *t = NULL;
@@ -407,7 +413,6 @@ static void readers_see_one_state_from_open_to_close(void **state)
             readers[n].txn = NULL;
         }
     }
-    fprintf(stderr, "\n");
     sim_disk_reset();
 }
 
@@ -418,5 +423,10 @@ int main(void)
         cmocka_unit_test(an_error_at_any_call_leaves_old_or_new),
         cmocka_unit_test(stopped_anywhere_it_is_old_or_new),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    if (failed)
+        fprintf(stderr, "the last was SWIM_CRASH_SEED=%lu, stopped at call %ld\n",
+                at_seed, at_call);
+    return failed;
 }
