@@ -130,9 +130,8 @@ void journal_frame_encode(const struct journal_frame *f, uint64_t seed, uint64_t
     memcpy(bytes, frame_kind, sizeof(frame_kind));
     put32(bytes + 4, f->size);
     put64(bytes + 8, f->place);
-    put64(bytes + 16, f->number);
-    put64(bytes + 24, f->under);
-    put64(bytes + 32, f->data);
+    put64(bytes + 16, f->under);
+    put64(bytes + 24, f->data);
     record_close(bytes, JOURNAL_FRAME, seed, chain);
 }
 
@@ -143,9 +142,8 @@ bool journal_frame_decode(const unsigned char bytes[JOURNAL_FRAME], uint64_t see
         return false;
     f->size = get32(bytes + 4);
     f->place = get64(bytes + 8);
-    f->number = get64(bytes + 16);
-    f->under = get64(bytes + 24);
-    f->data = get64(bytes + 32);
+    f->under = get64(bytes + 16);
+    f->data = get64(bytes + 24);
     if (f->size == 0 || f->size > JOURNAL_DATA_MAX || f->place > JOURNAL_PLACE_MAX ||
         f->place + f->size > JOURNAL_PLACE_MAX)
         return false;

@@ -12,7 +12,7 @@
 #define JOURNAL_VERSION 1
 #define JOURNAL_ID 16
 #define JOURNAL_HEADER 128
-#define JOURNAL_FRAME 48
+#define JOURNAL_FRAME 40
 #define JOURNAL_COMMIT 120
 #define JOURNAL_FIRST 4096
 #define JOURNAL_DATA_MAX (16U << 20)
@@ -26,7 +26,7 @@ struct journal_header {
 
 struct journal_frame {
     uint32_t size;
-    uint64_t place, number;
+    uint64_t place;
     uint64_t under, data; /* checksums: of what the file holds there, of the data */
 };
 

@@ -130,9 +130,7 @@ static int scan_frame(struct journal *j, struct window *w, struct pending *p,
     int rc = SWIM_OK;
     const unsigned char *bytes = window_at(w, *at, JOURNAL_FRAME, &rc, err);
 
-    *more = bytes && journal_frame_decode(bytes, j->seed, chain, &frame) &&
-            frame.number == j->last.number + 1 &&
-            w->size - *at >= journal_frame_bytes(frame.size);
+    *more = bytes && journal_frame_decode(bytes, j->seed, chain, &frame);
     if (!*more)
         return rc;
     rc = pending_add(p, &frame, *at + JOURNAL_FRAME, err);

@@ -67,7 +67,6 @@ static int append_one(struct journal_append *a, const unsigned char *bytes,
         {(void *)(uintptr_t)bytes, frame->size},
         {(void *)(uintptr_t)zeros, (size_t)(all - JOURNAL_FRAME - frame->size)}};
 
-    frame->number = j->last.number + 1;
     frame->data = journal_sum(bytes, frame->size, j->seed);
     journal_frame_encode(frame, j->seed, &chain, head);
     int rc = io_write(&j->file, parts, 3, a->at, err);

@@ -28,7 +28,7 @@ struct scene {
 
 /* Calls of the system that change or sync something. */
 static int changes;
-static bool allowed; /* what may_change() says */
+static int allowed; /* how often may_change() says yes */
 
 static ssize_t counted_pwritev(int fd, const struct iovec *parts, int n, off_t at)
 {
@@ -65,7 +65,8 @@ static struct swim_io counted;
 static int may_change(void *arg, swim_error_t *err)
 {
     (void)arg;
-    return allowed ? SWIM_OK : swim_error_set(err, SWIM_ERR_LOST, "the lease is over");
+    return allowed-- > 0 ? SWIM_OK
+                         : swim_error_set(err, SWIM_ERR_LOST, "the lease is over");
 }
 
 static int setup(void **state)
@@ -82,7 +83,7 @@ static int setup(void **state)
     counted.fsync = counted_fsync;
     counted.unlink = counted_unlink;
     changes = 0;
-    allowed = true;
+    allowed = 1000000;
     snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
     snprintf(s->journal, sizeof(s->journal), "%s%s", s->path, JOURNAL_SUFFIX);
     for (size_t i = 0; i < BYTES; i++)
@@ -268,7 +269,7 @@ static void one_that_may_not_change_it_any_more_changes_nothing(void **state)
     must_write(s, t, "old place", 5000);
     must_write(s, t, "behind the end", BYTES);
     off_t size = size_of(s->path), journal = size_of(s->journal);
-    allowed = false;
+    allowed = 0;
     changes = 0;
     assert_int_equal(txn_commit(t, true, &err), SWIM_ERR_LOST);
     assert_int_equal(txn_write(t, "x", 1, 0, NULL), SWIM_ERR_LOST);
@@ -278,6 +279,30 @@ static void one_that_may_not_change_it_any_more_changes_nothing(void **state)
     assert_int_equal(changes, 0);
     assert_int_equal(size_of(s->path), size);
     assert_int_equal(size_of(s->journal), journal);
+}
+
+/* Whatever comes between: the syncs before a commit record may take long. */
+static void one_that_loses_its_right_in_a_commit_commits_nothing(void **state)
+{
+    struct scene *s = *state;
+
+    for (int times = 0;; times++) {
+        struct txn *t = must_open(s, true);
+        must_write(s, t, times % 2 ? "odd" : "even", 5000);
+        must_write(s, t, "behind the end", BYTES);
+        allowed = times;
+        int rc = txn_commit(t, true, NULL);
+        allowed = 1000000;
+        struct txn *reader = must_open(s, false);
+        assert_int_equal(txn_size(reader), BYTES + (rc == SWIM_OK ? 14 : 0));
+        txn_close(reader);
+        txn_close(t);
+        if (rc == SWIM_OK) {
+            assert_true(times >= 2);
+            break;
+        }
+        assert_int_equal(rc, SWIM_ERR_LOST);
+    }
 }
 
 static void an_older_session_does_not_follow_a_newer_one(void **state)
@@ -421,6 +446,7 @@ int main(void)
         TEST(two_writers_and_others_keep_out),
         TEST(without_flock_all_goes_to_the_journal),
         TEST(one_that_may_not_change_it_any_more_changes_nothing),
+        TEST(one_that_loses_its_right_in_a_commit_commits_nothing),
         TEST(an_older_session_does_not_follow_a_newer_one),
         TEST(what_a_killed_writer_left_is_cut_off),
         TEST(what_another_program_changed_meanwhile_is_neither_read_nor_cut),
