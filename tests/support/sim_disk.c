@@ -426,17 +426,22 @@ static uint64_t size_after(const struct inode *i, size_t n)
 
 static void inode_lose(struct inode *i)
 {
-    unsigned how = dice(4); /* 0: all is lost, 1: all is kept, else torn */
+    /* 0: all is lost, 1: all is kept, 2: most is, 3: little is, else each as it may be
+     */
+    unsigned how = dice(6);
 
     if (i->count == 0)
         return;
-    uint64_t size = size_after(i, how == 0   ? 0
-                                  : how == 1 ? i->count
-                                             : dice((unsigned)i->count + 1));
+    const size_t all = i->count;
+    uint64_t size = size_after(i, how > 3   ? dice((unsigned)all + 1)
+                                  : how > 0 ? all
+                                            : 0);
     for (uint64_t s = 0; s < SIM_FILE_MAX / SECTOR; s++) {
-        size_t n = how == 0 ? 0 : i->count;
-        if (how > 1)
-            n = dice(3) ? (dice(2) ? i->count : 0) : dice((unsigned)i->count + 1);
+        size_t n = how == 1 ? all : 0;
+        if (how == 2 || how == 3)
+            n = (dice(8) == 0) == (how == 3) ? all : 0;
+        else if (how > 3)
+            n = dice((unsigned)all + 1);
         sector_after(i, s, n, i->now + s * SECTOR);
     }
     memset(i->now + size, 0, (size_t)(SIM_FILE_MAX - size));

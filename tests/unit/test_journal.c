@@ -287,16 +287,17 @@ static void sizes_and_places_beyond_sense_are_refused(void **state)
     /* What differs from a record that is as it must be. */
     static const struct journal_commit odd[] = {{.number = 1},
                                                 {.begin = 1},
-                                                {.size = 1},
+                                                {.size = 11},
                                                 {.frames = 1},
                                                 {.flags = 2},
                                                 {.chain = 1},
                                                 {.high_water = UINT64_MAX},
-                                                {.high_water = UINT64_MAX - BYTES + 1},
+                                                {.high_water = UINT64_MAX - BYTES},
                                                 {.size = UINT64_MAX / 2},
-                                                {.extent = 1},
+                                                {.extent = 11},
                                                 {.extent = UINT64_MAX},
                                                 {0}};
+    struct journal_header higher = header;
     enum {
         FRAMES = sizeof(frames) / sizeof(*frames),
         ODD = sizeof(odd) / sizeof(*odd)
@@ -306,6 +307,7 @@ static void sizes_and_places_beyond_sense_are_refused(void **state)
     enum journal_found found;
     struct journal j;
 
+    higher.high_water += 10;
     for (size_t i = 0; i < FRAMES + ODD; i++) {
         unsigned char head[JOURNAL_HEADER], frame[JOURNAL_FRAME], last[JOURNAL_COMMIT];
         const bool framed = i < FRAMES;
@@ -313,13 +315,13 @@ static void sizes_and_places_beyond_sense_are_refused(void **state)
         struct journal_commit c = {.number = 1 + d->number,
                                    .begin = JOURNAL_HEADER + d->begin,
                                    .size = BYTES + d->size,
-                                   .high_water = BYTES + d->high_water,
+                                   .high_water = BYTES + 10 + d->high_water,
                                    .extent = BYTES + d->extent,
                                    .frames = framed + d->frames,
                                    .flags = d->flags};
         uint64_t chain = seed, at = JOURNAL_HEADER;
         memcpy(c.boot, here, JOURNAL_ID);
-        journal_header_encode(&header, head);
+        journal_header_encode(&higher, head);
         bytes_write(&s->file, head, sizeof(head), 0);
         if (framed) {
             journal_frame_encode(&frames[i], seed, &chain, frame);
