@@ -218,7 +218,7 @@ static void assert_reader_finds_it(bool longer)
 }
 
 /* Write once more, and copy all into the file: SWIM_OK unless it is stopped. */
-static int recover(bool longer, swim_error_t *err)
+static int recover(bool longer, bool stop, swim_error_t *err)
 {
     struct txn *t = NULL;
 
@@ -229,6 +229,8 @@ static int recover(bool longer, swim_error_t *err)
         rc = write_somewhere(t, err);
     if (rc == SWIM_OK)
         rc = commit(t, err);
+    if (rc == SWIM_OK && stop && dice(4) == 0)
+        sim_disk_arm(1, 0); /* no further */
     if (rc == SWIM_OK)
         rc = txn_checkpoint(t, err);
     if (rc == SWIM_OK && dice(3) == 0) { /* and give something up */
@@ -284,7 +286,7 @@ static void stop_and_recover(unsigned seed, unsigned *points)
         if (dice(2))
             sim_disk_arm(1 + (long)dice(14), 0);
         swim_error_clear(&err);
-        int rc = recover(longer, &err);
+        int rc = recover(longer, true, &err);
         stopped = sim_disk_fired();
         if (!stopped && rc != SWIM_OK)
             fail_msg("recovery: %s", err.text);
@@ -355,7 +357,7 @@ static void an_error_at_any_call_leaves_old_or_new(void **state)
             sim_disk_arm(0, 0);
             assert_reader_finds_it(false);
             swim_error_clear(&err);
-            if (recover(false, &err) != SWIM_OK)
+            if (recover(false, false, &err) != SWIM_OK)
                 fail_msg("recovery: %s", err.text);
             assert_file_is_it();
             points++;
