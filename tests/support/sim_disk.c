@@ -118,7 +118,7 @@ static struct name *name_find(const char *path, bool make)
     for (int n = 0; make && n < NAMES; n++)
         if (!disk.names[n].path[0]) {
             need(strlen(path) < sizeof(disk.names[n].path), "names");
-            strcpy(disk.names[n].path, path);
+            memcpy(disk.names[n].path, path, strlen(path) + 1);
             disk.names[n].led_to[0] = -1;
             disk.names[n].count = 1;
             return &disk.names[n];

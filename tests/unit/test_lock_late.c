@@ -133,7 +133,7 @@ static void a_registration_enters_a_session_of_its_own(void **state)
     swim_lock_t *lock = must_take(session, "r", SWIM_LOCK_WRITE);
     flush();
     deliver();
-    int64_t until = test_now_ms() + 3 * LEASE_MS;
+    int64_t until = test_now_ms() + 3 * (int64_t)LEASE_MS;
     while (exists("w", "r") == 0 && test_now_ms() < until)
         test_nap_ms(5);
     assert_int_equal(exists("w", "r"), 1); /* it was told anew */
