@@ -136,6 +136,10 @@ static int start(const struct serve_options *o)
     if (server_start(&o->server, &was_running, &err) != SWIM_OK ||
         server_private_status(&status, &err) != SWIM_OK)
         return serve_fail(&err);
+    if (!status.running || status.silent) {
+        (void)server_error_silent("start", status.dir, status.pid, status.keeper, &err);
+        return serve_fail(&err);
+    }
     fprintf(stderr, "h5swim serve: the lock server in %s %s%s%s\n", status.dir,
             was_running ? "was running" : "is started",
             status.address[0] ? " on " : ", for this user on this host",
@@ -159,7 +163,7 @@ static int stop(const struct serve_options *o)
         return SERVE_DONE;
     }
     if (rc == SWIM_OK && status.silent && !o->force)
-        rc = server_error_silent("stop", status.dir, status.pid, &err);
+        rc = server_error_silent("stop", status.dir, status.pid, status.keeper, &err);
     else if (rc == SWIM_OK && !o->force)
         rc = serve_usage(&status, &usage, &err);
     explicit_bzero(status.export_url, sizeof(status.export_url));

@@ -82,7 +82,7 @@ int serve_status(const struct serve_options *o)
 
     int rc = server_private_status(&status, &err);
     if (rc == SWIM_OK && status.silent)
-        (void)server_error_silent("show", status.dir, status.pid, &err);
+        (void)server_error_silent("show", status.dir, status.pid, status.keeper, &err);
     else if (rc == SWIM_OK && status.running)
         rc = serve_usage(&status, &usage, &err);
     if (rc != SWIM_OK)

@@ -22,6 +22,7 @@
 #include "server_private.h"
 
 #define NS_PER_S 1000000000LL
+#define DIAL_MS 20
 
 struct keeper {
     const struct server_place *place;
@@ -66,11 +67,24 @@ static void keeper_detach(void)
         _exit(1);
 }
 
+static void keeper_write_pid(const struct server_place *p)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    int fd = open(p->keeper_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                  0600);
+
+    ssize_t ignored = fd < 0 ? 0 : write(fd, text, (size_t)n);
+    (void)ignored; /* it is for those who want to end one that hangs */
+    if (fd >= 0)
+        close(fd);
+}
+
 /* Take the place, for the server too, which inherits the descriptor.  Who only looks
  * whether it is taken is in the way for a moment. */
 static int keeper_take(const struct server_place *p)
 {
-    int64_t until_ns = swim_clock_mono_ns() + NS_PER_S;
+    int64_t until_ns = swim_clock_mono_ns() + (SERVER_START_MS - 500) * 1000000LL;
     int fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
     while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -100,9 +114,9 @@ static int keeper_sees_use(struct keeper *k)
 
     if (k->fd < 0)
         k->fd = server_dial_place(k->place);
-    if (k->fd < 0)
-        return 1;
-    if (server_say(k->fd, "INFO\r\n", info, sizeof(info)) <= 0) {
+    if (k->fd < 0) /* without a socket nobody finds it */
+        return errno != ENOENT && errno != ECONNREFUSED;
+    if (server_say(k->fd, "INFO\r\n", info, sizeof(info)) <= 0 || info[0] != '$') {
         close(k->fd); /* its answer may come later than the next question */
         k->fd = -1;
         return 1;
@@ -127,6 +141,7 @@ static void keeper_end(const struct keeper *k, bool idle)
     }
     (void)unlink(k->place->socket);
     (void)unlink(k->place->pid_file);
+    (void)unlink(k->place->keeper_file);
     (void)unlink(k->place->config);
     if (idle) {
         (void)unlink(k->place->url);
@@ -145,7 +160,14 @@ static void keeper_end_if_unused(struct keeper *k)
     if (!keeper_sees_use(k))
         keeper_end(k, true);
     k->used_ns = swim_clock_mono_ns();
-    close(fd);
+    server_unlock(fd);
+}
+
+/* It says that there is no server, or not any more. */
+_Noreturn static void keeper_give_up(const struct server_place *place)
+{
+    (void)unlink(place->config);
+    _exit(1);
 }
 
 _Noreturn static void keeper_run(const struct server_place *place)
@@ -155,10 +177,9 @@ _Noreturn static void keeper_run(const struct server_place *place)
 
     keeper_detach();
     k.dir = keeper_take(place);
-    if (k.dir < 0) {
-        (void)unlink(place->config); /* which says that it has ended */
-        _exit(1);
-    }
+    if (k.dir < 0 || access(place->config, F_OK) != 0)
+        keeper_give_up(place); /* another start has taken it away: that one goes on */
+    keeper_write_pid(place);
     sigemptyset(&k.signals);
     sigaddset(&k.signals, SIGTERM);
     sigaddset(&k.signals, SIGINT);
@@ -172,15 +193,17 @@ _Noreturn static void keeper_run(const struct server_place *place)
     if (k.server == 0)
         server_exec(place, self);
     if (k.server < 0)
-        _exit(1);
+        keeper_give_up(place);
     k.used_ns = swim_clock_mono_ns();
     for (;;) {
-        int signo = keeper_nap(&k, look_ms);
+        /* Connected at once, it sees use even if the socket's name is taken away. */
+        int signo = keeper_nap(&k, k.fd < 0 ? DIAL_MS : look_ms);
         if (signo == SIGCHLD && waitpid(k.server, NULL, WNOHANG) == 0)
             continue;
         if (signo == SIGCHLD) {
-            (void)unlink(place->config); /* which says that it has ended */
-            _exit(0); /* whoever starts the next one clears away the rest */
+            (void)unlink(place->keeper_file);
+            keeper_give_up(
+                place); /* whoever starts the next one clears away the rest */
         }
         if (signo != 0)
             keeper_end(&k, false);

@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "server_private.h"
-
-#define STATUS_MS 1000 /* patience with one that starts, ends or is busy */
 
 /* No lock of an earlier server can be alive. */
 static void place_vouch(const struct server_place *p)
@@ -48,10 +45,11 @@ static int place_await(const struct server_place *p, swim_error_t *err)
             continue;
         }
         server_config_why(p, why, sizeof(why));
-        return swim_error_set(err, SWIM_ERR_IO,
-                              "start the private lock server: %s %s%s%s (see %s)",
-                              p->program, ended ? "ended" : "does not answer",
-                              why[0] ? ": " : "", why, p->log);
+        /* Without a log it came to no server. */
+        const char *who = access(p->log, F_OK) == 0 ? p->program : "its keeper";
+        return swim_error_set(
+            err, SWIM_ERR_IO, "start the private lock server: %s %s%s%s (see %s)", who,
+            ended ? "ended" : "does not answer", why[0] ? ": " : "", why, p->log);
     }
     return SWIM_OK;
 }
@@ -78,16 +76,17 @@ static int place_start(struct server_place *p, const struct server_options *o,
         place_vouch(p);
     if (rc == SWIM_OK)
         return rc;
+    (void)unlink(p->config); /* first: a keeper that has not seen it gives up */
+    if (place_is_taken(p))
+        return rc; /* it may come up yet, and be used */
     (void)unlink(p->url);
     (void)unlink(p->stay);
-    (void)unlink(p->config);
     if (fresh)
         (void)unlink(p->used);
     return rc;
 }
 
-/* Fill the place and take start.lock: a descriptor to close. */
-static int place_lock(struct server_place *p, int *fd, swim_error_t *err)
+int place_lock(struct server_place *p, const char *verb, int *fd, swim_error_t *err)
 {
     int rc = place_fill(p, err);
     if (rc == SWIM_OK)
@@ -98,50 +97,52 @@ static int place_lock(struct server_place *p, int *fd, swim_error_t *err)
     if (*fd >= 0)
         return SWIM_OK;
     if (errno == EWOULDBLOCK)
-        return swim_error_set(err, SWIM_ERR_IO,
-                              "start the private lock server in %s: others have been "
-                              "at it for %d s (see h5swim serve status)",
-                              p->dir, 2 * SERVER_START_MS / 1000);
-    return swim_error_sys(err, errno, "lock %s to start the private lock server",
-                          p->lock);
+        return swim_error_set(
+            err, SWIM_ERR_IO,
+            "%s the private lock server in %s: others have been at it "
+            "for %d s (see h5swim serve status)",
+            verb, p->dir, 2 * SERVER_START_MS / 1000);
+    return swim_error_sys(err, errno, "lock %s to %s the private lock server", p->lock,
+                          verb);
 }
 
-int server_error_silent(const char *verb, const char *dir, long pid, swim_error_t *err)
+/* With start.lock held.  Nobody may be about to start one either: a keeper whose
+ * starter was killed, which does not when its configuration has gone. */
+static enum place_state place_look(const struct server_place *p)
 {
-    char who[48] = "it or its keeper";
+    enum place_state state = place_ask(p);
 
-    if (pid > 0)
-        snprintf(who, sizeof(who), "process %ld", pid);
-    return swim_error_set(err, SWIM_ERR_IO,
-                          "%s the private lock server in %s: %s runs and does not "
-                          "answer (let it go on, or end it by h5swim serve stop "
-                          "--force)",
-                          verb, dir, who);
+    if (state != PLACE_EMPTY)
+        return state;
+    server_config_sweep(p);
+    return place_is_taken(p) ? PLACE_SILENT : PLACE_EMPTY;
 }
 
-/* The same, and whether one runs.  One that does not answer is asked again: it may be
- * about to end.  It is never replaced: others may hold its locks. */
+/* Take start.lock, and find whether one runs.  One that does not answer is asked again:
+ * it may be about to end.  It is never replaced: others may hold its locks. */
 static int place_find(struct server_place *p, int *fd, bool *runs, swim_error_t *err)
 {
-    int rc = place_lock(p, fd, err);
-    if (rc != SWIM_OK)
-        return rc;
     int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
-    enum place_state state = place_ask(p);
-    while (state == PLACE_SILENT && swim_clock_mono_ns() < until_ns) {
+
+    for (;;) {
+        int rc = place_lock(p, "use", fd, err);
+        if (rc != SWIM_OK)
+            return rc;
+        enum place_state state = place_look(p);
+        *runs = state == PLACE_ANSWERS;
+        if (state != PLACE_SILENT)
+            return SWIM_OK;
+        server_unlock(*fd); /* others may want to end it */
+        if (swim_clock_mono_ns() >= until_ns)
+            break;
         swim_clock_nap_ns(5000000);
-        state = place_ask(p);
     }
-    *runs = state == PLACE_ANSWERS;
-    if (state != PLACE_SILENT)
-        return SWIM_OK;
-    close(*fd);
-    return server_error_silent("use", p->dir, place_server_pid(p), err);
+    return server_error_silent("use", p->dir, place_server_pid(p), place_keeper_pid(p),
+                               err);
 }
 
-/* The URL of the socket, with the password if there is one. */
-static int place_socket_url(const struct server_place *p, char *url, size_t size,
-                            swim_error_t *err)
+int place_socket_url(const struct server_place *p, char *url, size_t size,
+                     swim_error_t *err)
 {
     struct lock_url other;
     bool login = place_read_url(p, &other);
@@ -165,7 +166,7 @@ int server_private_url(char *url, size_t size, swim_error_t *err)
         rc = place_start(&p, NULL, err);
     if (rc == SWIM_OK)
         rc = place_socket_url(&p, url, size, err);
-    close(fd);
+    server_unlock(fd);
     return rc;
 }
 
@@ -207,131 +208,6 @@ int server_start(const struct server_options *o, bool *was_running, swim_error_t
         rc = place_compare(&p, o, err);
     if (rc == SWIM_OK && *was_running && o->idle_s == 0)
         (void)file_mark(p.stay);
-    close(fd);
-    return rc;
-}
-
-static void status_read(const struct server_place *p, const char *info,
-                        struct server_status *status)
-{
-    const char *version = strstr(info, "\nredis_version:");
-    struct lock_url url;
-
-    status->stays = access(p->stay, F_OK) == 0;
-    status->pid = (long)server_info_number(info, "process_id");
-    status->up_s = (long)server_info_number(info, "uptime_in_seconds");
-    if (version)
-        (void)sscanf(version, "\nredis_version:%31[0-9.]", status->version);
-    if (place_read_url(p, &url)) {
-        lock_url_show(&url, status->address, sizeof(status->address));
-        explicit_bzero(&url, sizeof(url));
-    }
-    if (!place_read_url_text(p, status->export_url, sizeof(status->export_url)))
-        memcpy(status->export_url, status->socket_url, sizeof(status->export_url));
-}
-
-/* Its INFO; false: it does not answer. */
-static bool place_info(const struct server_place *p, char *info, size_t size)
-{
-    int fd = server_dial_place(p);
-    bool told = fd >= 0 && server_say(fd, "INFO\r\n", info, size) > 0 && info[0] == '$';
-
-    if (fd >= 0)
-        close(fd);
-    return told;
-}
-
-int server_private_status(struct server_status *status, swim_error_t *err)
-{
-    struct server_place p;
-    char info[32768];
-
-    memset(status, 0, sizeof(*status));
-    int rc = place_fill(&p, err);
-    if (rc != SWIM_OK)
-        return rc;
-    memcpy(status->dir, p.dir, sizeof(status->dir));
-    int64_t until_ns = swim_clock_mono_ns() + STATUS_MS * 1000000LL;
-    bool told = place_info(&p, info, sizeof(info));
-    while (!told && place_is_taken(&p) && swim_clock_mono_ns() < until_ns) {
-        swim_clock_nap_ns(5000000);
-        told = place_info(&p, info, sizeof(info));
-    }
-    status->silent = !told && place_is_taken(&p);
-    status->running = told || status->silent;
-    if (status->silent)
-        status->pid = place_server_pid(&p);
-    if (!told)
-        return SWIM_OK;
-    rc = place_socket_url(&p, status->socket_url, sizeof(status->socket_url), err);
-    status_read(&p, info, status);
-    return rc;
-}
-
-/* Whether there are no sessions, not even dead ones. */
-static bool place_is_idle(int fd)
-{
-    char answer[32];
-
-    return server_say(fd, "ZCARD {h5swim}:sessions\r\n", answer, sizeof(answer)) > 0 &&
-           strncmp(answer, ":0\r", 3) == 0;
-}
-
-/* Until keeper and server are gone. */
-static int place_await_end(const struct server_place *p, swim_error_t *err)
-{
-    int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
-
-    while (place_is_taken(p)) {
-        if (swim_clock_mono_ns() >= until_ns)
-            return swim_error_set(
-                err, SWIM_ERR_IO,
-                "stop the private lock server in %s: it or its keeper still runs",
-                p->dir);
-        swim_clock_nap_ns(5000000);
-    }
-    return SWIM_OK;
-}
-
-/* Ask it to end, or end it; *idle: nobody can hold a lock of its. */
-static void place_end(const struct server_place *p, bool *idle)
-{
-    char answer[64];
-    int fd = server_dial_place(p);
-
-    *idle = fd >= 0 && place_is_idle(fd);
-    ssize_t n = fd < 0 ? -1 : server_say(fd, "PING\r\n", answer, sizeof(answer));
-    long pid = n > 0 ? 0 : place_server_pid(p);
-    if (n > 0)
-        (void)server_say(fd, "SHUTDOWN NOSAVE\r\n", answer, sizeof(answer));
-    else if (pid > 0)
-        (void)kill((pid_t)pid, SIGKILL);
-    if (fd >= 0)
-        close(fd);
-}
-
-int server_private_stop(swim_error_t *err)
-{
-    struct server_place p;
-    bool idle = false;
-    int lock = -1;
-
-    int rc = place_fill(&p, err);
-    if (rc != SWIM_OK || access(p.dir, F_OK) != 0)
-        return rc;
-    rc = place_lock(&p, &lock, err);
-    if (rc != SWIM_OK)
-        return rc;
-    if (place_is_taken(&p)) {
-        place_end(&p, &idle);
-        rc = place_await_end(&p, err);
-        if (rc == SWIM_OK) {
-            (void)unlink(p.stay);
-            (void)unlink(p.url);
-        }
-        if (rc == SWIM_OK && idle)
-            (void)unlink(p.used);
-    }
-    close(lock);
+    server_unlock(fd);
     return rc;
 }

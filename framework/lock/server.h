@@ -48,12 +48,13 @@ int server_start(const struct server_options *options, bool *was_running,
 struct server_status {
     char dir[SERVER_PATH_MAX];
     bool running, stays;
-    bool silent; /* it runs, or its keeper, and does not answer: only dir and pid are
-                    known, and pid is 0 when it is not */
+    bool silent; /* it runs, or its keeper, and does not answer: only dir, and pid and
+                    keeper if they are not 0, are known */
     char version[32], address[320];  /* "": the socket alone */
     char socket_url[SERVER_URL_MAX]; /* for this host; with the password, if any */
     char export_url[SERVER_URL_MAX]; /* for all hosts that reach it; likewise */
     long pid;                        /* of redis-server */
+    long keeper;                     /* when it is silent */
     long up_s;
 };
 
@@ -61,7 +62,8 @@ struct server_status {
 int server_private_status(struct server_status *status, swim_error_t *err);
 
 /* The error of one that is silent: SWIM_ERR_IO. */
-int server_error_silent(const char *verb, const char *dir, long pid, swim_error_t *err);
+int server_error_silent(const char *verb, const char *dir, long pid, long keeper,
+                        swim_error_t *err);
 
 /* End it now, by SIGKILL when it does not answer.  SWIM_OK also when it does not run,
  * SWIM_ERR_IO when it does not end.  Blocks for at most 20 s. */

@@ -82,8 +82,7 @@ static void config_fill(FILE *f, const struct server_place *p,
         fputs("port 0\n", f);
 }
 
-/* Configurations of starts whose keeper was killed. */
-static void config_sweep(const struct server_place *p)
+void server_config_sweep(const struct server_place *p)
 {
     DIR *dir = opendir(p->dir);
 
@@ -146,7 +145,6 @@ int server_config_write(struct server_place *p, const struct server_options *o,
     const char *password = o ? o->password : NULL;
     int rc = SWIM_OK;
 
-    config_sweep(p);
     (void)unlink(p->url);
     /* No other start ever has that name: its keeper may yet take an old one away. */
     snprintf(p->config, sizeof(p->config), "%s/%llx.conf", p->dir,

@@ -43,10 +43,14 @@ int place_fill_dir(struct server_place *p, const char *dir, swim_error_t *err)
     const struct {
         char *path;
         const char *name;
-    } files[] = {
-        {p->socket, "redis.sock"}, {p->lock, "start.lock"}, {p->pid_file, "redis.pid"},
-        {p->log, "redis.log"},     {p->url, "url"},         {p->stay, "stay"},
-        {p->used, "used"}};
+    } files[] = {{p->socket, "redis.sock"},
+                 {p->lock, "start.lock"},
+                 {p->pid_file, "redis.pid"},
+                 {p->log, "redis.log"},
+                 {p->url, "url"},
+                 {p->stay, "stay"},
+                 {p->used, "used"},
+                 {p->keeper_file, "keeper.pid"}};
 
     memset(p, 0, sizeof(*p));
     if (dir[0] != '/')

@@ -14,8 +14,9 @@
 struct server_place {
     char dir[SERVER_PATH_MAX];
     char socket[SERVER_FILE_MAX];
-    char lock[SERVER_FILE_MAX];     /* start.lock */
-    char pid_file[SERVER_FILE_MAX]; /* of redis-server */
+    char lock[SERVER_FILE_MAX];        /* start.lock */
+    char pid_file[SERVER_FILE_MAX];    /* of redis-server */
+    char keeper_file[SERVER_FILE_MAX]; /* of who took the directory last */
     char log[SERVER_FILE_MAX];
     char config[SERVER_FILE_MAX]; /* of one start; the keeper removes it at its end */
     char
@@ -36,6 +37,10 @@ int place_find_program(struct server_place *place, swim_error_t *err);
 bool place_read_url(const struct server_place *place, struct lock_url *url);
 /* The same as text, size is that of text. */
 bool place_read_url_text(const struct server_place *place, char *text, size_t size);
+
+/* The URL of the socket, with the password if there is one. */
+int place_socket_url(const struct server_place *place, char *url, size_t size,
+                     swim_error_t *err);
 
 /* A connection to the socket, or -1.  No memory is allocated: the keeper may be forked
  * from a process that has threads. */
@@ -58,8 +63,10 @@ enum place_state {
 };
 /* Takes at most 2 s.  A question is use for the keeper. */
 enum place_state place_ask(const struct server_place *place);
-/* Who listens at the socket, also when it hangs; 0: nobody, or it is not known. */
+/* Who listens at the socket, also when it hangs, and who keeps the place; 0: nobody, or
+ * it is not known. */
 long place_server_pid(const struct server_place *place);
+long place_keeper_pid(const struct server_place *place);
 
 /* A number of INFO's text, -1 when it is not there. */
 long long server_info_number(const char *info, const char *name);
@@ -69,7 +76,15 @@ bool server_quote(const char *text, char *out, size_t size);
 
 /* Take start.lock, waiting at most wait_ms: a descriptor, or -1 and errno. */
 int server_lock_start(const struct server_place *place, int wait_ms);
+/* Close a descriptor that was locked, and give the lock up even if another thread's
+ * child has a copy of it. */
+void server_unlock(int fd);
+/* The same, of the right directory; verb is for errors: what is done to the server. */
+int place_lock(struct server_place *place, const char *verb, int *fd,
+               swim_error_t *err);
 
+/* Take away configurations: whoever is about to start a server by one does not. */
+void server_config_sweep(const struct server_place *place);
 /* Write place->config, which gets its name, and place->url.  NULL: the defaults. */
 int server_config_write(struct server_place *place,
                         const struct server_options *options, swim_error_t *err);

@@ -33,7 +33,9 @@ int server_dial(const char *socket_path)
     memcpy(address.sun_path, socket_path, strlen(socket_path));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
+    int saved = errno;
     close(fd);
+    errno = saved;
     return -1;
 }
 
@@ -115,7 +117,13 @@ int server_dial_place(const struct server_place *p)
         return fd;
     if (server_quote(url.password, word, sizeof(word))) {
         snprintf(line, sizeof(line), "AUTH %s\r\n", word);
-        (void)server_say(fd, line, answer, sizeof(answer)); /* what follows will tell */
+        /* Whether it was the right one what follows will tell; but the answer to it
+         * must not come as that to the next question. */
+        if (server_say(fd, line, answer, sizeof(answer)) <= 0) {
+            close(fd);
+            fd = -1;
+            errno = EAGAIN;
+        }
         explicit_bzero(line, sizeof(line));
     }
     explicit_bzero(word, sizeof(word));
@@ -130,8 +138,26 @@ bool place_is_taken(const struct server_place *p)
     if (fd < 0)
         return errno != ENOENT;
     bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
-    close(fd);
+    server_unlock(fd);
     return taken;
+}
+
+void server_unlock(int fd)
+{
+    (void)flock(fd, LOCK_UN);
+    close(fd);
+}
+
+long place_keeper_pid(const struct server_place *p)
+{
+    char text[32] = "";
+    int fd = open(p->keeper_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return 0;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    return n > 0 && place_is_taken(p) ? strtol(text, NULL, 10) : 0;
 }
 
 enum place_state place_ask(const struct server_place *p)

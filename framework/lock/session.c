@@ -212,7 +212,8 @@ static void session_name(swim_session_t *s)
 }
 
 /* One attempt, under a name of its own: a question that got no answer and arrives later
- * enters a session that nobody uses, not this one without its locks. */
+ * enters a session that nobody uses, not this one without its locks.  It counts as open
+ * until its lease is over. */
 static int register_once(swim_session_t *s, bool *refused, swim_error_t *err)
 {
     char lease[16];
@@ -241,11 +242,13 @@ static int session_register(swim_session_t *s, swim_error_t *err)
     int64_t nap_ns = BACKOFF_FIRST_NS;
 
     for (;;) {
+        swim_error_t now = {0};
         bool refused = false;
-        int rc = register_once(s, &refused, err);
-        if (rc == SWIM_OK || refused || rc == SWIM_ERR_NOMEM ||
-            swim_clock_mono_ns() + nap_ns > until_ns)
+        int rc = register_once(s, &refused, &now);
+        if (rc == SWIM_OK)
             return rc;
+        if (refused || rc == SWIM_ERR_NOMEM || swim_clock_mono_ns() + nap_ns > until_ns)
+            return swim_error_set(err, rc, "%s", now.text);
         swim_clock_nap_ns(nap_ns);
         nap_ns = min_i64(nap_ns * 2, BACKOFF_MAX_NS);
     }

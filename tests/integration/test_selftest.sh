@@ -32,7 +32,7 @@ two_names() {
     [ "$(redis KEYS '{h5swim}:*' | grep -oE 'selftest-[0-9a-f]{16}' | sort -u | wc -l)" -eq 2 ]
 }
 # What is left at the server once nobody has a lock.
-no_keys() { ! redis KEYS '*' | grep -qvxE '\{h5swim\}:(epoch(:[0-9]+)?|fence|fresh)'; }
+no_keys() { ! redis KEYS '*' | grep -qvxE '\{h5swim\}:(epoch(:[0-9]+)?|fence|fresh|over:.*)'; }
 no_files() { [ -z "$(ls -A "$tmp/data")" ]; }
 nothing_left() {
     await no_selftests

@@ -66,6 +66,7 @@ static inline swim_session_t *session_at(const char *url, uint32_t lease_ms,
 
     if (session_try(url, lease_ms, ops, &session, &err) != SWIM_OK)
         fail_msg("%s", err.text);
+    assert_int_equal(err.code, SWIM_OK); /* a try that failed before is not told */
     return session;
 }
 

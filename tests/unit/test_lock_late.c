@@ -56,10 +56,12 @@ static void deliver(void)
 {
     int fd = server_dial(redis.socket);
     struct pollfd p = {fd, POLLIN, 0};
+    char answer[64] = "";
 
     assert_true(kept.size > 0 && fd >= 0);
     assert_int_equal(send(fd, kept.question, kept.size, MSG_NOSIGNAL), kept.size);
-    assert_int_equal(poll(&p, 1, 5000), 1); /* it is carried out */
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_true(recv(fd, answer, sizeof(answer), 0) > 0 && answer[0] != '-');
     close(fd);
 }
 
@@ -129,7 +131,7 @@ static void a_registration_enters_a_session_of_its_own(void **state)
 {
     (void)state;
     keep_next("boot", 0);
-    swim_session_t *session = session_new(LEASE_MS);
+    swim_session_t *session = session_new(3 * LEASE_MS);
     swim_lock_t *lock = must_take(session, "r", SWIM_LOCK_WRITE);
     flush();
     deliver();
@@ -164,17 +166,31 @@ static void a_question_for_a_lock_enters_none(void **state)
     swim_session_close(session);
 }
 
+/* Its first renewal comes soon after it was opened; it is not to tell the server. */
+static void await_first_renewal(void)
+{
+    int64_t until = test_now_ms() + 10000;
+
+    while (redis_fixture_calls(&redis, "blpop") < 1 && test_now_ms() < until)
+        test_nap_ms(5);
+    assert_true(redis_fixture_calls(&redis, "blpop") >= 1);
+}
+
 /* A session that tells the server anew what it holds, with a question on its way that
  * was to do so and got no answer. */
 static swim_session_t *session_told_twice(swim_lock_t **lock)
 {
     swim_session_t *session = session_new(LONG_LEASE_MS);
+    char epoch[24];
 
     *lock = must_take(session, "r", SWIM_LOCK_READ);
+    await_first_renewal();
     flush();
     keep_next("boot", 1); /* the first is for no epoch of the server's */
     ask(session);
     assert_int_equal(exists("r", "r"), 1);
+    snprintf(epoch, sizeof(epoch), "%llu", atomic_load(&session->epoch));
+    assert_non_null(memmem(kept.question, kept.size, epoch, strlen(epoch)));
     return session;
 }
 
@@ -223,13 +239,14 @@ static void sessions_of_another_version_are_not_mixed_with(void **state)
     swim_error_t err = {0};
 
     (void)state;
-    swim_session_t *session = session_new(LEASE_MS);
+    swim_session_t *session = session_new(LONG_LEASE_MS);
     assert_int_equal(
         redis_fixture_number(&redis, "HSET {h5swim}:epoch version 1000000"), 0);
     assert_int_equal(session_try(redis.url, LEASE_MS, NULL, &none, &err), SWIM_ERR_IO);
     assert_non_null(strstr(err.text, "protocol 1000000"));
     swim_session_close(session);
     session = session_new(LEASE_MS); /* they are gone */
+    end_grace();
     assert_int_equal(swim_lock_release(must_take(session, "r", SWIM_LOCK_WRITE), NULL),
                      SWIM_OK);
     swim_session_close(session);

@@ -43,8 +43,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct scene *s = *state;
-    static const char *const names[] = {
-        "redis.sock", "redis.pid", "redis.log", "start.lock", "used", "stay", "url"};
+    static const char *const names[] = {"redis.sock", "redis.pid", "redis.log",
+                                        "start.lock", "used",      "stay",
+                                        "url",        "keeper.pid"};
     struct server_status status;
 
     (void)server_private_stop(NULL);
@@ -261,7 +262,6 @@ static void one_that_hangs_can_be_ended(void **state)
     long pid = server_pid();
     assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
     assert_int_equal(server_private_stop(NULL), SWIM_OK);
-    assert_int_equal(kill((pid_t)pid, 0), -1);
     swim_session_close(session);
     session = session_new();
     assert_true(server_pid() > 0 && server_pid() != pid);
@@ -309,6 +309,96 @@ static long keeper_pid(void)
     long keeper = strtol(strrchr(stat, ')') + 4, NULL, 10);
     assert_true(keeper > 1);
     return keeper;
+}
+
+/* As when a whole batch job is frozen. */
+static void one_whose_keeper_hangs_too_can_be_ended(void **state)
+{
+    struct server_status status;
+
+    (void)state;
+    swim_session_t *session = session_new();
+    long pid = server_pid(), keeper = keeper_pid();
+    assert_int_equal(kill((pid_t)keeper, SIGSTOP), 0);
+    assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
+    assert_int_equal(server_private_status(&status, NULL), SWIM_OK);
+    assert_true(status.silent && status.pid == 0 && status.keeper == keeper);
+    assert_int_equal(server_private_stop(NULL), SWIM_OK);
+    assert_int_equal(server_private_status(&status, NULL), SWIM_OK);
+    assert_false(status.running);
+    swim_session_close(session);
+}
+
+/* A cleaner of /tmp took it away. */
+static void one_without_its_socket_can_be_ended(void **state)
+{
+    struct scene *s = *state;
+    swim_error_t err = {0};
+    char url[256];
+
+    swim_session_t *session = session_new();
+    struct server_status status;
+    test_nap_ms(200); /* its keeper has connected */
+    assert_true(socket_inode(s) != 0 && unlink(s->path) == 0);
+    test_nap_ms(2000); /* it is in use, and does not end */
+    assert_int_equal(server_private_url(url, sizeof(url), &err), SWIM_ERR_IO);
+    assert_non_null(strstr(err.text, "its keeper, process"));
+    assert_int_equal(server_private_stop(NULL), SWIM_OK);
+    assert_int_equal(server_private_status(&status, NULL), SWIM_OK);
+    assert_false(status.running);
+    swim_session_close(session);
+}
+
+/* Its end would not be noticed by the next starter while the server lives. */
+static void the_server_holds_the_place_as_well(void **state)
+{
+    struct scene *s = *state;
+    char link[64], to[128];
+    bool held = false;
+
+    swim_session_t *session = session_new();
+    for (int fd = 0; fd < 64 && !held; fd++) {
+        snprintf(link, sizeof(link), "/proc/%ld/fd/%d", server_pid(), fd);
+        ssize_t n = readlink(link, to, sizeof(to) - 1);
+        to[n > 0 ? n : 0] = '\0';
+        held = strcmp(to, s->dir) == 0;
+    }
+    assert_true(held);
+    swim_session_close(session);
+}
+
+/* It may come up after its starter has given up, and be used: what it grants is not
+ * granted again when it is killed. */
+static void one_that_starts_too_late_is_remembered(void **state)
+{
+    struct scene *s = *state;
+    char script[160], path[4096], url[256], was[4096];
+    swim_error_t err = {0};
+    struct stat st;
+
+    snprintf(script, sizeof(script), "%s/redis-server", s->base);
+    FILE *f = fopen(script, "we");
+    assert_non_null(f);
+    fprintf(f,
+            "#!/bin/sh\ncp \"$1\" %s/kept\nsleep 6\nexec /usr/bin/redis-server "
+            "%s/kept\n",
+            s->base, s->base);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(script, 0700), 0);
+    snprintf(was, sizeof(was), "%s", getenv("PATH"));
+    snprintf(path, sizeof(path), "%.100s:%.3900s", s->base, was);
+    setenv("PATH", path, 1);
+    assert_int_equal(server_private_url(url, sizeof(url), &err), SWIM_ERR_IO);
+    setenv("PATH", was, 1);
+    int64_t until = test_now_ms() + 5000;
+    while (server_private_url(url, sizeof(url), NULL) != SWIM_OK &&
+           test_now_ms() < until)
+        test_nap_ms(50);
+    snprintf(s->path, sizeof(s->path), "%s/used", s->dir);
+    assert_int_equal(lstat(s->path, &st), 0);
+    unlink(script);
+    snprintf(script, sizeof(script), "%s/kept", s->base);
+    unlink(script);
 }
 
 /* Without the keeper nobody would end the server. */
@@ -394,6 +484,7 @@ static void it_is_kept_by_the_command(void **state)
 static void a_folder_that_is_not_ours_alone_is_refused(void **state)
 {
     struct scene *s = *state;
+    struct server_status status;
     char url[256];
     swim_error_t err = {0};
 
@@ -404,6 +495,8 @@ static void a_folder_that_is_not_ours_alone_is_refused(void **state)
     rmdir(s->dir);
     assert_int_equal(symlink("/tmp", s->dir), 0);
     assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_ERR_IO);
+    assert_int_equal(server_private_status(&status, NULL), SWIM_ERR_IO);
+    assert_int_equal(server_private_stop(NULL), SWIM_ERR_IO);
     unlink(s->dir);
     if (geteuid() == 0) {
         assert_int_equal(mkdir(s->dir, 0700), 0);
@@ -441,6 +534,10 @@ int main(void)
         TEST(one_that_hangs_is_not_idle),
         TEST(one_that_hangs_can_be_ended),
         TEST(a_place_has_one_keeper),
+        TEST(one_whose_keeper_hangs_too_can_be_ended),
+        TEST(one_without_its_socket_can_be_ended),
+        TEST(the_server_holds_the_place_as_well),
+        TEST(one_that_starts_too_late_is_remembered),
         TEST(it_dies_with_its_keeper),
         TEST(what_a_killed_one_granted_is_not_granted_again),
         TEST(one_that_ended_idle_is_followed_at_once),

@@ -35,7 +35,8 @@
  * min-replicas-to-write on the primary.  Where that is not so, fencing numbers tell.
  *
  * Another version of h5swim may have another protocol: as long as sessions of one live
- * at a server, opening one of another gives SWIM_ERR_IO.
+ * at a server, opening one of another gives SWIM_ERR_IO.  (Protocol 1, of builds before
+ * there was a number, does not know: do not mix those with others.)
  *
  * Threads: a session may be used by any number of threads at once; one swim_lock_t
  *          belongs to one thread at a time.  Threads of one session exclude each other

@@ -91,6 +91,8 @@ local function epoch_now(lease, fence)
         return epoch[1]
     end
     if epoch[1] then
+        -- its holders may have had a longer lease, or be in a grace still
+        lease = math.max(lease, tonumber(epoch[3]) or 0, redis.call('PTTL', GRACE))
         wipe()
     end
     local us = now_us()
