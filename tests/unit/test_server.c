@@ -338,7 +338,7 @@ static void one_without_its_socket_can_be_ended(void **state)
 
     swim_session_t *session = session_new();
     struct server_status status;
-    test_nap_ms(200); /* its keeper has connected */
+    test_nap_ms(100); /* its keeper has connected */
     assert_true(socket_inode(s) != 0 && unlink(s->path) == 0);
     test_nap_ms(2000); /* it is in use, and does not end */
     assert_int_equal(server_private_url(url, sizeof(url), &err), SWIM_ERR_IO);
@@ -388,6 +388,7 @@ static void one_that_starts_too_late_is_remembered(void **state)
     snprintf(was, sizeof(was), "%s", getenv("PATH"));
     snprintf(path, sizeof(path), "%.100s:%.3900s", s->base, was);
     setenv("PATH", path, 1);
+    setenv("SWIM_SERVER_IDLE_S", "60", 1);
     assert_int_equal(server_private_url(url, sizeof(url), &err), SWIM_ERR_IO);
     setenv("PATH", was, 1);
     int64_t until = test_now_ms() + 5000;
