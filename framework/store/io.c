@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -23,6 +24,9 @@ const struct swim_io swim_io_system = {
     .lstat = lstat,
     .flock = flock,
     .unlink = unlink,
+    .rename = rename,
+    .fchown = fchown,
+    .fchmod = fchmod,
 };
 
 int io_read(const struct io_file *file, void *bytes, size_t size, uint64_t at,

@@ -22,11 +22,14 @@ struct swim_io {
     ssize_t (*pwritev)(int fd, const struct iovec *parts, int n, off_t at);
     int (*ftruncate)(int fd, off_t size);
     int (*fdatasync)(int fd);
-    int (*fsync)(int fd); /* of a directory */
+    int (*fsync)(int fd); /* of a directory, or of a file with its mode and owner */
     int (*fstat)(int fd, struct stat *st);
     int (*lstat)(const char *path, struct stat *st);
     int (*flock)(int fd, int how);
     int (*unlink)(const char *path);
+    int (*rename)(const char *from, const char *to);
+    int (*fchown)(int fd, uid_t owner, gid_t group);
+    int (*fchmod)(int fd, mode_t mode);
 };
 
 extern const struct swim_io swim_io_system;

@@ -167,6 +167,7 @@ void journal_commit_encode(const struct journal_commit *c, uint64_t seed,
     memcpy(bytes + 64, c->boot, JOURNAL_ID);
     put64(bytes + 80, c->when_ns);
     put64(bytes + 88, c->extent);
+    put64(bytes + 96, c->replaced_by);
     record_close(bytes, JOURNAL_COMMIT, seed, chain);
 }
 
@@ -186,10 +187,11 @@ bool journal_commit_decode(const unsigned char bytes[JOURNAL_COMMIT], uint64_t s
     memcpy(c->boot, bytes + 64, JOURNAL_ID);
     c->when_ns = get64(bytes + 80);
     c->extent = get64(bytes + 88);
+    c->replaced_by = get64(bytes + 96);
     if ((c->flags & ~(uint32_t)JOURNAL_MAY_BE_COPIED) != 0 ||
         c->size > JOURNAL_PLACE_MAX || c->high_water > JOURNAL_PLACE_MAX ||
         c->high_water < c->size || c->extent > c->high_water ||
-        !is_zero(bytes + 96, 16))
+        !is_zero(bytes + 104, 8))
         return false;
     *chain = journal_sum(bytes + JOURNAL_COMMIT - SUM, SUM, *chain);
     return true;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define JOURNAL_SUFFIX ".swimlog"
+#define JOURNAL_NEW_SUFFIX ".swimnew"
 #define JOURNAL_VERSION 1
 #define JOURNAL_ID 16
 #define JOURNAL_HEADER 128
@@ -37,6 +38,7 @@ struct journal_commit {
     uint64_t begin, frames, chain;
     unsigned char boot[JOURNAL_ID];
     uint64_t when_ns;
+    uint64_t replaced_by; /* inode number of a new file that is to take the name */
 };
 
 enum journal_header_is {

@@ -78,6 +78,17 @@ static int txn_open_main(struct txn *t, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* Another file has taken the name since it was opened, and the journal may be gone. */
+static int txn_has_moved(const struct txn *t, bool *moved, swim_error_t *err)
+{
+    struct stat st;
+
+    if (t->io->lstat(t->path, &st) != 0)
+        return swim_error_sys(err, errno, "look at %s", t->path);
+    *moved = st.st_ino != t->st.st_ino || st.st_dev != t->st.st_dev;
+    return SWIM_OK;
+}
+
 /* Without a journal the file is what is committed.  A writer may begin one at any
  * moment and write behind the end, so that the size counts only when it is the same
  * after the look for the journal. */
@@ -166,9 +177,18 @@ static int txn_start(struct txn *t, swim_error_t *err)
 {
     uint64_t size = 0;
 
-    int rc = txn_open_main(t, err);
-    if (rc == SWIM_OK)
-        rc = txn_look(t, err);
+    bool moved = false;
+    int rc;
+
+    do {
+        if (t->main.fd >= 0)
+            t->io->close(t->main.fd);
+        rc = txn_open_main(t, err);
+        if (rc == SWIM_OK)
+            rc = txn_look(t, err);
+        if (rc == SWIM_OK && t->log.fd < 0)
+            rc = txn_has_moved(t, &moved, err);
+    } while (rc == SWIM_OK && moved);
     if (rc == SWIM_OK)
         rc = io_size(&t->main, &size, err);
     if (rc == SWIM_OK)
@@ -182,8 +202,7 @@ static int txn_start(struct txn *t, swim_error_t *err)
     return rc;
 }
 
-/* NULL: no memory. */
-static struct txn *txn_create(const char *path, const struct txn_options *options)
+struct txn *txn_new(const char *path, const struct txn_options *options)
 {
     struct txn *t = calloc(1, sizeof(*t));
 
@@ -195,6 +214,8 @@ static struct txn *txn_create(const char *path, const struct txn_options *option
     t->dir = strdup(path);
     if (asprintf(&t->journal_path, "%s%s", path, JOURNAL_SUFFIX) < 0)
         t->journal_path = NULL;
+    if (asprintf(&t->new_path, "%s%s", path, JOURNAL_NEW_SUFFIX) < 0)
+        t->new_path = NULL;
     t->main = (struct io_file){t->io, -1, t->path};
     t->log = (struct io_file){t->io, -1, t->journal_path};
     overlay_init(&t->journal.overlay);
@@ -204,7 +225,7 @@ static struct txn *txn_create(const char *path, const struct txn_options *option
         t->current = malloc(TXN_BUFFER);
         t->under = malloc(TXN_BUFFER);
     }
-    if (t->path && t->dir && t->journal_path &&
+    if (t->path && t->dir && t->journal_path && t->new_path &&
         (!options->write || (t->current && t->under))) {
         char *slash = strrchr(t->dir, '/');
         if (slash)
@@ -220,7 +241,7 @@ static struct txn *txn_create(const char *path, const struct txn_options *option
 int txn_open(struct txn **out, const char *path, const struct txn_options *options,
              swim_error_t *err)
 {
-    struct txn *t = txn_create(path, options);
+    struct txn *t = txn_new(path, options);
 
     *out = NULL;
     if (!t)
@@ -238,6 +259,11 @@ int txn_open(struct txn **out, const char *path, const struct txn_options *optio
 /* A journal in which nothing is committed is of no use to anybody. */
 static void txn_drop(struct txn *t)
 {
+    if (t->fresh) {
+        if (txn_may_change(t, NULL) == SWIM_OK)
+            (void)t->io->unlink(t->new_path);
+        return;
+    }
     if (t->state != TXN_CLEAN && txn_abort(t, NULL) != SWIM_OK)
         return; /* the next writer cuts it off */
     if (t->log.fd < 0 || t->journal.last.number != t->journal.header.number)
@@ -258,10 +284,12 @@ void txn_close(struct txn *t)
         t->io->close(t->log.fd);
     if (t->main.fd >= 0)
         t->io->close(t->main.fd);
+    txn_close(t->old);
     overlay_clear(&t->append.pending);
     journal_clear(&t->journal);
     free(t->path);
     free(t->journal_path);
+    free(t->new_path);
     free(t->dir);
     free(t->current);
     free(t->under);

@@ -39,6 +39,13 @@ struct txn;
 int txn_open(struct txn **out, const char *path, const struct txn_options *options,
              swim_error_t *err);
 
+/* Make path anew, with exclusive only where there is none (SWIM_ERR_IO, File exists).
+ * The first commit puts it in the place of what has the name until then, whose mode
+ * and, as far as this user may, owner it has; else mode less the umask.  Options are
+ * those of one that writes.  Errors as of txn_open(). */
+int txn_create(struct txn **out, const char *path, const struct txn_options *options,
+               bool exclusive, mode_t mode, swim_error_t *err);
+
 /* Close it; what is not committed is dropped.  Accepts NULL. */
 void txn_close(struct txn *txn);
 

@@ -72,9 +72,15 @@ static int journal_open_once(struct txn *t, bool *again, swim_error_t *err)
     return rc;
 }
 
-static int journal_check_owner(const struct txn *t, swim_error_t *err)
+/* *over: the file has taken the name of the one whose journal it is, or nothing is
+ * committed in it. */
+static int journal_check_owner(const struct txn *t, bool *over, swim_error_t *err)
 {
-    if (t->journal.header.inode == (uint64_t)t->st.st_ino)
+    const struct journal *j = &t->journal;
+
+    *over = j->header.inode != (uint64_t)t->st.st_ino;
+    if (!*over || j->last.replaced_by == (uint64_t)t->st.st_ino ||
+        j->last.number == j->header.number)
         return SWIM_OK;
     return swim_error_set(err, SWIM_ERR_CORRUPT,
                           "open %s: %s is the journal of another file, which had this "
@@ -93,7 +99,7 @@ int txn_journal_open(struct txn *t, swim_error_t *err)
 {
     enum journal_found found = JOURNAL_NOTHING;
     const struct journal_header none = t->journal.header;
-    bool again = true;
+    bool again = true, over = true;
     int rc = SWIM_OK;
 
     while (rc == SWIM_OK && again) {
@@ -104,16 +110,18 @@ int txn_journal_open(struct txn *t, swim_error_t *err)
         return rc;
     rc = journal_scan(&t->journal, &t->log, t->opt.upto ? t->opt.upto : UINT64_MAX,
                       t->opt.boot, &found, err);
-    if (rc != SWIM_OK)
+    if (rc == SWIM_OK && found == JOURNAL_FOUND)
+        rc = journal_check_owner(t, &over, err);
+    if (rc != SWIM_OK || !over) {
+        t->main_unsynced = t->dir_unsynced = t->log_unsynced = rc == SWIM_OK;
         return rc;
-    t->main_unsynced = t->dir_unsynced = t->log_unsynced = found == JOURNAL_FOUND;
-    if (found == JOURNAL_FOUND)
-        return journal_check_owner(t, err);
+    }
     if (t->opt.write)
         rc = txn_journal_remove(t, err);
     if (rc == SWIM_OK && t->opt.write)
         rc = txn_sync_dir(t, err);
     journal_let_go(t);
+    journal_clear(&t->journal);
     t->journal.header = none;
     return rc;
 }
@@ -137,7 +145,7 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
                                .inode = (uint64_t)t->st.st_ino,
                                .fence = t->opt.fence};
 
-    if (t->log.fd >= 0)
+    if (t->log.fd >= 0 || t->fresh)
         return SWIM_OK;
     if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
         return swim_error_sys(err, errno, "name the journal of %s", t->path);

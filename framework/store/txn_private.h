@@ -13,7 +13,8 @@
  *   CHANGED                                commit, abort -> CLEAN
  *   BROKEN   a call failed half-way        abort -> CLEAN
  *
- * Invariants: 1 the journal exists before a byte of the file is written; 2 nothing
+ * Invariants: 1 the journal exists before a byte of the file is written, unless it is
+ * fresh, when nobody else sees it; 2 nothing
  * below high_water is written to the file but by a checkpoint, and nothing at all
  * unless direct; 3 a commit record is written when all that it refers to is on the disk
  * or in the journal before it; 4 in CLEAN, size is that of the last commit and no frame
@@ -24,7 +25,7 @@ struct txn {
     struct txn_options opt;
     const struct swim_io *io;
     enum txn_state state;
-    char *path, *journal_path, *dir;
+    char *path, *journal_path, *new_path, *dir;
     struct io_file main, log; /* log.fd is -1 without a journal */
     struct stat st;           /* of the file, when it was opened */
     struct journal journal;   /* without one: the file is its only state */
@@ -32,6 +33,9 @@ struct txn {
     bool direct; /* nobody else can be writing: what is at the high-water mark or
                     behind goes to the file itself */
     bool began;  /* the journal is of this transaction */
+    bool fresh;  /* it is new_path and has no journal; its first commit renames it */
+    bool exclusive;
+    struct txn *old; /* what it takes the name of; NULL: nothing */
     /* What may not be on the disk yet; of what was found nothing is known: a writer may
      * have been killed before it synced it. */
     bool main_unsynced, dir_unsynced, log_unsynced;
@@ -42,6 +46,9 @@ struct txn {
     swim_error_t broken;
 };
 
+/* Memory alone; NULL: there is none. */
+struct txn *txn_new(const char *path, const struct txn_options *options);
+
 /* Lock, without waiting; SWIM_ERR_TIMEOUT: others have it. */
 int txn_flock(const struct txn *txn, const struct io_file *file, int how,
               swim_error_t *err);
@@ -49,6 +56,8 @@ int txn_may_change(const struct txn *txn, swim_error_t *err);
 
 /* The file's own bytes that count: [0, end). */
 uint64_t txn_main_end(const struct txn *txn);
+
+int txn_commit_fresh(struct txn *txn, bool sync, swim_error_t *err);
 
 /* Open the journal that is there; none: nothing happens.  Begin one; remove it. */
 int txn_journal_open(struct txn *txn, swim_error_t *err);

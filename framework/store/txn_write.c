@@ -238,7 +238,7 @@ int txn_commit(struct txn *t, bool sync, swim_error_t *err)
         return sync ? txn_sync_all(t, err) : SWIM_OK;
     int rc = txn_begin_change(t, &now);
     if (rc == SWIM_OK)
-        rc = commit_changes(t, sync, &now);
+        rc = t->fresh ? txn_commit_fresh(t, sync, &now) : commit_changes(t, sync, &now);
     if (rc == SWIM_OK) {
         t->state = TXN_CLEAN;
         t->tail_end = 0;
@@ -255,6 +255,11 @@ int txn_abort(struct txn *t, swim_error_t *err)
     if (t->state == TXN_CLEAN || t->state == TXN_READS)
         return SWIM_OK;
     t->size = last->size;
+    if (t->fresh) {
+        rc = txn_may_change(t, err);
+        if (rc == SWIM_OK)
+            rc = io_truncate(&t->main, 0, err);
+    }
     if (t->log.fd >= 0) {
         rc = txn_may_change(t, err);
         if (rc == SWIM_OK)
@@ -265,7 +270,7 @@ int txn_abort(struct txn *t, swim_error_t *err)
             rc = io_truncate(&t->main, last->high_water, err);
     }
     t->tail_end = 0;
-    t->state = rc == SWIM_OK ? TXN_CLEAN : TXN_BROKEN;
+    t->state = rc != SWIM_OK ? TXN_BROKEN : t->fresh ? TXN_CHANGED : TXN_CLEAN;
     if (rc != SWIM_OK && t->broken.code == SWIM_OK)
         t->broken.code = rc;
     return rc;

@@ -37,6 +37,7 @@ static long at_call;
 /* What the story has done so far. */
 static struct {
     struct image base, made; /* what was found or committed last; what is made of it */
+    bool fresh;              /* it is made from nothing */
     /* What may be found: the last commit that was acknowledged, and those made since.
      */
     struct image may_be[CANDIDATES];
@@ -59,6 +60,19 @@ static int open_txn(struct txn **t, bool write, swim_error_t *err)
     opt.boot[0] = story.boot;
     opt.fence = ++story.fence;
     return txn_open(t, PATH, &opt, err);
+}
+
+static int create_txn(struct txn **t, swim_error_t *err)
+{
+    struct txn_options opt = {.io = &sim_disk_io, .write = true, .flocks = true};
+
+    opt.boot[0] = story.boot;
+    opt.fence = ++story.fence;
+    int rc = txn_create(t, PATH, &opt, false, 0600, err);
+    story.fresh = rc == SWIM_OK;
+    if (rc == SWIM_OK)
+        memset(&story.made, 0, sizeof(story.made));
+    return rc;
 }
 
 /* Not more than half of it is new; some of it is what is there. */
@@ -100,19 +114,27 @@ static int set_size(struct txn *t, swim_error_t *err)
 
 static int commit(struct txn *t, swim_error_t *err)
 {
+    bool nothing = !story.fresh && txn_number(t) == 0 &&
+                   memcmp(&story.made, &story.base, sizeof(story.made)) == 0;
+
     assert_in_range(story.n, 1, CANDIDATES - 1);
     story.may_be[story.n++] = story.made;
     int rc = txn_commit(t, true, err);
-    if (rc != SWIM_OK)
+    /* Without a journal it does not ask whether the file has its name for good. */
+    if (rc != SWIM_OK || nothing)
         return rc;
     story.base = story.may_be[0] = story.made;
     story.n = 1;
+    story.fresh = false;
     return rc;
 }
 
 static int give_up(struct txn *t, swim_error_t *err)
 {
-    story.made = story.base;
+    if (story.fresh)
+        memset(&story.made, 0, sizeof(story.made));
+    else
+        story.made = story.base;
     return txn_abort(t, err);
 }
 
@@ -137,7 +159,7 @@ static int session(swim_error_t *err)
     struct txn *t = NULL;
     unsigned steps = 1 + dice(7);
 
-    int rc = open_txn(&t, true, err);
+    int rc = dice(4) ? open_txn(&t, true, err) : create_txn(&t, err);
     for (; rc == SWIM_OK && steps > 0; steps--)
         rc = step(t, err);
     if (rc == SWIM_OK && dice(3)) {
@@ -147,6 +169,7 @@ static int session(swim_error_t *err)
     }
     if (rc == SWIM_OK)
         story.made = story.base; /* close gives up what is uncommitted */
+    story.fresh = false;
     txn_close(t);
     return rc;
 }
@@ -204,6 +227,7 @@ static void find_state(struct txn *t, bool longer, const char *who)
         assert_int_equal(txn_read(t, it->bytes, it->size, 0, NULL), SWIM_OK);
     }
     story.base = story.made = *it;
+    story.fresh = false;
 }
 
 static void assert_reader_finds_it(bool longer)
@@ -274,12 +298,13 @@ static void assert_others_may_change_it(unsigned seed)
 static void stop_and_recover(unsigned seed, unsigned *points)
 {
     bool longer = false, stopped = true, power = false;
+    unsigned restarts = 0;
     swim_error_t err = {0};
 
     while (stopped) {
         power = dice(2);
         ++*points;
-        sim_disk_restart(power, seed + *points);
+        sim_disk_restart(power, seed + ++restarts);
         story.boot = (unsigned char)(story.boot + power);
         longer |= power;
         assert_reader_finds_it(longer);

@@ -318,7 +318,8 @@ static int sim_fdatasync(int fd)
 
 static int sim_fsync(int fd)
 {
-    need(fd == FOLDER, "fsync of a file");
+    if (fd != FOLDER)
+        return sim_fdatasync(fd);
     if (is_dead() || disk_hits())
         return -1;
     for (int n = 0; n < NAMES; n++)
@@ -373,6 +374,34 @@ static int sim_unlink(const char *path)
     return 0;
 }
 
+/* The names are changed one by one: more may happen than does. */
+static int sim_rename(const char *from, const char *to)
+{
+    struct name *name = name_find(from, false);
+
+    errno = ENOENT;
+    if (name_inode(name) < 0 || is_dead() || disk_hits())
+        return -1;
+    name_lead(name_find(to, true), name_inode(name));
+    name_lead(name, -1);
+    return 0;
+}
+
+static int sim_fchown(int fd, uid_t owner, gid_t group)
+{
+    (void)fd;
+    (void)owner;
+    (void)group;
+    return is_dead() ? -1 : 0;
+}
+
+static int sim_fchmod(int fd, mode_t mode)
+{
+    (void)fd;
+    (void)mode;
+    return is_dead() ? -1 : 0;
+}
+
 const struct swim_io sim_disk_io = {
     .open = sim_open,
     .close = sim_close,
@@ -385,6 +414,9 @@ const struct swim_io sim_disk_io = {
     .lstat = sim_lstat,
     .flock = sim_flock,
     .unlink = sim_unlink,
+    .rename = sim_rename,
+    .fchown = sim_fchown,
+    .fchmod = sim_fchmod,
 };
 
 /* A sector, and the size of the file, after the first n changes. */

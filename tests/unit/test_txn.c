@@ -436,6 +436,123 @@ static void a_file_with_two_names_is_not_written_to(void **state)
     txn_close(must_open(s, false));
 }
 
+static int create_as(const struct scene *s, bool exclusive, struct txn **t,
+                     swim_error_t *err)
+{
+    const struct txn_options opt = {.io = &counted,
+                                    .write = true,
+                                    .flocks = true,
+                                    .fence = 5,
+                                    .boot = "boot",
+                                    .may_change = may_change};
+
+    return txn_create(t, s->path, &opt, exclusive, 0640, err);
+}
+
+static bool new_is_there(const struct scene *s)
+{
+    char path[330];
+
+    snprintf(path, sizeof(path), "%s%s", s->path, JOURNAL_NEW_SUFFIX);
+    return is_there(path);
+}
+
+static void a_new_file_has_its_name_when_it_is_committed(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = NULL;
+    struct stat st;
+    mode_t mask = umask(022);
+
+    unlink(s->path);
+    assert_int_equal(create_as(s, true, &t, NULL), SWIM_OK);
+    must_write(s, t, "new", 0);
+    assert_false(is_there(s->path));
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    umask(mask);
+    assert_true(file_begins(s, "new", 3));
+    assert_int_equal(stat(s->path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    assert_false(new_is_there(s));
+    must_write(s, t, "NEW, and more", 0); /* it is a file like others now */
+    assert_true(file_begins(s, "new", 3));
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    txn_close(t);
+    assert_true(file_begins(s, "NEW, and more", 13));
+    assert_false(is_there(s->journal));
+}
+
+static void who_reads_a_file_that_is_made_anew_goes_on_reading_it(void **state)
+{
+    struct scene *s = *state;
+    unsigned char seen[BYTES];
+    struct txn *t = NULL;
+
+    kill_a_writer(s, true); /* part of it is in its journal */
+    struct txn *reader = must_open(s, false);
+    assert_int_equal(create_as(s, false, &t, NULL), SWIM_OK);
+    assert_int_equal(txn_write(t, "new", 3, 0, NULL), SWIM_OK);
+    for (int committed = 0; committed < 2; committed++) {
+        assert_int_equal(txn_size(reader), BYTES + 14);
+        assert_int_equal(txn_read(reader, seen, 9, 5000, NULL), SWIM_OK);
+        assert_memory_equal(seen, "old place", 9);
+        struct txn *later = must_open(s, false);
+        assert_int_equal(txn_size(later), committed ? 3 : BYTES + 14);
+        txn_close(later);
+        if (!committed)
+            assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    }
+    txn_close(t);
+    txn_close(reader);
+    assert_false(is_there(s->journal));
+    assert_int_equal(size_of(s->path), 3);
+}
+
+static void mode_and_owner_stay_those_of_the_file(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = NULL;
+    struct stat st;
+
+    assert_int_equal(chmod(s->path, 0604), 0);
+    if (geteuid() == 0)
+        assert_int_equal(chown(s->path, 1234, 4321), 0);
+    assert_int_equal(create_as(s, false, &t, NULL), SWIM_OK);
+    assert_int_equal(txn_commit(t, false, NULL), SWIM_OK);
+    txn_close(t);
+    assert_int_equal(stat(s->path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0604);
+    if (geteuid() == 0)
+        assert_true(st.st_uid == 1234 && st.st_gid == 4321);
+}
+
+static void a_new_file_that_is_given_up_leaves_the_old_one(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = NULL, *other = NULL;
+    swim_error_t err = {0};
+
+    assert_int_equal(create_as(s, true, &t, &err), SWIM_ERR_IO);
+    assert_non_null(strstr(err.text, "File exists"));
+    assert_int_equal(create_as(s, false, &t, NULL), SWIM_OK);
+    assert_int_equal(txn_write(t, "new", 3, 0, NULL), SWIM_OK);
+    assert_true(new_is_there(s));
+    txn_close(t);
+    assert_false(new_is_there(s));
+    assert_true(file_begins(s, s->bytes, BYTES));
+    if (fork() == 0) /* and one that was killed */
+        _exit(create_as(s, false, &t, NULL) != SWIM_OK);
+    int status = -1;
+    assert_true(wait(&status) > 0 && status == 0 && new_is_there(s));
+    assert_int_equal(create_as(s, false, &t, NULL), SWIM_OK);
+    assert_int_equal(create_as(s, false, &other, NULL), SWIM_ERR_TIMEOUT);
+    assert_true(new_is_there(s)); /* of the one that lives */
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    txn_close(t);
+    assert_int_equal(size_of(s->path), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -455,6 +572,10 @@ int main(void)
         TEST(a_journal_of_the_file_that_had_the_name_before_is_refused),
         TEST(a_journal_that_somebody_put_there_is_refused),
         TEST(a_file_with_two_names_is_not_written_to),
+        TEST(a_new_file_has_its_name_when_it_is_committed),
+        TEST(who_reads_a_file_that_is_made_anew_goes_on_reading_it),
+        TEST(mode_and_owner_stay_those_of_the_file),
+        TEST(a_new_file_that_is_given_up_leaves_the_old_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

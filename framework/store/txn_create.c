@@ -1,0 +1,148 @@
+/* txn_create.c - a new file, or one in the place of another.
+ *
+ * It is written under another name, without a journal, and takes the name when it is
+ * whole and on the disk; who reads the one that had the name goes on reading that.  The
+ * journal of that one says first what comes, so that it is neither taken for one of the
+ * new file nor missed by the old one, whenever this is stopped. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "txn_private.h"
+
+/* Open the file under its other name, where a dead one may have left another. */
+static int fresh_open(struct txn *t, mode_t mode, swim_error_t *err)
+{
+    for (int tries = 0; tries < 2; tries++) {
+        t->main.fd = t->io->open(
+            t->new_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (t->main.fd >= 0)
+            return txn_flock(t, &t->main, LOCK_EX, err);
+        if (errno != EEXIST || tries > 0)
+            break;
+        t->main.fd =
+            t->io->open(t->new_path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+        if (t->main.fd < 0)
+            break;
+        int rc = txn_flock(t, &t->main, LOCK_EX, err); /* if somebody is at it */
+        if (rc == SWIM_OK && t->io->unlink(t->new_path) != 0)
+            rc = swim_error_sys(err, errno, "remove %s", t->new_path);
+        t->io->close(t->main.fd);
+        t->main.fd = -1;
+        if (rc != SWIM_OK)
+            return rc;
+    }
+    return swim_error_sys(err, errno, "create %s", t->new_path);
+}
+
+/* The file that is there, to be followed; none: t->old stays NULL. */
+static int fresh_open_old(struct txn *t, bool exclusive, struct stat *st,
+                          swim_error_t *err)
+{
+    if (t->io->lstat(t->path, st) != 0)
+        return errno == ENOENT ? SWIM_OK
+                               : swim_error_sys(err, errno, "look at %s", t->path);
+    if (exclusive)
+        return swim_error_sys(err, EEXIST, "create %s", t->path);
+    return txn_open(&t->old, t->path, &t->opt, err);
+}
+
+int txn_create(struct txn **out, const char *path, const struct txn_options *options,
+               bool exclusive, mode_t mode, swim_error_t *err)
+{
+    struct txn *t = txn_new(path, options);
+    struct stat st = {0};
+
+    *out = NULL;
+    if (!t)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "create %s: no memory", path);
+    t->exclusive = exclusive;
+    int rc = txn_may_change(t, err);
+    if (rc == SWIM_OK)
+        rc = fresh_open_old(t, exclusive, &st, err);
+    if (rc == SWIM_OK)
+        rc = fresh_open(t, t->old ? 0600 : mode, err);
+    if (rc != SWIM_OK) {
+        t->state = TXN_READS; /* there is nothing to be dropped */
+        txn_close(t);
+        return rc;
+    }
+    t->fresh = true;
+    if (t->old) {
+        /* Who may not give it away keeps it, as with any new file. */
+        (void)t->io->fchown(t->main.fd, st.st_uid, st.st_gid);
+        (void)t->io->fchmod(t->main.fd, st.st_mode & 07777);
+    }
+    t->direct = true;
+    t->main.path = t->new_path;
+    journal_start(&t->journal);
+    t->state = TXN_CHANGED;
+    *out = t;
+    return SWIM_OK;
+}
+
+/* The journal of the old file says which one follows. */
+static int fresh_announce(struct txn *t, bool sync, swim_error_t *err)
+{
+    struct txn *old = t->old;
+
+    if (!old || old->log.fd < 0)
+        return SWIM_OK;
+    struct journal_commit c = old->journal.last;
+    c.replaced_by = (uint64_t)t->st.st_ino;
+    c.fence = t->opt.fence;
+    memcpy(c.boot, t->opt.boot, JOURNAL_ID);
+    int rc = sync ? txn_sync_below(old, err) : SWIM_OK;
+    return rc == SWIM_OK ? journal_append_commit(&old->append, &c, sync, err) : rc;
+}
+
+static int fresh_rename(struct txn *t, swim_error_t *err)
+{
+    struct stat st;
+
+    if (t->exclusive && t->io->lstat(t->path, &st) == 0)
+        return swim_error_sys(err, EEXIST, "create %s", t->path);
+    int rc = txn_flock(t, &t->main, LOCK_SH, err);
+    if (rc == SWIM_OK)
+        rc = txn_may_change(t, err);
+    if (rc == SWIM_OK && t->io->rename(t->new_path, t->path) != 0)
+        rc = swim_error_sys(err, errno, "rename %s to %s", t->new_path, t->path);
+    return rc;
+}
+
+/* It is a file like others from here on. */
+static int fresh_settle(struct txn *t, bool sync, swim_error_t *err)
+{
+    struct txn *old = t->old;
+    int rc = SWIM_OK;
+
+    t->fresh = false;
+    t->old = NULL;
+    t->direct = t->opt.flocks;
+    t->main.path = t->path;
+    t->journal.header.size = t->journal.header.high_water = t->size;
+    journal_start(&t->journal);
+    if (old && old->log.fd >= 0) /* it says itself that it is over */
+        rc = sync ? txn_sync_dir(t, err) : SWIM_OK;
+    if (rc == SWIM_OK && old && old->log.fd >= 0)
+        rc = txn_journal_remove(old, err);
+    txn_close(old);
+    return rc == SWIM_OK && sync ? txn_sync_dir(t, err) : rc;
+}
+
+int txn_commit_fresh(struct txn *t, bool sync, swim_error_t *err)
+{
+    int rc = io_truncate(&t->main, t->size, err);
+
+    if (rc == SWIM_OK && sync && t->io->fsync(t->main.fd) != 0)
+        rc = swim_error_sys(err, errno, "sync %s", t->new_path);
+    if (rc == SWIM_OK && t->io->fstat(t->main.fd, &t->st) != 0)
+        rc = swim_error_sys(err, errno, "look at %s", t->new_path);
+    if (rc == SWIM_OK)
+        rc = fresh_announce(t, sync, err);
+    if (rc == SWIM_OK)
+        rc = fresh_rename(t, err);
+    return rc == SWIM_OK ? fresh_settle(t, sync, err) : rc;
+}
