@@ -334,7 +334,7 @@ static void stopped_anywhere_it_is_old_or_new(void **state)
 {
     unsigned long first = from_environment("SWIM_CRASH_SEED", 1);
     unsigned long wanted =
-        from_environment("SWIM_CRASH_POINTS", getenv("SWIM_LONG") ? 100000 : 5000);
+        from_environment("SWIM_CRASH_POINTS", getenv("SWIM_LONG") ? 200000 : 20000);
     unsigned points = 0;
 
     (void)state;
