@@ -65,7 +65,7 @@ int journal_sum_of(const struct io_file *file, uint64_t place, uint64_t size,
                    uint64_t end, uint64_t seed, uint64_t *sum, swim_error_t *err)
 {
     XXH3_state_t *state = XXH3_createState();
-    unsigned char *buf = malloc(VERIFY);
+    unsigned char *buf = malloc(size < VERIFY ? (size_t)size : VERIFY);
     uint64_t stop = place + size < end ? place + size : end;
     int rc = state && buf ? SWIM_OK
                           : swim_error_set(err, SWIM_ERR_NOMEM, "read %s: no memory",

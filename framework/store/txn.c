@@ -176,7 +176,6 @@ static int txn_recover(struct txn *t, swim_error_t *err)
 static int txn_start(struct txn *t, swim_error_t *err)
 {
     uint64_t size = 0;
-
     bool moved = false;
     int rc;
 

@@ -6,10 +6,13 @@
 
 #define BLOCK 4096 /* bytes that are the same are left out in pieces of this */
 
+/* One that reads has nothing that could be broken, and stays one. */
 static int txn_fail(struct txn *t, int rc, const swim_error_t *now, swim_error_t *err)
 {
     if (rc == SWIM_OK)
         return rc;
+    if (t->state == TXN_READS)
+        return swim_error_set(err, rc, "%s", now->text);
     if (t->state != TXN_BROKEN)
         t->broken = *now;
     t->broken.code = rc;

@@ -168,6 +168,20 @@ static bool file_begins(const struct scene *s, const void *bytes, size_t size)
     return n == (ssize_t)size && memcmp(is, bytes, size) == 0;
 }
 
+/* A writer was killed: its journal and what it wrote behind the end are there. */
+static void kill_a_writer(struct scene *s, bool committed)
+{
+    if (fork() == 0) {
+        struct txn *t = must_open(s, true);
+        must_write(s, t, "old place", 5000);
+        must_write(s, t, "behind the end", BYTES);
+        _exit(committed && txn_commit(t, true, NULL) != SWIM_OK);
+    }
+    int status = -1;
+    assert_true(wait(&status) > 0 && status == 0);
+    assert_true(is_there(s->journal));
+}
+
 static void a_session_that_changes_nothing_touches_nothing(void **state)
 {
     struct scene *s = *state;
@@ -233,6 +247,26 @@ static void two_writers_and_others_keep_out(void **state)
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
     assert_refused(s, SWIM_ERR_TIMEOUT, "another program has it locked");
     close(fd);
+}
+
+static void one_that_reads_cannot_write_and_leaves_all_as_it_is(void **state)
+{
+    struct scene *s = *state;
+    unsigned char seen[9];
+
+    kill_a_writer(s, true);
+    off_t size = size_of(s->path), journal = size_of(s->journal);
+    struct txn *t = must_open(s, false);
+    changes = 0;
+    assert_int_equal(txn_write(t, "x", 1, 0, NULL), SWIM_ERR_ARG);
+    assert_int_equal(txn_set_size(t, 5, NULL), SWIM_ERR_ARG);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_ERR_ARG);
+    assert_int_equal(txn_read(t, seen, 9, 5000, NULL), SWIM_OK);
+    assert_memory_equal(seen, "old place", 9);
+    txn_close(t);
+    assert_int_equal(changes, 0);
+    assert_int_equal(size_of(s->path), size);
+    assert_int_equal(size_of(s->journal), journal);
 }
 
 /* Without flock nobody can tell that a writer that is late has really ended: it must
@@ -316,20 +350,6 @@ static void an_older_session_does_not_follow_a_newer_one(void **state)
     txn_close(t);
     assert_int_equal(open_as(s, true, true, 6, &t, NULL), SWIM_ERR_LOST);
     txn_close(reader);
-}
-
-/* A writer was killed: its journal and what it wrote behind the end are there. */
-static void kill_a_writer(struct scene *s, bool committed)
-{
-    if (fork() == 0) {
-        struct txn *t = must_open(s, true);
-        must_write(s, t, "old place", 5000);
-        must_write(s, t, "behind the end", BYTES);
-        _exit(committed && txn_commit(t, true, NULL) != SWIM_OK);
-    }
-    int status = -1;
-    assert_true(wait(&status) > 0 && status == 0);
-    assert_true(is_there(s->journal));
 }
 
 static void what_a_killed_writer_left_is_cut_off(void **state)
@@ -561,6 +581,7 @@ int main(void)
         TEST(a_session_that_changes_nothing_touches_nothing),
         TEST(what_was_written_is_seen_when_it_is_committed),
         TEST(two_writers_and_others_keep_out),
+        TEST(one_that_reads_cannot_write_and_leaves_all_as_it_is),
         TEST(without_flock_all_goes_to_the_journal),
         TEST(one_that_may_not_change_it_any_more_changes_nothing),
         TEST(one_that_loses_its_right_in_a_commit_commits_nothing),
