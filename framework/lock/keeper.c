@@ -128,6 +128,15 @@ static int keeper_sees_use(struct keeper *k)
     return used;
 }
 
+/* There is no server, or not any more.  Whoever sees the configuration gone finds the
+ * place free, and clears away what is left. */
+static void keeper_say_ended(const struct keeper *k)
+{
+    if (k->dir >= 0)
+        close(k->dir);
+    (void)unlink(k->place->config);
+}
+
 /* idle: nobody is connected and nobody can find it, so none of its locks is alive. */
 static void keeper_end(const struct keeper *k, bool idle)
 {
@@ -142,11 +151,11 @@ static void keeper_end(const struct keeper *k, bool idle)
     (void)unlink(k->place->socket);
     (void)unlink(k->place->pid_file);
     (void)unlink(k->place->keeper_file);
-    (void)unlink(k->place->config);
     if (idle) {
         (void)unlink(k->place->url);
         (void)unlink(k->place->used);
     }
+    keeper_say_ended(k);
     _exit(0);
 }
 
@@ -163,10 +172,9 @@ static void keeper_end_if_unused(struct keeper *k)
     server_unlock(fd);
 }
 
-/* It says that there is no server, or not any more. */
-_Noreturn static void keeper_give_up(const struct server_place *place)
+_Noreturn static void keeper_give_up(const struct keeper *k)
 {
-    (void)unlink(place->config);
+    keeper_say_ended(k);
     _exit(1);
 }
 
@@ -178,7 +186,7 @@ _Noreturn static void keeper_run(const struct server_place *place)
     keeper_detach();
     k.dir = keeper_take(place);
     if (k.dir < 0 || access(place->config, F_OK) != 0)
-        keeper_give_up(place); /* another start has taken it away: that one goes on */
+        keeper_give_up(&k); /* another start has taken it away: that one goes on */
     keeper_write_pid(place);
     sigemptyset(&k.signals);
     sigaddset(&k.signals, SIGTERM);
@@ -193,7 +201,7 @@ _Noreturn static void keeper_run(const struct server_place *place)
     if (k.server == 0)
         server_exec(place, self);
     if (k.server < 0)
-        keeper_give_up(place);
+        keeper_give_up(&k);
     k.used_ns = swim_clock_mono_ns();
     for (;;) {
         /* Connected at once, it sees use even if the socket's name is taken away. */
@@ -202,8 +210,7 @@ _Noreturn static void keeper_run(const struct server_place *place)
             continue;
         if (signo == SIGCHLD) {
             (void)unlink(place->keeper_file);
-            keeper_give_up(
-                place); /* whoever starts the next one clears away the rest */
+            keeper_give_up(&k); /* who starts the next one clears away the rest */
         }
         if (signo != 0)
             keeper_end(&k, false);

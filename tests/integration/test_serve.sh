@@ -186,6 +186,10 @@ chmod 700 "$SWIM_SERVER_DIR"
 expect_status 2 env SWIM_SERVER_DIR=relative "$h5swim" serve start
 expect_line 'not an absolute path'
 expect_status 1 serve status
+for _ in $(seq 40); do # what clears away waits for the keeper, at whatever moment it ends
+    refused 1 'Could not create server TCP listening socket' start --tcp 192.0.2.1
+    [ ! -e "$SWIM_SERVER_DIR/url" ] || fail "a start that failed leaves its URL"
+done
 left=$(find "$SWIM_SERVER_DIR" -name '*.conf' -o -name url -o -name stay)
 [ -z "$left" ] || fail "a start that failed leaves $left"
 passed "what cannot be is answered by one line"
