@@ -54,6 +54,23 @@ int txn_fd(const struct txn *t)
     return t->main.fd;
 }
 
+bool txn_has_journal(const struct txn *t)
+{
+    return t->log.fd >= 0;
+}
+
+void txn_forget(struct txn *t)
+{
+    if (t->log.fd >= 0)
+        close(t->log.fd);
+    if (t->main.fd >= 0)
+        close(t->main.fd);
+    t->log.fd = t->main.fd = -1;
+    t->state = TXN_READS; /* there is nothing to be dropped */
+    if (t->old)
+        txn_forget(t->old);
+}
+
 static int txn_open_main(struct txn *t, swim_error_t *err)
 {
     int how = t->opt.write ? O_RDWR : O_RDONLY;

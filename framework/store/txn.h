@@ -57,6 +57,12 @@ uint64_t txn_number(const struct txn *txn);
 /* For H5Fget_vfd_handle(): of the file itself. */
 int txn_fd(const struct txn *txn);
 
+/* Whether something is, or may be, in a journal. */
+bool txn_has_journal(const struct txn *txn);
+/* In a forked child: close its descriptors, and touch nothing; then only txn_close().
+ */
+void txn_forget(struct txn *txn);
+
 /* Bytes behind the end are zero. */
 int txn_read(struct txn *txn, void *bytes, size_t size, uint64_t place,
              swim_error_t *err);

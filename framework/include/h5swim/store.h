@@ -1,0 +1,103 @@
+/* h5swim/store.h - HDF5 files with transactions: a driver for ordinary HDF5 files.
+ *
+ *     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+ *     swim_fapl_set(fapl, NULL, &err);
+ *     hid_t file = H5Fopen("FILE", H5F_ACC_RDWR, fapl);    waits for other writers
+ *     ... any HDF5 calls ...
+ *     swim_commit(file, &err);                             others see it from here on
+ *
+ * A file that is open for reading is one committed state of it from open to close,
+ * whatever writers do meanwhile; readers never wait for a writer.  A file that is open
+ * for writing is a transaction: what is written is seen by others, whole, at
+ * swim_commit() and when the file is closed, or never.  A process that is killed at any
+ * moment leaves the last committed state.  A new file, or one that is truncated, takes
+ * its name at the first commit; readers of the old one go on reading that.
+ *
+ * While something is committed that is not yet in the file itself, or a writer is at
+ * work, a journal NAME.swimlog lies beside the file (framework/store/FORMAT.md); a file
+ * that is being made is called NAME.swimnew.  The last session out copies the journal
+ * into the file and removes it: when no session is open the file is an ordinary one.
+ *
+ * Closing.  H5Fclose() commits.  It cannot say that this failed, as HDF5 does not
+ * survive a driver that fails there: one line is written to stderr instead, and the
+ * file keeps the last committed state.  Who wants to know calls swim_commit() before,
+ * or swim_close().  exit() commits when its status is 0; with any other the files that
+ * are open keep the last committed state, as they do when the process ends by a signal
+ * or by _exit().
+ *
+ * Errors.  When a write fails (no space left, a lease that ended), the HDF5 call fails,
+ * what was uncommitted is gone, and the file is to be closed.  The HDF5 error stack
+ * holds the line that says why; swim_commit() says it again.
+ *
+ * Locks.  Each open takes READ, or UPDATE to write, of the file's resource
+ * (h5swim/lock.h) in a session of the process, and flock(2) on the file, which keeps
+ * away programs that do not use h5swim: plain HDF5 programs that write wait or fail
+ * by HDF5's own file locking.  With HDF5_USE_FILE_LOCKING=FALSE, or on a file system
+ * without flock, all that is written goes through the journal and only the locks in
+ * Redis keep sessions apart.
+ *
+ * Not covered: raw data in external files (H5Pset_external), which HDF5 reads and
+ * writes without its driver; SWMR mode of HDF5 (H5F_ACC_SWMR_*), which is refused.
+ *
+ * Threads: as HDF5 itself.  Fork: a child must open files itself; calls on a file of
+ *          its parent fail, and its exit does not touch it.
+ */
+#ifndef SWIM_STORE_H
+#define SWIM_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hdf5.h>
+
+#include <h5swim/error.h>
+#include <h5swim/lock.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum swim_sync {
+    SWIM_SYNC_COMMIT = 0, /* what is committed is on the disk */
+    SWIM_SYNC_NONE = 1, /* commits are as atomic, but the last ones may be lost when the
+                           host crashes; not when processes are killed */
+};
+
+/* Zero it, set struct_size, then what differs from the default. */
+struct swim_store_options {
+    size_t struct_size;
+    int64_t wait_ms; /* longest wait for others: as in swim_lock_options; 0: $SWIM_WAIT
+                        seconds, else 60 */
+    enum swim_sync sync;
+    uint32_t read_only;      /* not 0: opening for writing fails */
+    swim_session_t *session; /* of the locks, used until the last file is closed;
+                                NULL: one of the process, opened when needed */
+};
+
+/* Make files that are opened with fapl, a file access property list, transactions.
+ * options may be NULL: all defaults.
+ * Errors: SWIM_ERR_ARG, SWIM_ERR_CORRUPT (the snapshot's bytes), SWIM_ERR_IO (HDF5). */
+SWIM_API int swim_fapl_set(hid_t fapl, const struct swim_store_options *options,
+                           swim_error_t *err);
+
+/* Flush the file (an object in it will do) and commit: SWIM_OK when others see it and,
+ * with SWIM_SYNC_COMMIT, it is on the disk.  The file stays open.
+ * Errors: SWIM_ERR_ARG (not opened by this driver, or for reading), SWIM_ERR_LOST (the
+ * lease ended: others may have written), SWIM_ERR_CORRUPT (changed from outside),
+ * SWIM_ERR_IO.  After a failure the file keeps the last committed state. */
+SWIM_API int swim_commit(hid_t file, swim_error_t *err);
+
+/* Forget all since the last commit.  From then on the file can only be closed: reads
+ * and writes fail, as HDF5 holds what is gone in memory. */
+SWIM_API int swim_abort(hid_t file, swim_error_t *err);
+
+/* swim_commit(), for a file that is open for writing, and H5Fclose(), which is made
+ * whatever the commit says.  Errors as of swim_commit(); SWIM_ERR_IO when HDF5 could
+ * not close it. */
+SWIM_API int swim_close(hid_t file, swim_error_t *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SWIM_STORE_H */

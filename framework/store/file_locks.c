@@ -1,0 +1,89 @@
+/* file_locks.c - flock(2): where it works, and who is in the way. */
+#include "store/file_locks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static bool is_wanted(void)
+{
+    const char *set = getenv("HDF5_USE_FILE_LOCKING");
+
+    return !set || (strcasecmp(set, "FALSE") != 0 && strcmp(set, "0") != 0);
+}
+
+static int open_directory_of(const char *path)
+{
+    char dir[PATH_MAX];
+
+    snprintf(dir, sizeof(dir), "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0';
+    return open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+bool file_locks_work(const char *path)
+{
+    if (!is_wanted())
+        return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        fd = open_directory_of(path);
+    if (fd < 0)
+        return true; /* who opens it next says why it cannot */
+    bool works = flock(fd, LOCK_SH | LOCK_NB) == 0 ||
+                 (errno != ENOSYS && errno != EOPNOTSUPP && errno != ENOLCK);
+    close(fd);
+    return works;
+}
+
+static void process_name(long pid, char *name, size_t size)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
+    FILE *f = fopen(path, "re");
+    if (!f || !fgets(name, (int)size, f))
+        snprintf(name, size, "?");
+    name[strcspn(name, "\n")] = '\0';
+    if (f)
+        fclose(f);
+}
+
+/* A line of /proc/locks: "1: FLOCK  ADVISORY  WRITE 123 08:01:4711 0 EOF". */
+bool file_locks_holder(const char *path, char *text, size_t size)
+{
+    char line[256], name[64];
+    struct stat st;
+    bool found = false;
+    FILE *f = stat(path, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+
+    while (f && !found && fgets(line, sizeof(line), f)) {
+        unsigned major_no, minor_no;
+        uintmax_t inode;
+        long pid;
+        if (sscanf(line, "%*d: FLOCK %*s %*s %ld %x:%x:%ju", &pid, &major_no, &minor_no,
+                   &inode) != 4)
+            continue;
+        if (inode != (uintmax_t)st.st_ino || pid == (long)getpid() ||
+            makedev(major_no, minor_no) != st.st_dev)
+            continue;
+        process_name(pid, name, sizeof(name));
+        snprintf(text, size, "process %ld (%s)", pid, name);
+        found = true;
+    }
+    if (f)
+        fclose(f);
+    return found;
+}

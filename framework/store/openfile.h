@@ -1,0 +1,77 @@
+/* openfile.h - a file that this process has open: its lock, and the transaction.
+ *
+ * HDF5 opens a file by its name again and again, to look whether it has it already, and
+ * opens one that it will make anew before it makes it.  So the opens of one file share
+ * an openfile, and a file that is there is not locked before something is asked of it.
+ *
+ *   NAMED    nothing is held                  first use -> OPEN; close
+ *   OPEN     lock and transaction are held    commit -> OPEN; a failure, abort -> LOST
+ *   LOST     the same, but nothing is committed any more
+ *
+ * The last close commits (OPEN), copies the journal into the file if nobody else has it
+ * open, and gives the lock back.  When an interpreter closes what its program left
+ * open, that waits for the exit status.
+ *
+ * Threads: the opens of one file by one thread at a time, as HDF5 sees to; different
+ * files by any.  Fork: in a child all calls fail but the close, which frees memory. */
+#ifndef SWIM_STORE_OPENFILE_H
+#define SWIM_STORE_OPENFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <h5swim/lock.h>
+
+#include "store/txn.h"
+
+enum openfile_how {
+    OPENFILE_READ,
+    OPENFILE_WRITE,
+    OPENFILE_CREATE,
+    OPENFILE_CREATE_NEW
+};
+
+struct openfile_options {
+    int64_t wait_ms;          /* as in swim_lock_options */
+    bool sync;                /* commits */
+    swim_session_t *session;  /* NULL: the process's */
+    const struct swim_io *io; /* NULL: the system's */
+};
+
+struct openfile;
+
+/* The openfile of name; its state is NAMED when this is the first open of it, and when
+ * it is to be created OPEN.  Where one is open already `how` is only compared: with
+ * CREATE, and to write when it is open to read, SWIM_ERR_ARG.
+ *
+ * Errors: SWIM_ERR_IO (it is not there, or may not be opened), SWIM_ERR_ARG, and when
+ * it is created those of swim_lock_acquire() and txn_create(). */
+int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
+                 const struct openfile_options *options, swim_error_t *err);
+
+/* After the last one: commit if it is to be written.  A failure of that is returned,
+ * but the file is closed all the same.  Accepts NULL. */
+int openfile_put(struct openfile *file, swim_error_t *err);
+
+/* Errors of these: those of opening (the first time), and of txn.h. */
+int openfile_enter(struct openfile *file, swim_error_t *err);
+int openfile_size(struct openfile *file, uint64_t *size, swim_error_t *err);
+int openfile_read(struct openfile *file, void *bytes, size_t size, uint64_t place,
+                  swim_error_t *err);
+int openfile_write(struct openfile *file, const void *bytes, size_t size,
+                   uint64_t place, swim_error_t *err);
+int openfile_set_size(struct openfile *file, uint64_t size, swim_error_t *err);
+/* Without status flags in the superblock, if it has them. */
+int openfile_commit(struct openfile *file, swim_error_t *err);
+int openfile_abort(struct openfile *file, swim_error_t *err);
+
+/* For H5Fget_vfd_handle(); -1 when it could not be opened. */
+int openfile_fd(struct openfile *file, swim_error_t *err);
+const char *openfile_path(const struct openfile *file);
+bool openfile_is_new(const struct openfile *file); /* and has never been committed */
+bool openfile_writes(const struct openfile *file);
+/* Whether it was opened by the parent of this process, before it forked. */
+bool openfile_is_foreign(const struct openfile *file);
+
+#endif /* SWIM_STORE_OPENFILE_H */

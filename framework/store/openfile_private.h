@@ -1,0 +1,38 @@
+/* openfile_private.h - what the files of an open file share. */
+#ifndef SWIM_STORE_OPENFILE_PRIVATE_H
+#define SWIM_STORE_OPENFILE_PRIVATE_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "store/openfile.h"
+#include "store/process_session.h"
+
+enum openfile_state { OPENFILE_NAMED, OPENFILE_OPEN, OPENFILE_LOST };
+
+struct openfile {
+    struct openfile *next;
+    char *path;              /* the real one */
+    char resource[PATH_MAX]; /* of its lock */
+    enum openfile_how how;
+    struct openfile_options opt;
+    enum openfile_state state;
+    swim_error_t why; /* it is LOST */
+    int opens;
+    pid_t pid;
+    bool is_new;                             /* created, and not yet committed */
+    struct process_session *process_session; /* NULL: not used */
+    swim_session_t *session;
+    swim_lock_t *lock;
+    struct txn *txn;
+};
+
+/* Lock it and begin.  openfile_leave() undoes it; a transaction is dropped. */
+int openfile_begin(struct openfile *file, swim_error_t *err);
+void openfile_leave(struct openfile *file);
+
+/* The last close: commit what is to be committed, copy the journal, give the lock back.
+ */
+int openfile_finish(struct openfile *file, bool commit, swim_error_t *err);
+
+#endif /* SWIM_STORE_OPENFILE_PRIVATE_H */

@@ -1,0 +1,123 @@
+/* process_session.c - the lock session of a process, which its open files share. */
+#include "store/process_session.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct process_session {
+    swim_session_t *session;
+    pid_t pid;
+    int users; /* one of them is `current`, as long as it is the current one */
+};
+
+static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+static struct process_session *current;
+static struct process_session *inherited; /* files that the parent opened point at it */
+
+static void fork_prepare(void)
+{
+    pthread_mutex_lock(&guard);
+}
+
+static void fork_parent(void)
+{
+    pthread_mutex_unlock(&guard);
+}
+
+static void fork_child(void)
+{
+    if (current)
+        inherited = current;
+    current = NULL;
+    pthread_mutex_unlock(&guard);
+}
+
+static void fork_watch(void)
+{
+    (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+static void session_unref(struct process_session *s)
+{
+    if (--s->users > 0)
+        return;
+    swim_session_close(s->session);
+    free(s);
+}
+
+static void current_forget(void)
+{
+    struct process_session *s = current;
+
+    current = NULL;
+    if (s)
+        session_unref(s);
+}
+
+static int session_start(struct process_session **out, swim_error_t *err)
+{
+    const struct swim_session_options opt = {
+        .struct_size = sizeof(opt), .job = program_invocation_short_name, .rank = -1};
+    struct process_session *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open a lock session: no memory");
+    int rc = swim_session_open(&opt, &s->session, err);
+    if (rc != SWIM_OK) {
+        free(s);
+        return rc;
+    }
+    s->pid = getpid();
+    s->users = 1;
+    *out = s;
+    return SWIM_OK;
+}
+
+int process_session_use(struct process_session **out, swim_error_t *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int rc = SWIM_OK;
+
+    *out = NULL;
+    (void)pthread_once(&once, fork_watch);
+    pthread_mutex_lock(&guard);
+    if (!current)
+        rc = session_start(&current, err);
+    if (rc == SWIM_OK) {
+        current->users++;
+        *out = current;
+    }
+    pthread_mutex_unlock(&guard);
+    return rc;
+}
+
+swim_session_t *process_session_of(const struct process_session *session)
+{
+    return session->session;
+}
+
+void process_session_retire(struct process_session *session)
+{
+    pthread_mutex_lock(&guard);
+    if (session == current)
+        current_forget();
+    pthread_mutex_unlock(&guard);
+}
+
+void process_session_drop(struct process_session *session)
+{
+    if (!session || session->pid != getpid())
+        return;
+    pthread_mutex_lock(&guard);
+    session_unref(session);
+    pthread_mutex_unlock(&guard);
+}
+
+void process_session_end(void)
+{
+    pthread_mutex_lock(&guard);
+    current_forget();
+    pthread_mutex_unlock(&guard);
+}

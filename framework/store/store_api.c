@@ -1,0 +1,130 @@
+/* store_api.c - h5swim/store.h. */
+#include <h5swim/store.h>
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store_private.h"
+#include "store/vfd.h"
+
+/* What of the options the caller knows. */
+static int options_read(const struct swim_store_options *given,
+                        struct swim_store_options *opt, swim_error_t *err)
+{
+    memset(opt, 0, sizeof(*opt));
+    if (!given)
+        return SWIM_OK;
+    if (given->struct_size < offsetof(struct swim_store_options, session))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "set the options of a file: struct_size is not set");
+    size_t size = given->struct_size < sizeof(*opt) ? given->struct_size : sizeof(*opt);
+    memcpy(opt, given, size);
+    if (opt->wait_ms < SWIM_LOCK_FOREVER)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "set the options of a file: wait_ms is %lld",
+                              (long long)opt->wait_ms);
+    if (opt->sync != SWIM_SYNC_COMMIT && opt->sync != SWIM_SYNC_NONE)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "set the options of a file: sync is %d", (int)opt->sync);
+    return SWIM_OK;
+}
+
+int swim_fapl_set(hid_t fapl, const struct swim_store_options *options,
+                  swim_error_t *err)
+{
+    struct swim_store_options opt;
+
+    int rc = options_read(options, &opt, err);
+    if (rc != SWIM_OK)
+        return rc;
+    const struct vfd_info info = {.wait_ms = opt.wait_ms,
+                                  .session = opt.session,
+                                  .no_sync = opt.sync == SWIM_SYNC_NONE,
+                                  .read_only = opt.read_only != 0};
+    hid_t driver = vfd_id();
+    if (driver < 0 || H5Pset_driver(fapl, driver, &info) < 0)
+        return h5_fail(err, SWIM_ERR_IO,
+                       "set the driver of a file access property list");
+    return SWIM_OK;
+}
+
+/* The open file behind a file or an object in it, and its HDF5 file id, which is the
+ * caller's. */
+static int file_behind(hid_t object, const char *what, hid_t *file,
+                       struct openfile **out, swim_error_t *err)
+{
+    void *handle = NULL;
+
+    *out = NULL;
+    *file = H5Iget_file_id(object);
+    if (*file < 0)
+        return h5_fail(err, SWIM_ERR_ARG, "%s a file: this is none", what);
+    hid_t fapl = H5Fget_access_plist(*file);
+    bool is = fapl >= 0 && H5Pget_driver(fapl) == vfd_id();
+    h5_release(fapl);
+    if (is && H5Fget_vfd_handle(*file, H5P_DEFAULT, &handle) >= 0 && handle) {
+        *out = vfd_file_of_handle(handle);
+        return SWIM_OK;
+    }
+    h5_release(*file);
+    if (is)
+        return h5_fail(err, SWIM_ERR_ARG, "%s a file", what);
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "%s a file: it was not opened by h5swim's driver "
+                          "(swim_fapl_set)",
+                          what);
+}
+
+int swim_commit(hid_t object, swim_error_t *err)
+{
+    struct openfile *f = NULL;
+    hid_t file = H5I_INVALID_HID;
+
+    int rc = file_behind(object, "commit", &file, &f, err);
+    if (rc != SWIM_OK)
+        return rc;
+    bool flushed = !openfile_writes(f) || H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+    /* A failed write says why; a flush may fail for reasons of HDF5 alone. */
+    if (flushed)
+        rc = openfile_commit(f, err);
+    else {
+        rc = h5_fail(err, SWIM_ERR_IO, "commit %s", openfile_path(f));
+        (void)openfile_abort(f, NULL);
+    }
+    h5_release(file);
+    return rc;
+}
+
+int swim_abort(hid_t object, swim_error_t *err)
+{
+    struct openfile *f = NULL;
+    hid_t file = H5I_INVALID_HID;
+
+    int rc = file_behind(object, "abort", &file, &f, err);
+    if (rc == SWIM_OK)
+        rc = openfile_abort(f, err);
+    h5_release(file);
+    return rc;
+}
+
+int swim_close(hid_t file, swim_error_t *err)
+{
+    struct openfile *f = NULL;
+    swim_error_t why = {0}, now = {0};
+    hid_t again = H5I_INVALID_HID;
+
+    int rc = file_behind(file, "close", &again, &f, &now);
+    bool writes = rc == SWIM_OK && openfile_writes(f);
+    h5_release(again);
+    if (rc == SWIM_OK && writes)
+        rc = swim_commit(file, &now);
+    (void)vfd_take_failure(&why);
+    if (H5Fclose(file) < 0 && rc == SWIM_OK)
+        rc = h5_fail(&now, SWIM_ERR_IO, "close a file");
+    /* The close commits once more, and what is told there is the first to be told if it
+     * is the first to fail. */
+    if (vfd_take_failure(&why) && rc == SWIM_OK)
+        return swim_error_set(err, why.code, "%s", why.text);
+    return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", now.text);
+}

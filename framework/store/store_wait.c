@@ -1,0 +1,29 @@
+/* store_wait.c - how long opening a file waits. */
+#include "store/store_wait.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <h5swim/lock.h>
+
+#define DEFAULT_MS 60000
+#define MAX_S 31536000.0
+
+int store_wait_ms(int64_t given, int64_t *wait_ms, swim_error_t *err)
+{
+    const char *set = getenv("SWIM_WAIT");
+    char *end = NULL;
+
+    *wait_ms = given ? given : DEFAULT_MS;
+    if (given || !set || !*set)
+        return SWIM_OK;
+    double seconds = strtod(set, &end);
+    if (*end || end == set || !isfinite(seconds) || seconds < 0 || seconds > MAX_S)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "SWIM_WAIT=%s: it is not a number of seconds to wait for "
+                              "files (0: do not wait)",
+                              set);
+    *wait_ms = seconds == 0 ? SWIM_LOCK_TRY : (int64_t)ceil(seconds * 1000);
+    return SWIM_OK;
+}

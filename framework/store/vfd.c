@@ -1,0 +1,316 @@
+/* vfd.c - the HDF5 virtual file driver.
+ *
+ * What HDF5 1.10 and 1.14 ask of a driver, and in which order, decides how this one is
+ * made:
+ *
+ *   - The same file is opened again to be compared, and opened before it is created:
+ *     see openfile.h.
+ *   - flush does not say whether all of the file's metadata are in it, so the only
+ *     implicit commit is the close.
+ *   - Locks are not left to lock and unlock: the first is not called when HDF5's file
+ *     locking is off, the second never.
+ *   - A close or a write of metadata that fails while HDF5 closes a file leaves
+ *     pointers to freed memory in HDF5, and exit() crashes.  So when a write has
+ * failed, what comes is dropped; writes of data fail, writes of metadata do not; and a
+ *     commit that fails in the close is told on stderr and by vfd_take_failure(). */
+#include "store/vfd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "store/process_session.h"
+#include "store/store_wait.h"
+#include "store/vfd_class.h"
+
+struct vfd {
+    H5FD_t head; /* HDF5's */
+    struct openfile *file;
+    haddr_t eoa;
+    bool writes;
+    struct vfd_info info; /* external links inherit it */
+    int fd;               /* that get_handle has given away a pointer to */
+};
+
+static const struct swim_io *io_in_use;
+static _Thread_local swim_error_t failure;
+
+void vfd_use_io(const struct swim_io *io)
+{
+    io_in_use = io;
+}
+
+bool vfd_take_failure(swim_error_t *why)
+{
+    bool was = failure.code != SWIM_OK;
+
+    *why = failure;
+    swim_error_clear(&failure);
+    return was;
+}
+
+/* Put it on HDF5's error stack; always -1. */
+static int vfd_fail(const char *function, const swim_error_t *err)
+{
+    H5Epush2(H5E_DEFAULT, __FILE__, function, __LINE__, H5E_ERR_CLS, H5E_VFL,
+             H5E_CANTOPENFILE, "%s", err->text);
+    return -1;
+}
+
+static struct vfd *of(const H5FD_t *head)
+{
+    return (struct vfd *)(uintptr_t)head;
+}
+
+static int how_of(unsigned flags, const struct vfd_info *info, const char *name,
+                  enum openfile_how *how, swim_error_t *err)
+{
+    const unsigned swmr = H5F_ACC_SWMR_READ | H5F_ACC_SWMR_WRITE;
+
+    if (flags & swmr)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "open %s for HDF5's SWMR mode: that is not for files "
+                              "under h5swim (open it without, or without h5swim)",
+                              name);
+    *how = OPENFILE_READ;
+    if (flags & H5F_ACC_RDWR)
+        *how = OPENFILE_WRITE;
+    if (flags & (H5F_ACC_TRUNC | H5F_ACC_CREAT))
+        *how = flags & H5F_ACC_EXCL ? OPENFILE_CREATE_NEW : OPENFILE_CREATE;
+    if (info->read_only && *how != OPENFILE_READ)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "open %s for writing: the file access property list is "
+                              "for reading only",
+                              name);
+    return SWIM_OK;
+}
+
+static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl,
+                     swim_error_t *err)
+{
+    const struct vfd_info *given = H5Pget_driver_info(fapl);
+    struct openfile_options opt = {.io = io_in_use};
+    enum openfile_how how = OPENFILE_READ;
+
+    if (given)
+        v->info = *given;
+    int rc = how_of(flags, &v->info, name, &how, err);
+    if (rc == SWIM_OK)
+        rc = store_wait_ms(v->info.wait_ms, &opt.wait_ms, err);
+    opt.sync = !v->info.no_sync;
+    opt.session = v->info.session;
+    if (rc == SWIM_OK)
+        rc = openfile_get(&v->file, name, how, &opt, err);
+    v->writes = rc == SWIM_OK && how != OPENFILE_READ;
+    return rc;
+}
+
+static void *vfd_fapl_get(H5FD_t *head)
+{
+    struct vfd_info *info = malloc(sizeof(*info));
+
+    if (info)
+        *info = of(head)->info;
+    return info;
+}
+
+static void *vfd_fapl_copy(const void *from)
+{
+    struct vfd_info *info = malloc(sizeof(*info));
+
+    if (info)
+        memcpy(info, from, sizeof(*info));
+    return info;
+}
+
+static herr_t vfd_fapl_free(void *info)
+{
+    free(info);
+    return 0;
+}
+
+static H5FD_t *vfd_open(const char *name, unsigned flags, hid_t fapl, haddr_t maxaddr)
+{
+    struct vfd *v = calloc(1, sizeof(*v));
+    swim_error_t err = {0};
+
+    (void)maxaddr;
+    if (!v)
+        (void)swim_error_set(&err, SWIM_ERR_NOMEM, "open %s: no memory", name);
+    else if (vfd_start(v, name, flags, fapl, &err) == SWIM_OK)
+        return &v->head;
+    free(v);
+    (void)vfd_fail(__func__, &err);
+    return NULL;
+}
+
+static herr_t vfd_close(H5FD_t *head)
+{
+    struct vfd *v = of(head);
+    swim_error_t err = {0};
+
+    if (openfile_put(v->file, &err) != SWIM_OK) {
+        failure = err;
+        fprintf(stderr, "h5swim: %s; what was written since the last commit is lost\n",
+                err.text);
+    }
+    free(v);
+    return 0;
+}
+
+static int vfd_cmp(const H5FD_t *a, const H5FD_t *b)
+{
+    uintptr_t x = (uintptr_t)of(a)->file, y = (uintptr_t)of(b)->file;
+
+    return (x > y) - (x < y);
+}
+
+/* Without a file it is asked what it may ever be able to do.  A new file is not found
+ * by its name before it is committed, as HDF5 would want to with a POSIX handle. */
+static herr_t vfd_query(const H5FD_t *head, unsigned long *flags)
+{
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA |
+             H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_AGGREGATE_SMALLDATA |
+             H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    if (head && !openfile_is_new(of(head)->file))
+        *flags |= H5FD_FEAT_POSIX_COMPAT_HANDLE;
+    return 0;
+}
+
+static haddr_t vfd_get_eoa(const H5FD_t *head, H5FD_mem_t type)
+{
+    (void)type;
+    return of(head)->eoa;
+}
+
+static herr_t vfd_set_eoa(H5FD_t *head, H5FD_mem_t type, haddr_t addr)
+{
+    (void)type;
+    of(head)->eoa = addr;
+    return 0;
+}
+
+static haddr_t vfd_get_eof(const H5FD_t *head, H5FD_mem_t type)
+{
+    swim_error_t err = {0};
+    uint64_t size = 0;
+
+    (void)type;
+    if (openfile_size(of(head)->file, &size, &err) == SWIM_OK)
+        return size;
+    (void)vfd_fail(__func__, &err);
+    return HADDR_UNDEF;
+}
+
+static herr_t vfd_get_handle(H5FD_t *head, hid_t fapl, void **handle)
+{
+    struct vfd *v = of(head);
+    swim_error_t err = {0};
+
+    (void)fapl;
+    v->fd = openfile_fd(v->file, &err);
+    if (v->fd < 0)
+        return vfd_fail(__func__, &err);
+    *handle = &v->fd;
+    return 0;
+}
+
+static herr_t vfd_read(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
+                       size_t size, void *buffer)
+{
+    swim_error_t err = {0};
+
+    (void)type;
+    (void)dxpl;
+    if (openfile_read(of(head)->file, buffer, size, addr, &err) == SWIM_OK)
+        return 0;
+    return vfd_fail(__func__, &err);
+}
+
+static herr_t vfd_write(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
+                        size_t size, const void *buffer)
+{
+    struct vfd *v = of(head);
+    swim_error_t err = {0};
+
+    (void)dxpl;
+    if (openfile_write(v->file, buffer, size, addr, &err) == SWIM_OK)
+        return 0;
+    return type == H5FD_MEM_DRAW ? vfd_fail(__func__, &err) : 0;
+}
+
+static herr_t vfd_truncate(H5FD_t *head, hid_t dxpl, hbool_t closing)
+{
+    struct vfd *v = of(head);
+
+    (void)dxpl;
+    (void)closing;
+    if (v->writes) /* a failure is kept, and told by the commit */
+        (void)openfile_set_size(v->file, v->eoa, NULL);
+    return 0;
+}
+
+static herr_t vfd_lock(H5FD_t *head, hbool_t rw)
+{
+    swim_error_t err = {0};
+
+    (void)rw;
+    if (openfile_enter(of(head)->file, &err) == SWIM_OK)
+        return 0;
+    return vfd_fail(__func__, &err);
+}
+
+static herr_t vfd_unlock(H5FD_t *head)
+{
+    (void)head;
+    return 0;
+}
+
+static hid_t registered = H5I_INVALID_HID;
+
+/* HDF5 is at its end, and no file is open. */
+static herr_t vfd_terminate(void)
+{
+    registered = H5I_INVALID_HID;
+    process_session_end();
+    return 0;
+}
+
+static const H5FD_class_t vfd_class = {
+    VFD_CLASS_HEAD.name = "h5swim",
+    .maxaddr = JOURNAL_PLACE_MAX,
+    .fc_degree = H5F_CLOSE_WEAK,
+    .terminate = vfd_terminate,
+    .fapl_size = sizeof(struct vfd_info),
+    .fapl_get = vfd_fapl_get,
+    .fapl_copy = vfd_fapl_copy,
+    .fapl_free = vfd_fapl_free,
+    .open = vfd_open,
+    .close = vfd_close,
+    .cmp = vfd_cmp,
+    .query = vfd_query,
+    .get_eoa = vfd_get_eoa,
+    .set_eoa = vfd_set_eoa,
+    .get_eof = vfd_get_eof,
+    .get_handle = vfd_get_handle,
+    .read = vfd_read,
+    .write = vfd_write,
+    .truncate = vfd_truncate,
+    .lock = vfd_lock,
+    .unlock = vfd_unlock,
+    .fl_map = H5FD_FLMAP_DICHOTOMY,
+};
+
+hid_t vfd_id(void)
+{
+    if (registered < 0 || H5Iis_valid(registered) <= 0)
+        registered = H5FDregister(&vfd_class);
+    return registered;
+}
+
+struct openfile *vfd_file_of_handle(void *handle)
+{
+    return ((struct vfd *)((char *)handle - offsetof(struct vfd, fd)))->file;
+}

@@ -1,0 +1,34 @@
+/* vfd.h - the HDF5 virtual file driver over openfile.h.
+ *
+ * Includes hdf5.h. */
+#ifndef SWIM_STORE_VFD_H
+#define SWIM_STORE_VFD_H
+
+#include <stdbool.h>
+
+#include <h5swim/store.h>
+
+#include "store/openfile.h"
+
+/* The options in a file access property list: no pointers to others' memory. */
+struct vfd_info {
+    int64_t wait_ms;
+    swim_session_t *session;
+    bool no_sync, read_only;
+};
+
+/* The driver; registered when it is not, or not any more.  Negative: HDF5 could not. */
+hid_t vfd_id(void);
+
+/* The open file of what H5Fget_vfd_handle() gave for a file of the driver. */
+struct openfile *vfd_file_of_handle(void *handle);
+
+/* A close that could not commit is told here, too, and forgotten: HDF5 must not know.
+ * true: there was one, whose text is in *why. */
+bool vfd_take_failure(swim_error_t *why);
+
+/* For tests: the calls of the system that files opened from here on make; NULL: the
+ * system's own. */
+void vfd_use_io(const struct swim_io *io);
+
+#endif /* SWIM_STORE_VFD_H */
