@@ -195,7 +195,7 @@ int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
         files = f;
     }
     pthread_mutex_unlock(&guard);
-    if (rc == SWIM_OK && (how == OPENFILE_CREATE || how == OPENFILE_CREATE_NEW)) {
+    if (f && (how == OPENFILE_CREATE || how == OPENFILE_CREATE_NEW)) {
         f->is_new = true;
         rc = openfile_enter(f, err);
         if (rc != SWIM_OK)

@@ -33,10 +33,11 @@ enum openfile_how {
 };
 
 struct openfile_options {
-    int64_t wait_ms;          /* as in swim_lock_options */
-    bool sync;                /* commits */
-    swim_session_t *session;  /* NULL: the process's */
-    const struct swim_io *io; /* NULL: the system's */
+    int64_t wait_ms;           /* as in swim_lock_options */
+    bool sync;                 /* commits */
+    swim_session_t *session;   /* NULL: the process's */
+    const struct swim_io *io;  /* NULL: the system's */
+    const unsigned char *boot; /* id; NULL: this host's */
 };
 
 struct openfile;

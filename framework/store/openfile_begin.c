@@ -107,7 +107,10 @@ static int txn_begin(struct openfile *f, int64_t until_ns, swim_error_t *err)
     swim_error_t busy = {0};
 
     opt.flocks = file_locks_work(f->path);
-    boot_id_read(opt.boot);
+    if (f->opt.boot)
+        memcpy(opt.boot, f->opt.boot, JOURNAL_ID);
+    else
+        boot_id_read(opt.boot);
     int rc = SWIM_OK;
     while (rc == SWIM_OK) {
         swim_error_t now = {0};

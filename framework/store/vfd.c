@@ -35,11 +35,13 @@ struct vfd {
 };
 
 static const struct swim_io *io_in_use;
+static const unsigned char *boot_in_use;
 static _Thread_local swim_error_t failure;
 
-void vfd_use_io(const struct swim_io *io)
+void vfd_use_io(const struct swim_io *io, const unsigned char *boot)
 {
     io_in_use = io;
+    boot_in_use = boot;
 }
 
 bool vfd_take_failure(swim_error_t *why)
@@ -91,7 +93,7 @@ static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl
                      swim_error_t *err)
 {
     const struct vfd_info *given = H5Pget_driver_info(fapl);
-    struct openfile_options opt = {.io = io_in_use};
+    struct openfile_options opt = {.io = io_in_use, .boot = boot_in_use};
     enum openfile_how how = OPENFILE_READ;
 
     if (given)

@@ -27,8 +27,8 @@ struct openfile *vfd_file_of_handle(void *handle);
  * true: there was one, whose text is in *why. */
 bool vfd_take_failure(swim_error_t *why);
 
-/* For tests: the calls of the system that files opened from here on make; NULL: the
- * system's own. */
-void vfd_use_io(const struct swim_io *io);
+/* For tests: the calls of the system that files opened from here on make, and the boot
+ * id of the host; NULL: the system's own. */
+void vfd_use_io(const struct swim_io *io, const unsigned char *boot);
 
 #endif /* SWIM_STORE_VFD_H */

@@ -494,19 +494,67 @@ static void names_lose(void)
     }
 }
 
-void sim_disk_restart(bool power_off, unsigned seed)
+unsigned sim_disk_loose(void)
+{
+    unsigned loose = 0;
+
+    for (int n = 0; n < NAMES; n++)
+        if (disk.names[n].path[0])
+            loose += (unsigned)disk.names[n].count - 1;
+    for (int n = 0; n < INODES; n++)
+        loose += (unsigned)disk.inodes[n].count;
+    return loose;
+}
+
+static bool bit_next(uint64_t *bits)
+{
+    bool bit = *bits & 1;
+
+    *bits >>= 1;
+    return bit;
+}
+
+/* It leads where the last kept change made it lead. */
+static void name_keep(struct name *name, uint64_t *kept)
+{
+    int to = name->led_to[0];
+
+    for (int v = 1; v < name->count; v++)
+        if (bit_next(kept))
+            to = name->led_to[v];
+    name->led_to[0] = to;
+    name->count = 1;
+}
+
+static void inode_keep(struct inode *i, uint64_t *kept)
+{
+    memcpy(i->now, i->synced, SIM_FILE_MAX);
+    i->size = i->synced_size;
+    for (size_t c = 0; c < i->count; c++) {
+        const struct change *change = &i->changes[c];
+        if (!bit_next(kept))
+            continue;
+        if (change->bytes)
+            memcpy(i->now + change->at, change->bytes, change->size);
+        else if (change->at < i->size)
+            memset(i->now + change->at, 0, i->size - change->at);
+        if (!change->bytes)
+            i->size = change->at;
+        else if (change->at + change->size > i->size)
+            i->size = change->at + change->size;
+    }
+    memcpy(i->synced, i->now, SIM_FILE_MAX);
+    i->synced_size = i->size;
+    changes_forget(i);
+}
+
+/* All descriptors are closed, and what has no name is gone. */
+static void disk_begin_again(void)
 {
     bool named[INODES] = {false};
 
-    disk.seed = seed;
     for (int fd = 0; fd < FDS; fd++)
         disk.fds[fd] = -1;
-    if (power_off) {
-        names_lose();
-        for (int n = 0; n < INODES; n++)
-            if (disk.inodes[n].used)
-                inode_lose(&disk.inodes[n]);
-    }
     for (int n = 0; n < NAMES; n++)
         for (int v = 0; v < disk.names[n].count; v++)
             if (disk.names[n].led_to[v] >= 0)
@@ -516,4 +564,27 @@ void sim_disk_restart(bool power_off, unsigned seed)
             inode_free(&disk.inodes[n]);
     disk.dead = false;
     sim_disk_arm(0, 0);
+}
+
+void sim_disk_restart_with(uint64_t kept)
+{
+    for (int n = 0; n < NAMES; n++)
+        if (disk.names[n].path[0])
+            name_keep(&disk.names[n], &kept);
+    for (int n = 0; n < INODES; n++)
+        if (disk.inodes[n].used)
+            inode_keep(&disk.inodes[n], &kept);
+    disk_begin_again();
+}
+
+void sim_disk_restart(bool power_off, unsigned seed)
+{
+    disk.seed = seed;
+    if (power_off) {
+        names_lose();
+        for (int n = 0; n < INODES; n++)
+            if (disk.inodes[n].used)
+                inode_lose(&disk.inodes[n]);
+    }
+    disk_begin_again();
 }

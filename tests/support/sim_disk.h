@@ -39,4 +39,10 @@ long sim_disk_calls(void);
  * synced is lost, kept or torn by the seed. */
 void sim_disk_restart(bool power_off, unsigned seed);
 
+/* How many changes of bytes, sizes and names may be lost or kept now. */
+unsigned sim_disk_loose(void);
+/* The same as with power off, but the nth of those is kept when bit n of kept is set:
+ * with all values of as many bits, all that can be without tearing a write. */
+void sim_disk_restart_with(uint64_t kept);
+
 #endif /* SWIM_SUPPORT_SIM_DISK_H */
