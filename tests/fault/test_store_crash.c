@@ -12,11 +12,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <h5swim/store.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -43,16 +46,24 @@ static struct {
     unsigned char boot[JOURNAL_ID];
     unsigned long seed;
     long call;
+    bool fails; /* calls to the system may fail */
 } story;
 
 static struct redis_fixture redis;
 static struct scratch_dir folder;
-static char path[300], plain[300];
+static char path[300], plain[300], said[300];
 
 static unsigned dice(unsigned sides)
 {
     story.dice = story.dice * 1664525U + 1013904223U;
     return (story.dice >> 8) % sides;
+}
+
+/* What HDF5 must do, unless the system fails. */
+static void must(bool done)
+{
+    if (!done && !story.fails)
+        fail_msg("seed %lu: an HDF5 call failed", story.seed);
 }
 
 /* --- all that is in a file, as one number */
@@ -133,8 +144,7 @@ static hid_t driver(void)
     static const H5F_libver_t low[] = {H5F_LIBVER_EARLIEST, H5F_LIBVER_V18,
                                        H5F_LIBVER_LATEST};
 
-    assert_true(H5Pset_libver_bounds(fapl, low[story.seed % 3], H5F_LIBVER_LATEST) >=
-                0);
+    must(H5Pset_libver_bounds(fapl, low[story.seed % 3], H5F_LIBVER_LATEST) >= 0);
     assert_int_equal(swim_fapl_set(fapl, NULL, NULL), SWIM_OK);
     return fapl;
 }
@@ -153,14 +163,13 @@ static hid_t create_by_driver(void)
     hid_t fapl = driver(), fcpl = H5Pcreate(H5P_FILE_CREATE);
 
     if (story.seed % 5 == 0)
-        assert_true(H5Pset_userblock(fcpl, 512) >= 0);
+        must(H5Pset_userblock(fcpl, 512) >= 0);
     if (story.seed % 5 == 1) {
-        assert_true(H5Pset_file_space_strategy(fcpl, H5F_FSPACE_STRATEGY_PAGE, 1, 1) >=
-                    0);
-        assert_true(H5Pset_file_space_page_size(fcpl, 512) >= 0);
+        must(H5Pset_file_space_strategy(fcpl, H5F_FSPACE_STRATEGY_PAGE, 1, 1) >= 0);
+        must(H5Pset_file_space_page_size(fcpl, 512) >= 0);
     }
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, fcpl, fapl);
-    assert_true(file >= 0);
+    must(file >= 0);
     H5Pclose(fcpl);
     H5Pclose(fapl);
     return file;
@@ -182,7 +191,7 @@ static void make_set(hid_t file, const char *name)
         H5Pset_deflate(dcpl, 1);
     hid_t space = H5Screate_simple(2, dims, chunked ? max : NULL);
     hid_t set = H5Dcreate2(file, name, H5T_NATIVE_INT, space, lcpl, dcpl, H5P_DEFAULT);
-    assert_true(set >= 0);
+    must(set >= 0);
     H5Dclose(set);
     H5Sclose(space);
     H5Pclose(dcpl);
@@ -205,7 +214,7 @@ static void overwrite(hid_t set)
         values[i] = (int)dice(1000000);
     hid_t memory = H5Screate_simple(2, count, NULL);
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
-    assert_true(H5Dwrite(set, H5T_NATIVE_INT, memory, space, H5P_DEFAULT, values) >= 0);
+    must(H5Dwrite(set, H5T_NATIVE_INT, memory, space, H5P_DEFAULT, values) >= 0);
     H5Sclose(memory);
     H5Sclose(space);
 }
@@ -219,7 +228,7 @@ static void extend(hid_t set)
     dims[dice(2)] += 1 + dice(10);
     if (max[0] == H5S_UNLIMITED && dims[0] < (hsize_t)(LENGTH * 2) &&
         dims[1] < (hsize_t)(LENGTH * 2))
-        assert_true(H5Dset_extent(set, dims) >= 0);
+        must(H5Dset_extent(set, dims) >= 0);
     H5Sclose(space);
 }
 
@@ -231,11 +240,11 @@ static void put_attribute(hid_t set)
     hid_t scalar = H5Screate(H5S_SCALAR);
 
     if (H5Aexists(set, name) > 0)
-        assert_true(H5Adelete(set, name) >= 0);
+        must(H5Adelete(set, name) >= 0);
     if (dice(3)) {
         hid_t attribute =
             H5Acreate2(set, name, H5T_NATIVE_INT, scalar, H5P_DEFAULT, H5P_DEFAULT);
-        assert_true(H5Awrite(attribute, H5T_NATIVE_INT, &value) >= 0);
+        must(H5Awrite(attribute, H5T_NATIVE_INT, &value) >= 0);
         H5Aclose(attribute);
     }
     H5Sclose(scalar);
@@ -252,9 +261,9 @@ static void rename_or_delete(hid_t file, const char *name)
     const char *to = names[dice(4)];
 
     if (dice(2) && !is_there(file, to) && is_there(file, "g"))
-        assert_true(H5Lmove(file, name, file, to, H5P_DEFAULT, H5P_DEFAULT) >= 0);
+        must(H5Lmove(file, name, file, to, H5P_DEFAULT, H5P_DEFAULT) >= 0);
     else
-        assert_true(H5Ldelete(file, name, H5P_DEFAULT) >= 0);
+        must(H5Ldelete(file, name, H5P_DEFAULT) >= 0);
 }
 
 static void call(hid_t file)
@@ -271,7 +280,7 @@ static void call(hid_t file)
         return;
     }
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    assert_true(set >= 0);
+    must(set >= 0);
     if (what == 1)
         put_attribute(set);
     else if (what == 2)
@@ -284,41 +293,63 @@ static void call(hid_t file)
 static void note(XXH64_hash_t digest, long asked)
 {
     assert_true(story.n < STATES);
-    story.states[story.n++] = (struct committed){digest, asked, io_trace_length()};
+    story.states[story.n++] = (struct committed){digest, asked, LONG_MAX};
+}
+
+static void acknowledge(void)
+{
+    story.states[story.n - 1].acknowledged = io_trace_length();
+}
+
+/* Whether a call to the system has failed: the story is over. */
+static bool is_over(void)
+{
+    return story.fails && sim_disk_fired();
 }
 
 /* Up to three calls and a commit, again and again. */
 static void session(hid_t file)
 {
     for (unsigned commits = 1 + dice(2); commits > 0; commits--) {
-        for (unsigned calls = 1 + dice(3); calls > 0; calls--)
+        for (unsigned calls = 1 + dice(3); calls > 0 && !is_over(); calls--)
             call(file);
         XXH64_hash_t digest = digest_of(file);
-        assert_true(digest != 0);
-        long asked = io_trace_length();
-        if (commits > 1)
-            assert_int_equal(swim_commit(file, NULL), SWIM_OK);
+        bool closes = commits == 1 || is_over();
+        if (!is_over()) {
+            must(digest != 0);
+            note(digest, io_trace_length());
+        }
+        bool was_over = is_over(), done;
+        if (closes)
+            done = H5Fclose(file) >= 0;
         else
-            assert_true(H5Fclose(file) >= 0);
-        note(digest, asked);
+            done = swim_commit(file, NULL) == SWIM_OK;
+        must(done);
+        if (!was_over && done && !is_over())
+            acknowledge();
+        if (closes)
+            return;
     }
 }
 
-static void story_tell(unsigned long seed)
+static void story_tell(unsigned long seed, const struct swim_io *io)
 {
     story.n = 0;
     story.dice = (unsigned)seed;
     story.seed = seed;
     memset(story.boot, 1, sizeof(story.boot));
-    sim_disk_reset();
     io_trace_reset();
-    vfd_use_io(&io_trace_io, story.boot);
+    vfd_use_io(io, story.boot);
     note(0, 0);
-    session(create_by_driver());
-    for (unsigned sessions = dice(3); sessions > 0; sessions--) {
-        hid_t file = dice(4) ? open_by_driver(H5F_ACC_RDWR) : create_by_driver();
-        assert_true(file >= 0);
+    acknowledge();
+    hid_t file = create_by_driver();
+    if (file >= 0)
         session(file);
+    for (unsigned sessions = dice(3); sessions > 0 && !is_over(); sessions--) {
+        file = dice(4) ? open_by_driver(H5F_ACC_RDWR) : create_by_driver();
+        must(file >= 0);
+        if (file >= 0)
+            session(file);
     }
     vfd_use_io(&sim_disk_io, story.boot);
 }
@@ -432,7 +463,8 @@ static void stopped_at_any_call_it_is_old_or_new(void **state)
 
     (void)state;
     for (unsigned long seed = first; points < wanted; seed++) {
-        story_tell(seed);
+        sim_disk_reset();
+        story_tell(seed, &io_trace_io);
         long length = io_trace_length();
         long only = (long)from_environment("SWIM_CRASH_CALL", 0);
         for (long n = only ? only : 1; n <= (only ? only : length); n++)
@@ -443,12 +475,62 @@ static void stopped_at_any_call_it_is_old_or_new(void **state)
     print_message("%lu points from seed %lu on\n", points, first);
 }
 
+/* In a process of its own, whose exit is HDF5's as well. */
+_Noreturn static void fail_at(unsigned long seed, long n, int errnum)
+{
+    swim_error_t why;
+
+    setenv("CMOCKA_TEST_ABORT", "1", 1);
+    (void)!freopen(said, "w", stderr);
+    sim_disk_reset();
+    sim_disk_arm(n, errnum);
+    story.fails = true;
+    story_tell(seed, &sim_disk_io);
+    bool fired = sim_disk_fired();
+    sim_disk_arm(0, 0);
+    (void)vfd_take_failure(&why);
+    story.fails = false;
+    story.call = LONG_MAX - 1; /* all that was asked for may be there */
+    look();
+    exit(fired ? 0 : 99); /* NOLINT(concurrency-mt-unsafe): a child of a test */
+}
+
+static void an_error_at_any_call_leaves_old_or_new(void **state)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT, ESTALE};
+    unsigned long step = getenv("SWIM_LONG") ? 1 : 3;
+    unsigned long points = 0;
+
+    (void)state;
+    H5close(); /* the children open it anew */
+    for (unsigned long seed = 1; seed <= 20; seed++)
+        for (long n = 1 + (long)(seed % step);; n += (long)step) {
+            int status = 0;
+            story.seed = seed;
+            story.call = n;
+            pid_t pid = fork();
+            if (pid == 0)
+                fail_at(seed, n, errors[(seed + (unsigned long)n) % 4]);
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+            if (WIFEXITED(status) && WEXITSTATUS(status) == 99)
+                break; /* the story has no such call */
+            if (status != 0) {
+                (void)scratch_dir_run(&folder, "cat said >&2");
+                fail_msg("seed %lu, call %ld: ended with status %#x", seed, n, status);
+            }
+            points++;
+        }
+    print_message("%lu points\n", points);
+    assert_true(points > 100);
+}
+
 static int setup(void **state)
 {
     (void)state;
     if (scratch_dir_make(&folder) != 0 || redis_fixture_open(&redis, NULL) != 0)
         return -1;
     snprintf(path, sizeof(path), "%s/a.h5", folder.path);
+    snprintf(said, sizeof(said), "%s/said", folder.path);
     snprintf(plain, sizeof(plain), "%s/plain.h5", folder.path);
     setenv("SWIM_REDIS_URL", redis.url, 1);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -468,6 +550,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_error_at_any_call_leaves_old_or_new),
         cmocka_unit_test(stopped_at_any_call_it_is_old_or_new),
     };
     int failed = cmocka_run_group_tests(tests, setup, teardown);
