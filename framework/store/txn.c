@@ -236,13 +236,15 @@ struct txn *txn_new(const char *path, const struct txn_options *options)
     t->log = (struct io_file){t->io, -1, t->journal_path};
     overlay_init(&t->journal.overlay);
     overlay_init(&t->append.pending);
+    overlay_init(&t->held);
     t->direct = options->flocks;
     if (options->write) {
         t->current = malloc(TXN_BUFFER);
         t->under = malloc(TXN_BUFFER);
+        t->held_bytes = malloc((size_t)2 * TXN_HELD);
     }
     if (t->path && t->dir && t->journal_path && t->new_path &&
-        (!options->write || (t->current && t->under))) {
+        (!options->write || (t->current && t->under && t->held_bytes))) {
         char *slash = strrchr(t->dir, '/');
         if (slash)
             slash[slash == t->dir] = '\0';
@@ -302,6 +304,7 @@ void txn_close(struct txn *t)
         t->io->close(t->main.fd);
     txn_close(t->old);
     overlay_clear(&t->append.pending);
+    txn_held_drop(t);
     journal_clear(&t->journal);
     free(t->path);
     free(t->journal_path);
@@ -309,6 +312,7 @@ void txn_close(struct txn *t)
     free(t->dir);
     free(t->current);
     free(t->under);
+    free(t->held_bytes);
     free(t);
     errno = saved;
 }
@@ -323,5 +327,8 @@ int txn_read(struct txn *t, void *bytes, size_t size, uint64_t place, swim_error
     memset((char *)bytes + held, 0, size - held);
     if (held == 0)
         return SWIM_OK;
-    return journal_read(&view, bytes, held, place, err);
+    int rc = journal_read(&view, bytes, held, place, err);
+    if (rc == SWIM_OK)
+        txn_held_read(t, bytes, held, place);
+    return rc;
 }

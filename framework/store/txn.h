@@ -72,8 +72,11 @@ int txn_read(struct txn *txn, void *bytes, size_t size, uint64_t place,
 int txn_write(struct txn *txn, const void *bytes, size_t size, uint64_t place,
               swim_error_t *err);
 int txn_set_size(struct txn *txn, uint64_t size, swim_error_t *err);
-/* Make all since the last commit visible at once; with sync it is on the disk when this
- * returns.  Without a change only what was found may have to be synced. */
+/* Make all since the last commit visible at once; with sync that, and what this one has
+ * committed before, is on the disk when this returns.  When nothing differs from what
+ * is committed it makes no journal and syncs nothing, not even what was found.
+ *
+ * SWIM_ERR_LOST: another session has written since this one opened it. */
 int txn_commit(struct txn *txn, bool sync, swim_error_t *err);
 
 /* Forget all since the last commit. */

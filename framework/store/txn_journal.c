@@ -156,6 +156,11 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
     t->log.fd =
         t->io->open(t->journal_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     t->st.st_mode & 0666);
+    if (t->log.fd < 0 && errno == EEXIST)
+        return swim_error_set(err, SWIM_ERR_LOST,
+                              "write to %s: another session has begun to, since it was "
+                              "opened (start again)",
+                              t->path);
     if (t->log.fd < 0)
         return swim_error_sys(err, errno, "create %s", t->journal_path);
     t->began = true;

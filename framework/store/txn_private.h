@@ -6,6 +6,10 @@
 #include "txn.h"
 
 #define TXN_BUFFER (1U << 20)
+/* Small writes are held in memory, so much in all and in so many pieces. */
+#define TXN_SMALL (16U << 10)
+#define TXN_HELD (64U << 10)
+#define TXN_HELD_PIECES 1024
 
 /* States of one that writes:
  *
@@ -17,8 +21,9 @@
  * fresh, when nobody else sees it; 2 nothing
  * below high_water is written to the file but by a checkpoint, and nothing at all
  * unless direct; 3 a commit record is written when all that it refers to is on the disk
- * or in the journal before it; 4 in CLEAN, size is that of the last commit and no frame
- * is pending. */
+ * or in the journal before it; 4 in CLEAN, size is that of the last commit, no frame
+ * is pending and nothing is held; 5 what is held is newer than the frames over the same
+ * place. */
 enum txn_state { TXN_READS, TXN_CLEAN, TXN_CHANGED, TXN_BROKEN };
 
 struct txn {
@@ -30,6 +35,11 @@ struct txn {
     struct stat st;           /* of the file, when it was opened */
     struct journal journal;   /* without one: the file is its only state */
     struct journal_append append;
+    /* Small writes that are in no frame yet; source: in held_bytes, which has room for
+     * a run of them behind TXN_HELD. */
+    struct overlay held;
+    unsigned char *held_bytes;
+    size_t held_size;
     bool direct; /* nobody else can be writing: what is at the high-water mark or
                     behind goes to the file itself */
     bool began;  /* the journal is of this transaction */
@@ -39,6 +49,7 @@ struct txn {
     /* What may not be on the disk yet; of what was found nothing is known: a writer may
      * have been killed before it synced it. */
     bool main_unsynced, dir_unsynced, log_unsynced;
+    bool owes_sync;    /* it has committed without one */
     uint64_t size;     /* of the state that is made */
     uint64_t tail_end; /* of what was written to the file itself since the last commit;
                           0: nothing */
@@ -58,6 +69,23 @@ int txn_may_change(const struct txn *txn, swim_error_t *err);
 uint64_t txn_main_end(const struct txn *txn);
 
 int txn_commit_fresh(struct txn *txn, bool sync, swim_error_t *err);
+
+/* May it change the file now?  And what it says when a change failed: rc, and the same
+ * from then on. */
+int txn_begin_change(struct txn *txn, swim_error_t *err);
+int txn_fail(struct txn *txn, int rc, const swim_error_t *now, swim_error_t *err);
+
+/* Below the high-water mark: what differs from what is there becomes frames; at most
+ * TXN_BUFFER bytes. */
+int txn_frame(struct txn *txn, const unsigned char *bytes, size_t size, uint64_t place,
+              swim_error_t *err);
+/* Hold at most TXN_SMALL bytes, as the newest; make frames of what is held before end;
+ * forget what is held; put it over what was read of [place, place + size). */
+int txn_hold(struct txn *txn, const void *bytes, size_t size, uint64_t place,
+             swim_error_t *err);
+int txn_held_frame(struct txn *txn, uint64_t end, swim_error_t *err);
+void txn_held_drop(struct txn *txn);
+void txn_held_read(struct txn *txn, void *bytes, size_t size, uint64_t place);
 
 /* Open the journal that is there; none: nothing happens.  Begin one; remove it. */
 int txn_journal_open(struct txn *txn, swim_error_t *err);

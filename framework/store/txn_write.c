@@ -1,13 +1,12 @@
-/* txn_write.c - changing a file in a transaction: write, commit, abort. */
+/* txn_write.c - changing a file in a transaction. */
 #include <string.h>
-#include <time.h>
 
 #include "txn_private.h"
 
 #define BLOCK 4096 /* bytes that are the same are left out in pieces of this */
 
 /* One that reads has nothing that could be broken, and stays one. */
-static int txn_fail(struct txn *t, int rc, const swim_error_t *now, swim_error_t *err)
+int txn_fail(struct txn *t, int rc, const swim_error_t *now, swim_error_t *err)
 {
     if (rc == SWIM_OK)
         return rc;
@@ -20,8 +19,7 @@ static int txn_fail(struct txn *t, int rc, const swim_error_t *now, swim_error_t
     return swim_error_set(err, rc, "%s", t->broken.text);
 }
 
-/* May this one change the file now? */
-static int txn_begin_change(struct txn *t, swim_error_t *err)
+int txn_begin_change(struct txn *t, swim_error_t *err)
 {
     if (t->state == TXN_READS)
         return swim_error_set(err, SWIM_ERR_ARG, "write to %s: it is open for reading",
@@ -40,48 +38,49 @@ static bool is_bare(struct txn *t, uint64_t place, size_t size)
     return (!a || a->place >= place + size) && (!b || b->place >= place + size);
 }
 
-/* What is there now into current, and what the file itself holds into under. */
-static int txn_read_both(struct txn *t, uint64_t place, size_t size, size_t *held,
-                         swim_error_t *err)
+/* What is there below what is held into current, and what the file itself holds into
+ * under. */
+static int read_both(struct txn *t, uint64_t place, size_t size, size_t *below,
+                     swim_error_t *err)
 {
+    const struct journal_view view = {&t->journal, &t->append.pending, &t->main,
+                                      txn_main_end(t)};
     uint64_t end = t->journal.last.extent;
     uint64_t there = place < end ? end - place : 0;
     int rc = io_read(&t->main, t->under, size < there ? size : (size_t)there, place,
-                     held, err);
+                     below, err);
 
     if (rc != SWIM_OK)
         return rc;
-    if (!is_bare(t, place, size) || *held < size)
-        return txn_read(t, t->current, size, place, err);
+    if (!is_bare(t, place, size) || *below < size)
+        return journal_read(&view, t->current, size, place, err);
     memcpy(t->current, t->under, size);
     return SWIM_OK;
 }
 
-/* At most TXN_BUFFER bytes: the blocks that differ become frames. */
-static int write_framed_piece(struct txn *t, const unsigned char *bytes, size_t size,
-                              uint64_t place, swim_error_t *err)
+/* Behind the committed size nothing is known of what is there: the file may have been
+ * longer once. */
+int txn_frame(struct txn *t, const unsigned char *bytes, size_t size, uint64_t place,
+              swim_error_t *err)
 {
-    size_t held = 0;
-    int rc = txn_read_both(t, place, size, &held, err);
+    size_t below = 0;
+    int rc = read_both(t, place, size, &below, err);
 
     for (size_t at = 0; rc == SWIM_OK && at < size;) {
         size_t end = at;
         for (; end < size; end += BLOCK) {
             size_t n = size - end < BLOCK ? size - end : BLOCK;
-            /* what is behind the end is written even if it is zero */
-            if (place + end + n <= t->size &&
+            if (place + end + n <= t->journal.last.size &&
                 memcmp(bytes + end, t->current + end, n) == 0)
                 break;
         }
         end = end < size ? end : size;
-        if (end > at) {
+        if (end > at)
             rc = txn_journal_begin(t, err);
-            t->state = TXN_CHANGED;
-        }
         if (rc == SWIM_OK && end > at)
             rc = journal_append_frame(&t->append, bytes + at, end - at, place + at,
-                                      t->under + (at < held ? at : held),
-                                      at < held ? held - at : 0, err);
+                                      t->under + (at < below ? at : below),
+                                      at < below ? below - at : 0, err);
         at = end + (end < size ? BLOCK : 0);
     }
     return rc;
@@ -90,11 +89,16 @@ static int write_framed_piece(struct txn *t, const unsigned char *bytes, size_t 
 static int write_framed(struct txn *t, const unsigned char *bytes, size_t size,
                         uint64_t place, swim_error_t *err)
 {
+    const struct overlay_piece *held = overlay_from(&t->held, place);
     int rc = SWIM_OK;
 
+    if (size <= TXN_SMALL)
+        return txn_hold(t, bytes, size, place, err);
+    if (held && held->place < place + size)
+        rc = txn_held_frame(t, UINT64_MAX, err);
     for (size_t done = 0; rc == SWIM_OK && done < size;) {
         size_t n = size - done < TXN_BUFFER ? size - done : TXN_BUFFER;
-        rc = write_framed_piece(t, bytes + done, n, place + done, err);
+        rc = txn_frame(t, bytes + done, n, place + done, err);
         done += n;
     }
     return rc;
@@ -110,7 +114,6 @@ static int write_tail(struct txn *t, const unsigned char *bytes, size_t size,
     int rc = txn_journal_begin(t, err);
     if (rc != SWIM_OK)
         return rc;
-    t->state = TXN_CHANGED;
     if (place + size > t->tail_end)
         t->tail_end = place + size;
     return io_write(&t->main, &part, 1, place, err);
@@ -158,8 +161,10 @@ int txn_write(struct txn *t, const void *bytes, size_t size, uint64_t place,
     size_t framed = size;
     if (t->direct && place + size > high_water)
         framed = place < high_water ? (size_t)(high_water - place) : 0;
-    if (rc == SWIM_OK && size > 0)
+    if (rc == SWIM_OK && size > 0) {
+        t->state = TXN_CHANGED;
         rc = fill_gap(t, place, &now);
+    }
     if (rc == SWIM_OK && framed > 0)
         rc = write_framed(t, from, framed, place, &now);
     if (rc == SWIM_OK && framed < size)
@@ -178,103 +183,13 @@ int txn_set_size(struct txn *t, uint64_t size, swim_error_t *err)
     if (size == t->size)
         return SWIM_OK;
     int rc = txn_begin_change(t, &now);
-    if (rc == SWIM_OK)
-        rc = txn_journal_begin(t, &now);
-    if (rc == SWIM_OK)
-        rc = fill_gap(t, size, &now);
-    if (rc == SWIM_OK)
-        rc = cut_tail(t, size, &now);
     if (rc == SWIM_OK) {
         t->state = TXN_CHANGED;
+        rc = fill_gap(t, size, &now);
+    }
+    if (rc == SWIM_OK)
+        rc = cut_tail(t, size, &now);
+    if (rc == SWIM_OK)
         t->size = size;
-    }
     return txn_fail(t, rc, &now, err);
-}
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* How far the file itself goes; it does so from here on. */
-static int commit_tail(struct txn *t, struct journal_commit *c, swim_error_t *err)
-{
-    uint64_t size = 0;
-    int rc = io_size(&t->main, &size, err);
-
-    c->extent = t->journal.last.extent;
-    if (rc != SWIM_OK || !t->direct || t->size <= t->journal.last.high_water)
-        return rc;
-    c->extent = t->size;
-    t->main_unsynced = true;
-    return size == t->size ? rc : io_truncate(&t->main, t->size, err);
-}
-
-static int commit_changes(struct txn *t, bool sync, swim_error_t *err)
-{
-    struct timespec now;
-    struct journal_commit c = {.fence = t->opt.fence,
-                               .size = t->size,
-                               .high_water =
-                                   max_u64(t->journal.last.high_water, t->size)};
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    c.when_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    memcpy(c.boot, t->opt.boot, JOURNAL_ID);
-    int rc = commit_tail(t, &c, err);
-    if (rc == SWIM_OK && sync)
-        rc = txn_sync_below(t, err);
-    if (rc == SWIM_OK)
-        rc = txn_may_change(t, err);
-    if (rc == SWIM_OK)
-        rc = journal_append_commit(&t->append, &c, sync, err);
-    if (rc == SWIM_OK)
-        t->log_unsynced = !sync;
-    return rc;
-}
-
-int txn_commit(struct txn *t, bool sync, swim_error_t *err)
-{
-    swim_error_t now = {0};
-
-    if (t->state == TXN_CLEAN) /* what was found may not be on the disk yet */
-        return sync ? txn_sync_all(t, err) : SWIM_OK;
-    int rc = txn_begin_change(t, &now);
-    if (rc == SWIM_OK)
-        rc = t->fresh ? txn_commit_fresh(t, sync, &now) : commit_changes(t, sync, &now);
-    if (rc == SWIM_OK) {
-        t->state = TXN_CLEAN;
-        t->tail_end = 0;
-    }
-    return txn_fail(t, rc, &now, err);
-}
-
-int txn_abort(struct txn *t, swim_error_t *err)
-{
-    const struct journal_commit *last = &t->journal.last;
-    uint64_t size = 0;
-    int rc = SWIM_OK;
-
-    if (t->state == TXN_CLEAN || t->state == TXN_READS)
-        return SWIM_OK;
-    t->size = last->size;
-    if (t->fresh) {
-        rc = txn_may_change(t, err);
-        if (rc == SWIM_OK)
-            rc = io_truncate(&t->main, 0, err);
-    }
-    if (t->log.fd >= 0) {
-        rc = txn_may_change(t, err);
-        if (rc == SWIM_OK)
-            rc = journal_append_abort(&t->append, err);
-        if (rc == SWIM_OK && t->direct)
-            rc = io_size(&t->main, &size, err);
-        if (rc == SWIM_OK && size > last->high_water)
-            rc = io_truncate(&t->main, last->high_water, err);
-    }
-    t->tail_end = 0;
-    t->state = rc != SWIM_OK ? TXN_BROKEN : t->fresh ? TXN_CHANGED : TXN_CLEAN;
-    if (rc != SWIM_OK && t->broken.code == SWIM_OK)
-        t->broken.code = rc;
-    return rc;
 }

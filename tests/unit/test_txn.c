@@ -15,115 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "scratch_dir.h"
-#include "store/txn.h"
-
-#define BYTES 20000
-
-struct scene {
-    struct scratch_dir dir;
-    char path[300], journal[320];
-    unsigned char bytes[BYTES];
-};
-
-/* Calls of the system that change or sync something. */
-static int changes;
-static int allowed; /* how often may_change() says yes */
-
-static ssize_t counted_pwritev(int fd, const struct iovec *parts, int n, off_t at)
-{
-    changes++;
-    return pwritev(fd, parts, n, at);
-}
-
-static int counted_ftruncate(int fd, off_t size)
-{
-    changes++;
-    return ftruncate(fd, size);
-}
-
-static int counted_fdatasync(int fd)
-{
-    changes++;
-    return fdatasync(fd);
-}
-
-static int counted_fsync(int fd)
-{
-    changes++;
-    return fsync(fd);
-}
-
-static int counted_unlink(const char *path)
-{
-    changes++;
-    return unlink(path);
-}
-
-static struct swim_io counted;
-
-static int may_change(void *arg, swim_error_t *err)
-{
-    (void)arg;
-    return allowed-- > 0 ? SWIM_OK
-                         : swim_error_set(err, SWIM_ERR_LOST, "the lease is over");
-}
-
-static int setup(void **state)
-{
-    struct scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    if (!s || scratch_dir_make(&s->dir) != 0)
-        return -1;
-    counted = swim_io_system;
-    counted.pwritev = counted_pwritev;
-    counted.ftruncate = counted_ftruncate;
-    counted.fdatasync = counted_fdatasync;
-    counted.fsync = counted_fsync;
-    counted.unlink = counted_unlink;
-    changes = 0;
-    allowed = 1000000;
-    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
-    snprintf(s->journal, sizeof(s->journal), "%s%s", s->path, JOURNAL_SUFFIX);
-    for (size_t i = 0; i < BYTES; i++)
-        s->bytes[i] = (unsigned char)(i % 251);
-    FILE *f = fopen(s->path, "we");
-    bool written = f && fwrite(s->bytes, 1, BYTES, f) == BYTES;
-    return f && fclose(f) == 0 && written ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    scratch_dir_remove(&s->dir);
-    free(s);
-    return 0;
-}
-
-static int open_as(const struct scene *s, bool write, bool flocks, uint64_t fence,
-                   struct txn **t, swim_error_t *err)
-{
-    const struct txn_options opt = {.io = &counted,
-                                    .write = write,
-                                    .flocks = flocks,
-                                    .fence = fence,
-                                    .boot = "boot",
-                                    .may_change = may_change};
-
-    return txn_open(t, s->path, &opt, err);
-}
-
-static struct txn *must_open(const struct scene *s, bool write)
-{
-    swim_error_t err = {0};
-    struct txn *t = NULL;
-
-    if (open_as(s, write, true, 1, &t, &err) != SWIM_OK)
-        fail_msg("%s", err.text);
-    return t;
-}
+#include "txn_scene.h"
 
 /* Opening it, to read and to write, fails so. */
 static void assert_refused(const struct scene *s, int code, const char *why)
@@ -135,37 +27,6 @@ static void assert_refused(const struct scene *s, int code, const char *why)
         assert_null(t);
         assert_non_null(strstr(err.text, why));
     }
-}
-
-static void must_write(struct scene *s, struct txn *t, const char *text, uint64_t place)
-{
-    assert_int_equal(txn_write(t, text, strlen(text), place, NULL), SWIM_OK);
-    if (place + strlen(text) <= BYTES)
-        memcpy(s->bytes + place, text, strlen(text));
-}
-
-static bool is_there(const char *path)
-{
-    struct stat st;
-
-    return lstat(path, &st) == 0;
-}
-
-static off_t size_of(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 ? st.st_size : -1;
-}
-
-static bool file_begins(const struct scene *s, const void *bytes, size_t size)
-{
-    unsigned char is[BYTES];
-    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = pread(fd, is, size, 0);
-
-    close(fd);
-    return n == (ssize_t)size && memcmp(is, bytes, size) == 0;
 }
 
 /* A writer was killed: its journal and what it wrote behind the end are there. */
@@ -180,20 +41,6 @@ static void kill_a_writer(struct scene *s, bool committed)
     int status = -1;
     assert_true(wait(&status) > 0 && status == 0);
     assert_true(is_there(s->journal));
-}
-
-static void a_session_that_changes_nothing_touches_nothing(void **state)
-{
-    struct scene *s = *state;
-    struct txn *t = must_open(s, true);
-
-    assert_int_equal(txn_write(t, s->bytes + 10, 5000, 10, NULL), SWIM_OK);
-    assert_int_equal(txn_set_size(t, BYTES, NULL), SWIM_OK);
-    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
-    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
-    txn_close(t);
-    assert_int_equal(changes, 0);
-    assert_false(is_there(s->journal));
 }
 
 static void what_was_written_is_seen_when_it_is_committed(void **state)
@@ -241,7 +88,7 @@ static void two_writers_and_others_keep_out(void **state)
 
     /* As HDF5 locks a file that it writes to. */
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
-    must_write(s, t, "x", 0);
+    must_write(s, t, "x", BYTES);
     assert_int_equal(open_as(s, true, true, 2, &other, NULL), SWIM_ERR_TIMEOUT);
     txn_close(t);
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
@@ -573,12 +420,11 @@ static void a_new_file_that_is_given_up_leaves_the_old_one(void **state)
     assert_int_equal(size_of(s->path), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_session_that_changes_nothing_touches_nothing),
         TEST(what_was_written_is_seen_when_it_is_committed),
         TEST(two_writers_and_others_keep_out),
         TEST(one_that_reads_cannot_write_and_leaves_all_as_it_is),

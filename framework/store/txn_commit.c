@@ -1,0 +1,154 @@
+/* txn_commit.c - what becomes of the changes of a transaction. */
+#include <string.h>
+#include <time.h>
+
+#include "txn_private.h"
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* How far the file itself goes; it does so from here on. */
+static int commit_tail(struct txn *t, struct journal_commit *c, swim_error_t *err)
+{
+    uint64_t size = 0;
+    int rc = io_size(&t->main, &size, err);
+
+    c->extent = t->journal.last.extent;
+    if (rc != SWIM_OK || !t->direct || t->size <= t->journal.last.high_water)
+        return rc;
+    c->extent = t->size;
+    t->main_unsynced = true;
+    return size == t->size ? rc : io_truncate(&t->main, t->size, err);
+}
+
+/* Whether a frame that waits for its commit differs from what is committed. */
+static int piece_differs(struct txn *t, const struct overlay_piece *piece,
+                         bool *differs, swim_error_t *err)
+{
+    const struct journal_view view = {&t->journal, NULL, &t->main,
+                                      t->journal.last.extent};
+    uint64_t end = piece->end < t->size ? piece->end : t->size;
+    size_t size = (size_t)(end - piece->place), got = 0;
+
+    int rc = io_read(&t->log, t->under, size, piece->source, &got, err);
+    if (rc == SWIM_OK)
+        rc = journal_read(&view, t->current, size, piece->place, err);
+    *differs = got < size || memcmp(t->current, t->under, size) != 0;
+    return rc;
+}
+
+/* HDF5 writes the superblock when it opens and when it closes a file, and may mark it
+ * as open between the two: all of it may come to nothing.  Where much was written that
+ * is not looked for. */
+static int commit_is_needed(struct txn *t, bool *needed, swim_error_t *err)
+{
+    const struct journal_commit *last = &t->journal.last;
+    struct overlay_piece *piece = overlay_from(&t->append.pending, 0);
+    int rc = SWIM_OK;
+
+    *needed = t->size != last->size || t->tail_end > last->high_water ||
+              t->append.pending.bytes > TXN_BUFFER;
+    for (; rc == SWIM_OK && !*needed && piece && piece->place < t->size;
+         piece = overlay_next(piece))
+        rc = piece_differs(t, piece, needed, err);
+    return rc;
+}
+
+static int commit_record(struct txn *t, bool sync, swim_error_t *err)
+{
+    struct timespec now;
+    struct journal_commit c = {.fence = t->opt.fence,
+                               .size = t->size,
+                               .high_water =
+                                   max_u64(t->journal.last.high_water, t->size)};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    c.when_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    memcpy(c.boot, t->opt.boot, JOURNAL_ID);
+    int rc = commit_tail(t, &c, err);
+    if (rc == SWIM_OK && sync)
+        rc = txn_sync_below(t, err);
+    if (rc == SWIM_OK)
+        rc = txn_may_change(t, err);
+    if (rc == SWIM_OK)
+        rc = journal_append_commit(&t->append, &c, sync, err);
+    if (rc == SWIM_OK)
+        t->log_unsynced = t->owes_sync = !sync;
+    return rc;
+}
+
+/* Nothing comes of it: what is held is gone already. */
+static int commit_nothing(struct txn *t, bool sync, swim_error_t *err)
+{
+    int rc = t->append.frames > 0 ? journal_append_abort(&t->append, err) : SWIM_OK;
+
+    return rc == SWIM_OK && sync && t->owes_sync ? txn_sync_all(t, err) : rc;
+}
+
+static int commit_changes(struct txn *t, bool sync, swim_error_t *err)
+{
+    bool needed = false;
+    int rc = txn_held_frame(t, t->size, err);
+
+    if (rc == SWIM_OK)
+        rc = commit_is_needed(t, &needed, err);
+    if (rc != SWIM_OK || !needed)
+        return rc == SWIM_OK ? commit_nothing(t, sync, err) : rc;
+    rc = txn_journal_begin(t, err);
+    return rc == SWIM_OK ? commit_record(t, sync, err) : rc;
+}
+
+int txn_commit(struct txn *t, bool sync, swim_error_t *err)
+{
+    swim_error_t now = {0};
+
+    if (t->state == TXN_CLEAN)
+        return sync && t->owes_sync ? txn_sync_all(t, err) : SWIM_OK;
+    int rc = txn_begin_change(t, &now);
+    if (rc == SWIM_OK)
+        rc = t->fresh ? txn_commit_fresh(t, sync, &now) : commit_changes(t, sync, &now);
+    if (rc == SWIM_OK) {
+        t->state = TXN_CLEAN;
+        t->tail_end = 0;
+    }
+    return txn_fail(t, rc, &now, err);
+}
+
+/* All of it was held. */
+static bool abort_is_nothing(const struct txn *t)
+{
+    return t->state == TXN_CHANGED && t->append.frames == 0 && t->tail_end == 0;
+}
+
+int txn_abort(struct txn *t, swim_error_t *err)
+{
+    const struct journal_commit *last = &t->journal.last;
+    uint64_t size = 0;
+    int rc = SWIM_OK;
+
+    if (t->state == TXN_CLEAN || t->state == TXN_READS)
+        return SWIM_OK;
+    t->size = last->size;
+    txn_held_drop(t);
+    if (t->fresh) {
+        rc = txn_may_change(t, err);
+        if (rc == SWIM_OK)
+            rc = io_truncate(&t->main, 0, err);
+    }
+    if (t->log.fd >= 0 && !abort_is_nothing(t)) {
+        rc = txn_may_change(t, err);
+        if (rc == SWIM_OK)
+            rc = journal_append_abort(&t->append, err);
+        if (rc == SWIM_OK && t->direct)
+            rc = io_size(&t->main, &size, err);
+        if (rc == SWIM_OK && size > last->high_water)
+            rc = io_truncate(&t->main, last->high_water, err);
+    }
+    t->tail_end = 0;
+    t->state = rc != SWIM_OK ? TXN_BROKEN : t->fresh ? TXN_CHANGED : TXN_CLEAN;
+    if (rc != SWIM_OK && t->broken.code == SWIM_OK)
+        t->broken.code = rc;
+    return rc;
+}
