@@ -137,6 +137,7 @@ int journal_append_commit(struct journal_append *a, struct journal_commit *commi
     if (rc != SWIM_OK)
         return rc;
     j->last = *commit;
+    j->may_be_copied |= (commit->flags & JOURNAL_MAY_BE_COPIED) != 0;
     j->chain = chain;
     j->end = a->at + JOURNAL_COMMIT;
     append_reset(a);

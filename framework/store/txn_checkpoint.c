@@ -44,7 +44,7 @@ static int checkpoint_mark(struct txn *t, swim_error_t *err)
     struct journal_commit c = t->journal.last;
 
     int rc = txn_sync_all(t, err);
-    if (rc != SWIM_OK || (c.flags & JOURNAL_MAY_BE_COPIED))
+    if (rc != SWIM_OK || t->journal.may_be_copied)
         return rc;
     c.flags = JOURNAL_MAY_BE_COPIED;
     c.fence = t->opt.fence;
@@ -104,6 +104,16 @@ static int checkpoint_end(struct txn *t, swim_error_t *err)
     return txn_sync_dir(t, err);
 }
 
+/* Nobody else has the file open, and it is as it was when the journal was begun. */
+static int checkpoint_begin(struct txn *t, swim_error_t *err)
+{
+    int rc = txn_flock(t, &t->main, LOCK_EX, err);
+
+    if (rc == SWIM_OK)
+        rc = txn_may_change(t, err);
+    return rc == SWIM_OK ? checkpoint_verify(t, err) : rc;
+}
+
 int txn_checkpoint(struct txn *t, swim_error_t *err)
 {
     if (t->state != TXN_CLEAN)
@@ -112,14 +122,26 @@ int txn_checkpoint(struct txn *t, swim_error_t *err)
                               t->path);
     if (t->log.fd < 0)
         return SWIM_OK;
-    int rc = txn_flock(t, &t->main, LOCK_EX, err);
-    if (rc == SWIM_OK)
-        rc = txn_may_change(t, err);
-    if (rc == SWIM_OK)
-        rc = checkpoint_verify(t, err);
+    int rc = checkpoint_begin(t, err);
     if (rc == SWIM_OK)
         rc = checkpoint_mark(t, err);
     if (rc == SWIM_OK)
         rc = checkpoint_copy(t, err);
     return rc == SWIM_OK ? checkpoint_end(t, err) : rc;
+}
+
+/* The commit that is made is the mark, if the file can be copied into. */
+static uint32_t finish_mark(struct txn *t)
+{
+    return checkpoint_begin(t, NULL) == SWIM_OK ? JOURNAL_MAY_BE_COPIED : 0;
+}
+
+int txn_finish(struct txn *t, bool sync, bool alone, bool *copied, swim_error_t *err)
+{
+    int rc = txn_commit_as(t, sync, alone ? finish_mark : NULL, err);
+
+    if (rc == SWIM_OK && alone)
+        (void)txn_checkpoint(t, err); /* what is committed stays so */
+    *copied = rc == SWIM_OK && t->log.fd < 0;
+    return rc;
 }

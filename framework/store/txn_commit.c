@@ -56,10 +56,11 @@ static int commit_is_needed(struct txn *t, bool *needed, swim_error_t *err)
     return rc;
 }
 
-static int commit_record(struct txn *t, bool sync, swim_error_t *err)
+static int commit_record(struct txn *t, bool sync, uint32_t flags, swim_error_t *err)
 {
     struct timespec now;
-    struct journal_commit c = {.fence = t->opt.fence,
+    struct journal_commit c = {.flags = flags,
+                               .fence = t->opt.fence,
                                .size = t->size,
                                .high_water =
                                    max_u64(t->journal.last.high_water, t->size)};
@@ -87,7 +88,7 @@ static int commit_nothing(struct txn *t, bool sync, swim_error_t *err)
     return rc == SWIM_OK && sync && t->owes_sync ? txn_sync_all(t, err) : rc;
 }
 
-static int commit_changes(struct txn *t, bool sync, swim_error_t *err)
+static int commit_changes(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
 {
     bool needed = false;
     int rc = txn_held_frame(t, t->size, err);
@@ -97,10 +98,13 @@ static int commit_changes(struct txn *t, bool sync, swim_error_t *err)
     if (rc != SWIM_OK || !needed)
         return rc == SWIM_OK ? commit_nothing(t, sync, err) : rc;
     rc = txn_journal_begin(t, err);
-    return rc == SWIM_OK ? commit_record(t, sync, err) : rc;
+    if (rc != SWIM_OK)
+        return rc;
+    uint32_t flags = how ? how(t) : 0;
+    return commit_record(t, sync || flags != 0, flags, err);
 }
 
-int txn_commit(struct txn *t, bool sync, swim_error_t *err)
+int txn_commit_as(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
 {
     swim_error_t now = {0};
 
@@ -108,12 +112,18 @@ int txn_commit(struct txn *t, bool sync, swim_error_t *err)
         return sync && t->owes_sync ? txn_sync_all(t, err) : SWIM_OK;
     int rc = txn_begin_change(t, &now);
     if (rc == SWIM_OK)
-        rc = t->fresh ? txn_commit_fresh(t, sync, &now) : commit_changes(t, sync, &now);
+        rc = t->fresh ? txn_commit_fresh(t, sync, &now)
+                      : commit_changes(t, sync, how, &now);
     if (rc == SWIM_OK) {
         t->state = TXN_CLEAN;
         t->tail_end = 0;
     }
     return txn_fail(t, rc, &now, err);
+}
+
+int txn_commit(struct txn *t, bool sync, swim_error_t *err)
+{
+    return txn_commit_as(t, sync, NULL, err);
 }
 
 /* All of it was held. */

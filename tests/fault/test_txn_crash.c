@@ -112,20 +112,33 @@ static int set_size(struct txn *t, swim_error_t *err)
     return txn_set_size(t, size, err);
 }
 
-static int commit(struct txn *t, swim_error_t *err)
+/* And copy it all into the file, if so. */
+enum then { THEN_GO_ON, THEN_FINISH };
+static int commit_and(struct txn *t, enum then then, swim_error_t *err)
 {
     /* That does not ask whether what was found is there for good. */
-    if (!story.fresh && memcmp(&story.made, &story.base, sizeof(story.made)) == 0)
-        return txn_commit(t, true, err);
+    bool nothing =
+        !story.fresh && memcmp(&story.made, &story.base, sizeof(story.made)) == 0;
+    bool copied = false;
+
     assert_in_range(story.n, 1, CANDIDATES - 1);
-    story.may_be[story.n++] = story.made;
-    int rc = txn_commit(t, true, err);
-    if (rc != SWIM_OK)
-        return rc;
+    if (!nothing)
+        story.may_be[story.n++] = story.made;
+    int rc = then == THEN_FINISH ? txn_finish(t, true, true, &copied, err)
+                                 : txn_commit(t, true, err);
+    /* What fails behind the commit is told as well. */
+    int later = rc == SWIM_OK && then == THEN_FINISH && !copied ? err->code : rc;
+    if (rc != SWIM_OK || nothing)
+        return later;
     story.base = story.may_be[0] = story.made;
     story.n = 1;
     story.fresh = false;
-    return rc;
+    return later;
+}
+
+static int commit(struct txn *t, swim_error_t *err)
+{
+    return commit_and(t, THEN_GO_ON, err);
 }
 
 static int give_up(struct txn *t, swim_error_t *err)
@@ -161,7 +174,10 @@ static int session(swim_error_t *err)
     int rc = dice(4) ? open_txn(&t, true, err) : create_txn(&t, err);
     for (; rc == SWIM_OK && steps > 0; steps--)
         rc = step(t, err);
-    if (rc == SWIM_OK && dice(3)) {
+    unsigned end = dice(4);
+    if (rc == SWIM_OK && end == 1)
+        rc = commit_and(t, THEN_FINISH, err);
+    if (rc == SWIM_OK && end > 1) {
         rc = commit(t, err);
         if (rc == SWIM_OK && dice(2))
             rc = txn_checkpoint(t, err);
@@ -250,11 +266,12 @@ static int recover(bool longer, bool stop, swim_error_t *err)
         find_state(t, longer && txn_number(t) == 0, "a writer");
     if (rc == SWIM_OK && dice(2))
         rc = write_somewhere(t, err);
+    bool finish = dice(3) == 0;
     if (rc == SWIM_OK)
-        rc = commit(t, err);
-    if (rc == SWIM_OK && stop && dice(4) == 0)
+        rc = commit_and(t, finish ? THEN_FINISH : THEN_GO_ON, err);
+    if (rc == SWIM_OK && stop && !finish && dice(4) == 0)
         sim_disk_arm(1, 0); /* no further */
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK && !finish)
         rc = txn_checkpoint(t, err);
     if (rc == SWIM_OK && dice(3) == 0) { /* and give something up */
         rc = write_somewhere(t, err);
