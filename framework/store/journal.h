@@ -31,7 +31,7 @@ enum journal_found {
  * journal is to be cleared afterwards, also after a failure; file stays the caller's.
  *
  * SWIM_ERR_CORRUPT: the header is damaged, or of a later version; SWIM_ERR_ARG: commit
- * upto is not there; SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+ * upto is not there any more; SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int journal_scan(struct journal *journal, const struct io_file *file, uint64_t upto,
                  const unsigned char boot[JOURNAL_ID], enum journal_found *found,
                  swim_error_t *err);

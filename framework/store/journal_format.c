@@ -6,6 +6,7 @@
 
 #include <xxhash.h>
 
+#define SNAPSHOT_VERSION 1
 #define SUM 8 /* bytes of a checksum, the last of each record */
 
 static const unsigned char magic[8] = {0x89, 'S', 'W', 'L', '\r', '\n', 0x1a, '\n'};
@@ -93,6 +94,8 @@ void journal_header_encode(const struct journal_header *h,
     put64(bytes + 72, h->high_water);
     put64(bytes + 80, h->fence);
     put64(bytes + 88, h->first);
+    memcpy(bytes + 96, h->lineage, JOURNAL_ID);
+    put64(bytes + 112, h->ctime_ns);
     put64(bytes + 120, journal_sum(bytes, JOURNAL_HEADER - SUM, 0));
 }
 
@@ -107,8 +110,7 @@ enum journal_header_is journal_header_decode(const unsigned char *bytes, size_t 
     if (get32(bytes + 8) > JOURNAL_VERSION)
         return HEADER_NEWER;
     if (get64(bytes + 120) != journal_sum(bytes, JOURNAL_HEADER - SUM, 0) ||
-        get32(bytes + 8) != JOURNAL_VERSION || get32(bytes + 12) != JOURNAL_HEADER ||
-        !is_zero(bytes + 96, 24))
+        get32(bytes + 8) != JOURNAL_VERSION || get32(bytes + 12) != JOURNAL_HEADER)
         return HEADER_DAMAGED;
     memcpy(h->id, bytes + 16, JOURNAL_ID);
     memcpy(h->continues, bytes + 32, JOURNAL_ID);
@@ -118,8 +120,10 @@ enum journal_header_is journal_header_decode(const unsigned char *bytes, size_t 
     h->high_water = get64(bytes + 72);
     h->fence = get64(bytes + 80);
     h->first = get64(bytes + 88);
+    memcpy(h->lineage, bytes + 96, JOURNAL_ID);
+    h->ctime_ns = get64(bytes + 112);
     if (h->size > JOURNAL_PLACE_MAX || h->high_water > JOURNAL_PLACE_MAX ||
-        h->high_water < h->size)
+        h->high_water < h->size || is_zero(h->lineage, JOURNAL_ID))
         return HEADER_DAMAGED;
     return HEADER_VALID;
 }
@@ -195,4 +199,49 @@ bool journal_commit_decode(const unsigned char bytes[JOURNAL_COMMIT], uint64_t s
         return false;
     *chain = journal_sum(bytes + JOURNAL_COMMIT - SUM, SUM, *chain);
     return true;
+}
+
+static const unsigned char snapshot_magic[8] = {0x89, 'S',  'W',  'S',
+                                                '\r', '\n', 0x1a, '\n'};
+
+void txn_snapshot_encode(const struct txn_snapshot *s,
+                         unsigned char bytes[SNAPSHOT_BYTES])
+{
+    memset(bytes, 0, SNAPSHOT_BYTES);
+    memcpy(bytes, snapshot_magic, sizeof(snapshot_magic));
+    put32(bytes + 8, SNAPSHOT_VERSION);
+    put32(bytes + 12, SNAPSHOT_BYTES);
+    memcpy(bytes + 16, s->lineage, JOURNAL_ID);
+    put64(bytes + 32, s->number);
+    put64(bytes + 40, s->inode);
+    put64(bytes + 48, s->ctime_ns);
+    put64(bytes + 56, s->size);
+    put64(bytes + 72, journal_sum(bytes, SNAPSHOT_BYTES - SUM, 0));
+}
+
+int txn_snapshot_decode(const unsigned char *bytes, size_t size, struct txn_snapshot *s,
+                        swim_error_t *err)
+{
+    memset(s, 0, sizeof(*s));
+    if (size >= 12 && memcmp(bytes, snapshot_magic, sizeof(snapshot_magic)) == 0 &&
+        get32(bytes + 8) > SNAPSHOT_VERSION)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "read a snapshot: it was made by a later h5swim (use the "
+                              "same one everywhere)");
+    if (size != SNAPSHOT_BYTES ||
+        memcmp(bytes, snapshot_magic, sizeof(snapshot_magic)) != 0 ||
+        get64(bytes + 72) != journal_sum(bytes, SNAPSHOT_BYTES - SUM, 0) ||
+        get32(bytes + 8) != SNAPSHOT_VERSION || get32(bytes + 12) != SNAPSHOT_BYTES ||
+        get64(bytes + 56) > JOURNAL_PLACE_MAX || !is_zero(bytes + 64, 8) ||
+        (is_zero(bytes + 16, JOURNAL_ID) && get64(bytes + 32) != 0))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "read a snapshot: these %zu bytes are none, or damaged "
+                              "(take one with swim_snapshot_get)",
+                              size);
+    memcpy(s->lineage, bytes + 16, JOURNAL_ID);
+    s->number = get64(bytes + 32);
+    s->inode = get64(bytes + 40);
+    s->ctime_ns = get64(bytes + 48);
+    s->size = get64(bytes + 56);
+    return SWIM_OK;
 }

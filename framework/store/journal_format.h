@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <h5swim/error.h>
+
 #define JOURNAL_SUFFIX ".swimlog"
 #define JOURNAL_NEW_SUFFIX ".swimnew"
-#define JOURNAL_VERSION 1
+#define JOURNAL_VERSION 2
 #define JOURNAL_ID 16
 #define JOURNAL_HEADER 128
 #define JOURNAL_FRAME 40
@@ -23,6 +25,8 @@ struct journal_header {
     unsigned char id[JOURNAL_ID], continues[JOURNAL_ID];
     uint64_t number, inode, size, high_water, fence;
     uint64_t first; /* checksum of the file's first JOURNAL_FIRST bytes */
+    unsigned char lineage[JOURNAL_ID];
+    uint64_t ctime_ns;
 };
 
 struct journal_frame {
@@ -48,6 +52,16 @@ enum journal_header_is {
     HEADER_NEWER
 };
 
+/* A state of a file, as it is passed between processes. */
+#define SNAPSHOT_BYTES 80
+struct txn_snapshot {
+    unsigned char lineage[JOURNAL_ID]; /* of its journal; 0: the file had none */
+    uint64_t number;                   /* of the commit; without a journal 0 */
+    uint64_t inode, ctime_ns;          /* without one: of the file; else: when it was
+                                          begun */
+    uint64_t size;
+};
+
 uint64_t journal_sum(const void *bytes, size_t size, uint64_t seed);
 uint64_t journal_seed(const unsigned char id[JOURNAL_ID]);
 /* How many bytes a frame takes up. */
@@ -68,5 +82,11 @@ void journal_commit_encode(const struct journal_commit *commit, uint64_t seed,
                            uint64_t *chain, unsigned char bytes[JOURNAL_COMMIT]);
 bool journal_commit_decode(const unsigned char bytes[JOURNAL_COMMIT], uint64_t seed,
                            uint64_t *chain, struct journal_commit *commit);
+
+void txn_snapshot_encode(const struct txn_snapshot *snapshot,
+                         unsigned char bytes[SNAPSHOT_BYTES]);
+/* SWIM_ERR_ARG: it is none, or of a later version. */
+int txn_snapshot_decode(const unsigned char *bytes, size_t size,
+                        struct txn_snapshot *snapshot, swim_error_t *err);
 
 #endif /* SWIM_STORE_JOURNAL_FORMAT_H */

@@ -181,6 +181,25 @@ static int scan_records(struct journal *j, struct window *w, uint64_t upto,
     return rc;
 }
 
+/* The commit that was asked for is there, and none behind it was copied over it. */
+static int scan_behind(const struct journal *j, struct window *w, uint64_t upto,
+                       const unsigned char *boot, swim_error_t *err)
+{
+    struct journal behind = *j;
+
+    overlay_init(&behind.overlay);
+    int rc = scan_records(&behind, w, UINT64_MAX, boot, err);
+    overlay_clear(&behind.overlay);
+    if (rc != SWIM_OK ||
+        (j->last.number == upto && behind.may_be_copied == j->may_be_copied))
+        return rc;
+    return swim_error_set(
+        err, SWIM_ERR_ARG,
+        "read %s: commit %llu is not in it any more (the session that "
+        "took it has ended?)",
+        w->file->path, (unsigned long long)upto);
+}
+
 static int scan_header(struct journal *j, struct window *w, enum journal_found *found,
                        swim_error_t *err)
 {
@@ -227,11 +246,9 @@ int journal_scan(struct journal *j, const struct io_file *file, uint64_t upto,
         journal_start(j);
         rc = scan_records(j, w, upto, boot, err);
     }
+    if (rc == SWIM_OK && upto != UINT64_MAX && *found == JOURNAL_FOUND)
+        rc = scan_behind(j, w, upto, boot, err);
     free(w);
-    if (rc == SWIM_OK && upto != UINT64_MAX && j->last.number != upto)
-        rc = swim_error_set(
-            err, SWIM_ERR_ARG, "read %s: commit %llu is not in it, it ends with %llu",
-            file->path, (unsigned long long)upto, (unsigned long long)j->last.number);
     return rc;
 }
 

@@ -106,27 +106,76 @@ static int txn_has_moved(const struct txn *t, bool *moved, swim_error_t *err)
     return SWIM_OK;
 }
 
+uint64_t txn_ctime(const struct stat *st)
+{
+    return (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
+}
+
+int txn_start_bare(struct txn *t, swim_error_t *err)
+{
+    if (t->io->fstat(t->main.fd, &t->st) != 0)
+        return swim_error_sys(err, errno, "look at %s", t->path);
+    uint64_t size = (uint64_t)t->st.st_size;
+    t->journal.header = (struct journal_header){.inode = (uint64_t)t->st.st_ino,
+                                                .size = size,
+                                                .high_water = size,
+                                                .ctime_ns = txn_ctime(&t->st)};
+    journal_start(&t->journal);
+    return SWIM_OK;
+}
+
 /* Without a journal the file is what is committed.  A writer may begin one at any
- * moment and write behind the end, so that the size counts only when it is the same
- * after the look for the journal. */
+ * moment and write behind the end, so that size and time count only when they are the
+ * same after the look for the journal. */
 static int txn_look(struct txn *t, swim_error_t *err)
 {
-    uint64_t size = 0, again = 0;
-    int rc = io_size(&t->main, &size, err);
+    int rc = txn_start_bare(t, err);
 
     while (rc == SWIM_OK) {
-        t->journal.header.size = t->journal.header.high_water = size;
+        const struct journal_header was = t->journal.header;
         rc = txn_journal_open(t, err);
         if (rc != SWIM_OK || t->log.fd >= 0)
-            return rc;
-        rc = io_size(&t->main, &again, err);
-        if (again == size)
             break;
-        size = again;
+        rc = txn_start_bare(t, err);
+        if (was.size == t->journal.header.size &&
+            was.ctime_ns == t->journal.header.ctime_ns)
+            break;
     }
-    if (rc == SWIM_OK)
-        journal_start(&t->journal);
     return rc;
+}
+
+void txn_snapshot(const struct txn *t, struct txn_snapshot *s)
+{
+    const struct journal_header *h = &t->journal.header;
+
+    *s = (struct txn_snapshot){.number = t->journal.last.number,
+                               .inode = h->inode,
+                               .ctime_ns = h->ctime_ns,
+                               .size = t->journal.last.size};
+    if (s->number > 0) /* else the journal may come and go */
+        memcpy(s->lineage, h->lineage, JOURNAL_ID);
+}
+
+int txn_gone(const struct txn *t, swim_error_t *err)
+{
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "open %s: the state %" PRIu64 " that is wanted is not there "
+                          "any more (the session that took it has ended?)",
+                          t->path, t->opt.at->number);
+}
+
+/* Whether what was found is the state that was asked for. */
+static int txn_check_at(const struct txn *t, swim_error_t *err)
+{
+    const struct txn_snapshot *at = t->opt.at;
+    struct txn_snapshot is;
+
+    txn_snapshot(t, &is);
+    if (!at ||
+        (memcmp(at->lineage, is.lineage, JOURNAL_ID) == 0 && at->number == is.number &&
+         at->inode == is.inode && at->ctime_ns == is.ctime_ns && at->size == is.size))
+        return SWIM_OK;
+    return txn_gone(t, err);
 }
 
 /* What is committed lies in the file as far as it says; while it was copied the file
@@ -206,6 +255,8 @@ static int txn_start(struct txn *t, swim_error_t *err)
             rc = txn_has_moved(t, &moved, err);
     } while (rc == SWIM_OK && moved);
     if (rc == SWIM_OK)
+        rc = txn_check_at(t, err);
+    if (rc == SWIM_OK)
         rc = io_size(&t->main, &size, err);
     if (rc == SWIM_OK)
         rc = txn_check_main(t, size, err);
@@ -264,7 +315,13 @@ int txn_open(struct txn **out, const char *path, const struct txn_options *optio
     *out = NULL;
     if (!t)
         return swim_error_set(err, SWIM_ERR_NOMEM, "open %s: no memory", path);
-    int rc = txn_start(t, err);
+    int rc = options->at && options->write
+                 ? swim_error_set(err, SWIM_ERR_ARG,
+                                  "open %s for writing: a writer continues the last "
+                                  "state (open one before that for reading)",
+                                  path)
+                 : txn_start(t, err);
+    t->opt.at = NULL; /* it is the caller's */
     if (rc != SWIM_OK) {
         t->state = TXN_READS; /* there is nothing to be dropped */
         txn_close(t);
@@ -274,7 +331,20 @@ int txn_open(struct txn **out, const char *path, const struct txn_options *optio
     return SWIM_OK;
 }
 
-/* A journal in which nothing is committed is of no use to anybody. */
+/* A journal in which nothing is committed tells apart what was committed before, when
+ * the file has been touched since, as long as there is somebody to whom that matters.
+ */
+static bool txn_is_of_use(const struct txn *t)
+{
+    struct stat st;
+
+    if (t->log.fd < 0 || t->journal.last.number != t->journal.header.number)
+        return true;
+    return (t->io->fstat(t->main.fd, &st) != 0 ||
+            txn_ctime(&st) != t->journal.header.ctime_ns) &&
+           txn_flock(t, &t->main, LOCK_EX, NULL) != SWIM_OK;
+}
+
 static void txn_drop(struct txn *t)
 {
     if (t->fresh) {
@@ -284,7 +354,7 @@ static void txn_drop(struct txn *t)
     }
     if (t->state != TXN_CLEAN && txn_abort(t, NULL) != SWIM_OK)
         return; /* the next writer cuts it off */
-    if (t->log.fd < 0 || t->journal.last.number != t->journal.header.number)
+    if (txn_is_of_use(t))
         return;
     if (txn_journal_remove(t, NULL) == SWIM_OK)
         (void)txn_sync_dir(t, NULL); /* or it may come back when others have written */

@@ -17,8 +17,9 @@
 struct txn_options {
     const struct swim_io *io; /* NULL: the system's */
     bool write;
-    bool flocks;    /* flock works on this file system, and is wanted */
-    uint64_t upto;  /* to read: the commit; 0: the last */
+    bool flocks; /* flock works on this file system, and is wanted */
+    const struct txn_snapshot
+        *at;        /* to read: the state; NULL: what is committed last */
     uint64_t fence; /* to write: of the UPDATE */
     unsigned char boot[JOURNAL_ID];
     /* Asked before each change of a file; not SWIM_OK: the change is not made.  NULL:
@@ -34,8 +35,8 @@ struct txn;
  *
  * SWIM_ERR_TIMEOUT: another program has it locked (try again); SWIM_ERR_CORRUPT: the
  * journal is damaged or belongs to another file, or the file was changed from outside;
- * SWIM_ERR_LOST: a writer that came later has been there; SWIM_ERR_ARG: commit upto is
- * not there any more; else SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+ * SWIM_ERR_LOST: a writer that came later has been there; SWIM_ERR_ARG: the state `at`
+ * is not there any more; else SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int txn_open(struct txn **out, const char *path, const struct txn_options *options,
              swim_error_t *err);
 
@@ -54,6 +55,11 @@ uint64_t txn_size(const struct txn *txn);
 /* The number of the commit that is read, or was made last; 0: the file has no journal.
  */
 uint64_t txn_number(const struct txn *txn);
+/* Which state is read, or was made last; txn_snapshot_encode() makes bytes of it.  It
+ * can be opened as long as a session that reads it, or one that came later, is open and
+ * nothing is copied into the file or taken out of the journal: whoever hands it on
+ * holds READ. */
+void txn_snapshot(const struct txn *txn, struct txn_snapshot *snapshot);
 /* For H5Fget_vfd_handle(): of the file itself. */
 int txn_fd(const struct txn *txn);
 

@@ -92,16 +92,14 @@ static int checkpoint_copy(struct txn *t, swim_error_t *err)
 /* From here on the file is its only state. */
 static int checkpoint_end(struct txn *t, swim_error_t *err)
 {
-    const uint64_t size = t->journal.last.size;
-
     int rc = txn_journal_remove(t, err);
+
     if (rc != SWIM_OK)
         return rc;
     memset(&t->journal, 0, sizeof(t->journal));
     overlay_init(&t->journal.overlay);
-    t->journal.header.size = t->journal.header.high_water = size;
-    journal_start(&t->journal);
-    return txn_sync_dir(t, err);
+    rc = txn_start_bare(t, err);
+    return rc == SWIM_OK ? txn_sync_dir(t, err) : rc;
 }
 
 /* Nobody else has the file open, and it is as it was when the journal was begun. */

@@ -116,15 +116,13 @@ static int fresh_rename(struct txn *t, swim_error_t *err)
 static int fresh_settle(struct txn *t, bool sync, swim_error_t *err)
 {
     struct txn *old = t->old;
-    int rc = SWIM_OK;
 
     t->fresh = false;
     t->old = NULL;
     t->direct = t->opt.flocks;
     t->main.path = t->path;
-    t->journal.header.size = t->journal.header.high_water = t->size;
-    journal_start(&t->journal);
-    if (old && old->log.fd >= 0) /* it says itself that it is over */
+    int rc = txn_start_bare(t, err);
+    if (rc == SWIM_OK && old && old->log.fd >= 0) /* it says itself that it is over */
         rc = sync ? txn_sync_dir(t, err) : SWIM_OK;
     if (rc == SWIM_OK && old && old->log.fd >= 0)
         rc = txn_journal_remove(old, err);

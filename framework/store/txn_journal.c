@@ -108,8 +108,12 @@ int txn_journal_open(struct txn *t, swim_error_t *err)
     }
     if (rc != SWIM_OK || t->log.fd < 0)
         return rc;
-    rc = journal_scan(&t->journal, &t->log, t->opt.upto ? t->opt.upto : UINT64_MAX,
+    rc = journal_scan(&t->journal, &t->log, t->opt.at ? t->opt.at->number : UINT64_MAX,
                       t->opt.boot, &found, err);
+    if (rc == SWIM_ERR_ARG) {
+        swim_error_clear(err); /* it speaks of the journal */
+        return txn_gone(t, err);
+    }
     if (rc == SWIM_OK && found == JOURNAL_FOUND)
         rc = journal_check_owner(t, &over, err);
     if (rc != SWIM_OK || !over) {
@@ -147,8 +151,13 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
 
     if (t->log.fd >= 0 || t->fresh)
         return SWIM_OK;
+    struct stat st;
+    if (t->io->fstat(t->main.fd, &st) != 0)
+        return swim_error_sys(err, errno, "look at %s", t->path);
+    h.ctime_ns = txn_ctime(&st);
     if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
         return swim_error_sys(err, errno, "name the journal of %s", t->path);
+    memcpy(h.lineage, h.id, JOURNAL_ID);
     int rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, h.size, journal_seed(h.id),
                             &h.first, err);
     if (rc != SWIM_OK)

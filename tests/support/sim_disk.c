@@ -23,6 +23,7 @@ struct inode {
     bool used;
     unsigned char *now, *synced; /* SIM_FILE_MAX each, zero behind the size */
     uint64_t size, synced_size;
+    long touched; /* when it was changed last */
     struct change *changes;
     size_t count;
 };
@@ -41,6 +42,7 @@ static struct {
     long left, calls;
     int errnum;
     bool fired, dead;
+    long now;
     unsigned seed;
 } disk;
 
@@ -70,6 +72,7 @@ static void changes_forget(struct inode *i)
 
 static void change_add(struct inode *i, struct change c)
 {
+    i->touched = ++disk.now;
     i->changes = realloc(i->changes, (i->count + 1) * sizeof(c));
     need(i->changes, "memory");
     i->changes[i->count++] = c;
@@ -338,6 +341,7 @@ static int stat_of(int inode, struct stat *st)
     st->st_uid = geteuid();
     st->st_ino = (ino_t)inode + 1;
     st->st_size = (off_t)disk.inodes[inode].size;
+    st->st_ctim.tv_nsec = disk.inodes[inode].touched;
     return 0;
 }
 
@@ -382,6 +386,7 @@ static int sim_rename(const char *from, const char *to)
     errno = ENOENT;
     if (name_inode(name) < 0 || is_dead() || disk_hits())
         return -1;
+    disk.inodes[name_inode(name)].touched = ++disk.now;
     name_lead(name_find(to, true), name_inode(name));
     name_lead(name, -1);
     return 0;

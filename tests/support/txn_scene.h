@@ -114,6 +114,15 @@ static inline int open_as(const struct scene *s, bool write, bool flocks,
     return txn_open(t, s->path, &opt, err);
 }
 
+static inline int open_at(const struct scene *s, const struct txn_snapshot *at,
+                          struct txn **t, swim_error_t *err)
+{
+    const struct txn_options opt = {
+        .io = &counted, .at = at, .flocks = true, .boot = "boot"};
+
+    return txn_open(t, s->path, &opt, err);
+}
+
 static inline struct txn *must_open(const struct scene *s, bool write)
 {
     swim_error_t err = {0};

@@ -64,8 +64,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static const struct journal_header header = {
-    .id = "journal one", .inode = 7, .size = BYTES, .high_water = BYTES, .fence = 3};
+static const struct journal_header header = {.id = "journal one",
+                                             .lineage = "the first",
+                                             .ctime_ns = 99,
+                                             .inode = 7,
+                                             .size = BYTES,
+                                             .high_water = BYTES,
+                                             .fence = 3};
 
 static void add_random_frames(struct scene *s, struct journal_append *a,
                               unsigned char *bytes)
