@@ -94,11 +94,18 @@ static void unlink_from(struct openfile **list, const struct openfile *file)
         }
 }
 
-static struct openfile *find_by_resource(const char *resource)
+static bool is_of_state(const struct openfile *f, const struct openfile_options *o)
+{
+    return f->opt.at_snapshot == o->at_snapshot &&
+           (!o->at_snapshot ||
+            memcmp(&f->opt.snapshot, &o->snapshot, sizeof(o->snapshot)) == 0);
+}
+
+static struct openfile *find(const char *resource, const struct openfile_options *o)
 {
     struct openfile *f = files;
 
-    while (f && strcmp(f->resource, resource) != 0)
+    while (f && (strcmp(f->resource, resource) != 0 || !is_of_state(f, o)))
         f = f->next;
     return f;
 }
@@ -181,7 +188,7 @@ int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
     if (rc != SWIM_OK)
         return rc;
     pthread_mutex_lock(&guard);
-    struct openfile *f = find_by_resource(like.resource);
+    struct openfile *f = find(like.resource, options);
     if (f) {
         rc = openfile_again(f, how, err);
         f->opens += rc == SWIM_OK;
@@ -362,6 +369,21 @@ int openfile_abort(struct openfile *f, swim_error_t *err)
         f->state = OPENFILE_LOST;
         (void)swim_error_set(&f->why, SWIM_ERR_ARG, "it was aborted");
     }
+    return rc;
+}
+
+int openfile_snapshot(struct openfile *f, struct txn_snapshot *snapshot,
+                      swim_error_t *err)
+{
+    int rc = openfile_enter(f, err);
+
+    if (rc == SWIM_OK && f->is_new)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "name the state of %s: it is new, and nothing has been "
+                              "committed (swim_commit)",
+                              f->path);
+    if (rc == SWIM_OK)
+        txn_snapshot(f->txn, snapshot);
     return rc;
 }
 

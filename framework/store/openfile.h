@@ -33,6 +33,8 @@ enum openfile_how {
 };
 
 struct openfile_options {
+    bool at_snapshot; /* that is read, not what was committed last */
+    struct txn_snapshot snapshot;
     int64_t wait_ms;           /* as in swim_lock_options */
     bool sync;                 /* commits */
     swim_session_t *session;   /* NULL: the process's */
@@ -43,8 +45,9 @@ struct openfile_options {
 struct openfile;
 
 /* The openfile of name; its state is NAMED when this is the first open of it, and when
- * it is to be created OPEN.  Where one is open already `how` is only compared: with
- * CREATE, and to write when it is open to read, SWIM_ERR_ARG.
+ * it is to be created OPEN.  One that is open at another snapshot is another.  Where
+ * one is open already `how` is only compared: with CREATE, and to write when it is open
+ * to read, SWIM_ERR_ARG.
  *
  * Errors: SWIM_ERR_IO (it is not there, or may not be opened), SWIM_ERR_ARG, and when
  * it is created those of swim_lock_acquire() and txn_create(). */
@@ -66,6 +69,10 @@ int openfile_set_size(struct openfile *file, uint64_t size, swim_error_t *err);
 /* Without status flags in the superblock, if it has them. */
 int openfile_commit(struct openfile *file, swim_error_t *err);
 int openfile_abort(struct openfile *file, swim_error_t *err);
+
+/* What is read, or was committed last.  SWIM_ERR_ARG: it is new, and nothing was. */
+int openfile_snapshot(struct openfile *file, struct txn_snapshot *snapshot,
+                      swim_error_t *err);
 
 /* For H5Fget_vfd_handle(); -1 when it could not be opened. */
 int openfile_fd(struct openfile *file, swim_error_t *err);

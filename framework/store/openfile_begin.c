@@ -99,6 +99,7 @@ static int txn_begin(struct openfile *f, int64_t until_ns, swim_error_t *err)
 {
     struct txn_options opt = {.io = f->opt.io,
                               .write = f->how != OPENFILE_READ,
+                              .at = f->opt.at_snapshot ? &f->opt.snapshot : NULL,
                               .fence = swim_lock_fence(f->lock),
                               .may_change = may_change,
                               .arg = f};
@@ -187,6 +188,7 @@ static void checkpoint_after_reading(struct openfile *f)
     if (access(journal, F_OK) != 0 || access(f->path, W_OK) != 0)
         return;
     f->how = OPENFILE_WRITE;
+    f->opt.at_snapshot = false;
     int rc = lock_take(f, SWIM_LOCK_WRITE, SWIM_LOCK_TRY, NULL);
     if (rc == SWIM_OK)
         rc = txn_begin(f, 0, NULL);

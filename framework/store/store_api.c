@@ -38,10 +38,16 @@ int swim_fapl_set(hid_t fapl, const struct swim_store_options *options,
     int rc = options_read(options, &opt, err);
     if (rc != SWIM_OK)
         return rc;
-    const struct vfd_info info = {.wait_ms = opt.wait_ms,
-                                  .session = opt.session,
-                                  .no_sync = opt.sync == SWIM_SYNC_NONE,
-                                  .read_only = opt.read_only != 0};
+    struct vfd_info info = {.wait_ms = opt.wait_ms,
+                            .session = opt.session,
+                            .no_sync = opt.sync == SWIM_SYNC_NONE,
+                            .read_only = opt.read_only != 0,
+                            .at_snapshot = opt.snapshot != NULL};
+    if (opt.snapshot)
+        rc = txn_snapshot_decode(opt.snapshot->bytes, SWIM_SNAPSHOT_BYTES,
+                                 &info.snapshot, err);
+    if (rc != SWIM_OK)
+        return rc;
     hid_t driver = vfd_id();
     if (driver < 0 || H5Pset_driver(fapl, driver, &info) < 0)
         return h5_fail(err, SWIM_ERR_IO,
@@ -127,4 +133,21 @@ int swim_close(hid_t file, swim_error_t *err)
     if (vfd_take_failure(&why) && rc == SWIM_OK)
         return swim_error_set(err, why.code, "%s", why.text);
     return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", now.text);
+}
+
+int swim_snapshot_get(hid_t object, swim_snapshot_t *snapshot, swim_error_t *err)
+{
+    struct openfile *f = NULL;
+    struct txn_snapshot found;
+    hid_t file = H5I_INVALID_HID;
+
+    _Static_assert(SWIM_SNAPSHOT_BYTES == SNAPSHOT_BYTES, "the format's");
+    memset(snapshot, 0, sizeof(*snapshot));
+    int rc = file_behind(object, "name the state of", &file, &f, err);
+    if (rc == SWIM_OK)
+        rc = openfile_snapshot(f, &found, err);
+    if (rc == SWIM_OK)
+        txn_snapshot_encode(&found, snapshot->bytes);
+    h5_release(file);
+    return rc;
 }

@@ -81,11 +81,11 @@ static int how_of(unsigned flags, const struct vfd_info *info, const char *name,
         *how = OPENFILE_WRITE;
     if (flags & (H5F_ACC_TRUNC | H5F_ACC_CREAT))
         *how = flags & H5F_ACC_EXCL ? OPENFILE_CREATE_NEW : OPENFILE_CREATE;
-    if (info->read_only && *how != OPENFILE_READ)
+    if ((info->read_only || info->at_snapshot) && *how != OPENFILE_READ)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "open %s for writing: the file access property list is "
-                              "for reading only",
-                              name);
+                              "for reading only%s",
+                              name, info->at_snapshot ? ", of a snapshot" : "");
     return SWIM_OK;
 }
 
@@ -103,6 +103,8 @@ static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl
         rc = store_wait_ms(v->info.wait_ms, &opt.wait_ms, err);
     opt.sync = !v->info.no_sync;
     opt.session = v->info.session;
+    opt.at_snapshot = v->info.at_snapshot;
+    opt.snapshot = v->info.snapshot;
     if (rc == SWIM_OK)
         rc = openfile_get(&v->file, name, how, &opt, err);
     v->writes = rc == SWIM_OK && how != OPENFILE_READ;

@@ -14,7 +14,8 @@
 struct vfd_info {
     int64_t wait_ms;
     swim_session_t *session;
-    bool no_sync, read_only;
+    bool no_sync, read_only, at_snapshot;
+    struct txn_snapshot snapshot;
 };
 
 /* The driver; registered when it is not, or not any more.  Negative: HDF5 could not. */

@@ -529,6 +529,63 @@ static void its_descriptor_can_be_asked_for(void **state)
     assert_true(H5Fclose(file) >= 0);
 }
 
+static swim_snapshot_t wanted;
+
+static hid_t open_snapshot(const struct scene *s, unsigned flags)
+{
+    const struct swim_store_options opt = {
+        .struct_size = sizeof(opt), .wait_ms = SWIM_LOCK_TRY, .snapshot = &wanted};
+    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+
+    assert_int_equal(swim_fapl_set(fapl, &opt, NULL), SWIM_OK);
+    hid_t file = open_by(s, flags, fapl);
+    H5Pclose(fapl);
+    return file;
+}
+
+static void read_snapshot(struct scene *s)
+{
+    hid_t file = open_snapshot(s, H5F_ACC_RDONLY);
+
+    _exit(file < 0 ? 255 : get(file));
+}
+
+static void others_can_open_the_state_that_one_has_open(void **state)
+{
+    struct scene *s = *state;
+
+    make(s, 6);
+    hid_t file = open_as(s, H5F_ACC_RDONLY);
+    assert_int_equal(swim_snapshot_get(file, &wanted, NULL), SWIM_OK);
+    assert_int_equal(in_a_child(s, write_and_close), 0);
+    assert_int_equal(seen_by(s, false), 7);
+    assert_int_equal(WEXITSTATUS(in_a_child(s, read_snapshot)), 6);
+    hid_t same = open_snapshot(s, H5F_ACC_RDONLY);
+    assert_int_equal(get(same), 6);
+    assert_true(H5Fclose(same) >= 0);
+    assert_true(open_snapshot(s, H5F_ACC_RDWR) < 0);
+    assert_cause("of a snapshot");
+    assert_true(H5Fclose(file) >= 0);
+    assert_int_equal(WEXITSTATUS(in_a_child(s, read_snapshot)), 255);
+    assert_true(open_snapshot(s, H5F_ACC_RDONLY) < 0);
+    assert_cause("not there any more");
+
+    file = open_as(s, H5F_ACC_RDWR);
+    put(file, 8);
+    assert_int_equal(swim_commit(file, NULL), SWIM_OK);
+    assert_int_equal(swim_snapshot_get(file, &wanted, NULL), SWIM_OK);
+    put(file, 9);
+    assert_int_equal(swim_commit(file, NULL), SWIM_OK);
+    assert_int_equal(WEXITSTATUS(in_a_child(s, read_snapshot)), 8);
+    assert_true(H5Fclose(file) >= 0);
+
+    file = create_as(s, H5F_ACC_TRUNC, H5F_LIBVER_EARLIEST);
+    swim_error_t err = {0};
+    assert_int_equal(swim_snapshot_get(file, &wanted, &err), SWIM_ERR_ARG);
+    assert_non_null(strstr(err.text, "it is new"));
+    assert_true(H5Fclose(file) >= 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +601,7 @@ int main(void)
         TEST(a_program_without_h5swim_is_waited_for_and_named),
         TEST(a_child_has_no_part_in_its_parents_files),
         TEST(what_cannot_be_is_refused_in_a_line),
+        TEST(others_can_open_the_state_that_one_has_open),
         TEST(its_descriptor_can_be_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,14 @@
 extern "C" {
 #endif
 
+/* A committed state of a file, to be opened by others: plain bytes, which may be sent
+ * to another process, of another host as well.  It lasts as long as the file that it
+ * was asked of is open; afterwards the state may be gone. */
+#define SWIM_SNAPSHOT_BYTES 80
+typedef struct swim_snapshot {
+    unsigned char bytes[SWIM_SNAPSHOT_BYTES];
+} swim_snapshot_t;
+
 enum swim_sync {
     SWIM_SYNC_COMMIT = 0, /* what is committed is on the disk */
     SWIM_SYNC_NONE = 1, /* commits are as atomic, but the last ones may be lost when the
@@ -69,14 +77,16 @@ struct swim_store_options {
     int64_t wait_ms; /* longest wait for others: as in swim_lock_options; 0: $SWIM_WAIT
                         seconds, else 60 */
     enum swim_sync sync;
-    uint32_t read_only;      /* not 0: opening for writing fails */
+    uint32_t read_only;              /* not 0: opening for writing fails */
+    const swim_snapshot_t *snapshot; /* open this state, for reading only; copied. NULL:
+                                        the last */
     swim_session_t *session; /* of the locks, used until the last file is closed;
                                 NULL: one of the process, opened when needed */
 };
 
 /* Make files that are opened with fapl, a file access property list, transactions.
  * options may be NULL: all defaults.
- * Errors: SWIM_ERR_ARG, SWIM_ERR_CORRUPT (the snapshot's bytes), SWIM_ERR_IO (HDF5). */
+ * Errors: SWIM_ERR_ARG (also bytes that are no snapshot), SWIM_ERR_IO (HDF5). */
 SWIM_API int swim_fapl_set(hid_t fapl, const struct swim_store_options *options,
                            swim_error_t *err);
 
@@ -95,6 +105,12 @@ SWIM_API int swim_abort(hid_t file, swim_error_t *err);
  * whatever the commit says.  Errors as of swim_commit(); SWIM_ERR_IO when HDF5 could
  * not close it. */
 SWIM_API int swim_close(hid_t file, swim_error_t *err);
+
+/* The state that a file open for reading shows, or the last one that was committed.
+ * Errors: SWIM_ERR_ARG (not opened by this driver; new and never committed),
+ * SWIM_ERR_IO. */
+SWIM_API int swim_snapshot_get(hid_t file, swim_snapshot_t *snapshot,
+                               swim_error_t *err);
 
 #ifdef __cplusplus
 }
