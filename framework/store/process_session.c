@@ -12,7 +12,9 @@ struct process_session {
     int users; /* one of them is `current`, as long as it is the current one */
 };
 
+/* Opening one may fork, to start a server, so guard is not held meanwhile. */
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static struct process_session *current;
 static struct process_session *inherited; /* files that the parent opened point at it */
 
@@ -31,6 +33,7 @@ static void fork_child(void)
     if (current)
         inherited = current;
     current = NULL;
+    (void)pthread_mutex_init(&opening, NULL); /* who had it is not in the child */
     pthread_mutex_unlock(&guard);
 }
 
@@ -75,21 +78,39 @@ static int session_start(struct process_session **out, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* The current one, if there is one: it has one user more. */
+static struct process_session *current_use(void)
+{
+    pthread_mutex_lock(&guard);
+    struct process_session *s = current;
+    if (s)
+        s->users++;
+    pthread_mutex_unlock(&guard);
+    return s;
+}
+
 int process_session_use(struct process_session **out, swim_error_t *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct process_session *new = NULL;
     int rc = SWIM_OK;
 
-    *out = NULL;
     (void)pthread_once(&once, fork_watch);
-    pthread_mutex_lock(&guard);
-    if (!current)
-        rc = session_start(&current, err);
-    if (rc == SWIM_OK) {
-        current->users++;
-        *out = current;
+    *out = current_use();
+    if (*out)
+        return SWIM_OK;
+    pthread_mutex_lock(&opening);
+    *out = current_use();
+    if (!*out)
+        rc = session_start(&new, err);
+    if (new) {
+        pthread_mutex_lock(&guard);
+        current = new;
+        new->users++;
+        pthread_mutex_unlock(&guard);
+        *out = new;
     }
-    pthread_mutex_unlock(&guard);
+    pthread_mutex_unlock(&opening);
     return rc;
 }
 

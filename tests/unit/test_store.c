@@ -529,6 +529,27 @@ static void its_descriptor_can_be_asked_for(void **state)
     assert_true(H5Fclose(file) >= 0);
 }
 
+static void alone(struct scene *s)
+{
+    char dir[300];
+
+    snprintf(dir, sizeof(dir), "%s/server", s->dir.path);
+    unsetenv("SWIM_REDIS_URL");
+    setenv("SWIM_SERVER_DIR", dir, 1);
+    setenv("SWIM_SERVER_IDLE_S", "1", 1);
+    alarm(30);
+    hid_t file = open_as(s, H5F_ACC_RDONLY);
+    _exit(file < 0 ? 255 : get(file));
+}
+
+static void the_first_file_starts_a_lock_server(void **state)
+{
+    struct scene *s = *state;
+
+    make(s, 4);
+    assert_int_equal(WEXITSTATUS(in_a_child(s, alone)), 4);
+}
+
 static swim_snapshot_t wanted;
 
 static hid_t open_snapshot(const struct scene *s, unsigned flags)
@@ -601,6 +622,7 @@ int main(void)
         TEST(a_program_without_h5swim_is_waited_for_and_named),
         TEST(a_child_has_no_part_in_its_parents_files),
         TEST(what_cannot_be_is_refused_in_a_line),
+        TEST(the_first_file_starts_a_lock_server),
         TEST(others_can_open_the_state_that_one_has_open),
         TEST(its_descriptor_can_be_asked_for),
     };
