@@ -25,6 +25,7 @@ const struct swim_io swim_io_system = {
     .flock = flock,
     .unlink = unlink,
     .rename = rename,
+    .link = link,
     .fchown = fchown,
     .fchmod = fchmod,
 };

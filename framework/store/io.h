@@ -28,6 +28,7 @@ struct swim_io {
     int (*flock)(int fd, int how);
     int (*unlink)(const char *path);
     int (*rename)(const char *from, const char *to);
+    int (*link)(const char *from, const char *to);
     int (*fchown)(int fd, uid_t owner, gid_t group);
     int (*fchmod)(int fd, mode_t mode);
 };

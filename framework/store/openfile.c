@@ -319,22 +319,29 @@ int openfile_set_size(struct openfile *f, uint64_t size, swim_error_t *err)
     return openfile_note(f, rc, &now, err);
 }
 
-static int superblock_read(void *arg, void *bytes, size_t size, uint64_t place,
-                           swim_error_t *err)
+static int read_state(void *arg, void *bytes, size_t size, uint64_t place, size_t *got,
+                      swim_error_t *err)
 {
+    uint64_t end = txn_size(arg), left = place < end ? end - place : 0;
+
+    *got = size < left ? size : (size_t)left;
     return txn_read(arg, bytes, size, place, err);
 }
 
-/* A committed state says that no writer has it open. */
-static int clear_status(struct openfile *f, swim_error_t *err)
+/* From version 3 on a superblock says that a writer has the file open, and HDF5 refuses
+ * such a file; a committed state has no writer. */
+static int clear_mark(struct openfile *f, swim_error_t *err)
 {
+    unsigned char bytes[SUPERBLOCK_MARKED];
     struct superblock s;
 
-    int rc = superblock_find(superblock_read, f->txn, txn_size(f->txn), &s, err);
-    if (rc != SWIM_OK || s.flags == 0)
+    int rc = superblock_look(read_state, f->txn, txn_size(f->txn), &s, err);
+    if (rc != SWIM_OK || !s.marked)
         return rc;
-    superblock_clear_flags(&s);
-    return txn_write(f->txn, s.bytes, s.size, s.base, err);
+    rc = txn_read(f->txn, bytes, sizeof(bytes), s.at, err);
+    if (rc != SWIM_OK)
+        return rc;
+    return txn_write(f->txn, bytes, superblock_unmark(&s, bytes), s.at, err);
 }
 
 int openfile_commit(struct openfile *f, swim_error_t *err)
@@ -349,7 +356,7 @@ int openfile_commit(struct openfile *f, swim_error_t *err)
                               f->path);
     if (f->state == OPENFILE_LOST)
         return swim_error_set(err, f->why.code, "commit %s: %s", f->path, f->why.text);
-    rc = clear_status(f, &now);
+    rc = clear_mark(f, &now);
     if (rc == SWIM_OK)
         rc = txn_commit(f->txn, f->opt.sync, &now);
     if (rc == SWIM_OK)

@@ -1,39 +1,41 @@
-/* superblock.h - where an HDF5 file begins, and who has it open according to itself.
+/* superblock.h - whether bytes begin as a whole HDF5 file does.
  *
- * HDF5 File Format Specification, version 3.0, II.A "Disk Format: Level 0A": from
- * version 3 on the superblock says whether a writer has the file open, and HDF5 refuses
- * to open one that says so.  A committed state must not. */
+ * The superblock alone is looked at, not what it leads to: that is enough to tell
+ * whether H5Fopen() takes the file.  HDF5 itself is not asked, because it reads a name,
+ * not a state under a journal, and locks the file. */
 #ifndef SWIM_STORE_SUPERBLOCK_H
 #define SWIM_STORE_SUPERBLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <h5swim/error.h>
 
-#define SUPERBLOCK_WRITER 1U /* status flags */
-#define SUPERBLOCK_SWMR 4U
-
-#define SUPERBLOCK_MAX 48 /* bytes of a version 3 one with 8-byte addresses */
-
-/* What is at place; less than size only behind the end, where bytes are zero. */
-typedef int superblock_read_fn(void *arg, void *bytes, size_t size, uint64_t place,
-                               swim_error_t *err);
+enum superblock_is { SUPERBLOCK_NONE, SUPERBLOCK_DAMAGED, SUPERBLOCK_WHOLE };
 
 struct superblock {
-    uint64_t base; /* where it is */
+    enum superblock_is is;
     unsigned version;
-    size_t size;    /* of bytes, for version 3; else 0 */
-    unsigned flags; /* of version 3; else 0 */
-    unsigned char bytes[SUPERBLOCK_MAX];
+    uint64_t at;       /* in the file: the size of the user block */
+    uint64_t ends;     /* the size that the file must have at least */
+    bool marked;       /* as open for writing: h5clear -s takes the mark away */
+    bool is_a_part;    /* of a file of several: its own size says nothing */
+    char problem[160]; /* when it is damaged */
 };
 
-/* Find it in a file of end bytes, behind a user block of 0, 512, 1024, 2048, ... bytes.
- * version UINT_MAX: there is none. */
-int superblock_find(superblock_read_fn *read, void *arg, uint64_t end,
-                    struct superblock *found, swim_error_t *err);
+/* Read size bytes at place, *got of them at its end. */
+typedef int superblock_read_fn(void *arg, void *bytes, size_t size, uint64_t place,
+                               size_t *got, swim_error_t *err);
 
-/* The bytes of a version 3 one without status flags. */
-void superblock_clear_flags(struct superblock *superblock);
+/* Of a file of that size.  Errors: those of read. */
+int superblock_look(superblock_read_fn *read, void *arg, uint64_t size,
+                    struct superblock *superblock, swim_error_t *err);
+
+/* Take the mark away from the bytes of a whole superblock, of which there are at least
+ * SUPERBLOCK_MARKED, or all that the file has; how many bytes it has, 0: it has none.
+ */
+#define SUPERBLOCK_MARKED 48
+size_t superblock_unmark(const struct superblock *superblock, unsigned char *bytes);
 
 #endif /* SWIM_STORE_SUPERBLOCK_H */

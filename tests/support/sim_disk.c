@@ -392,6 +392,17 @@ static int sim_rename(const char *from, const char *to)
     return 0;
 }
 
+static int sim_link(const char *from, const char *to)
+{
+    int inode = name_inode(name_find(from, false));
+
+    errno = inode < 0 ? ENOENT : EEXIST;
+    if (inode < 0 || name_inode(name_find(to, false)) >= 0 || is_dead() || disk_hits())
+        return -1;
+    name_lead(name_find(to, true), inode);
+    return 0;
+}
+
 static int sim_fchown(int fd, uid_t owner, gid_t group)
 {
     (void)fd;
@@ -420,6 +431,7 @@ const struct swim_io sim_disk_io = {
     .flock = sim_flock,
     .unlink = sim_unlink,
     .rename = sim_rename,
+    .link = sim_link,
     .fchown = sim_fchown,
     .fchmod = sim_fchmod,
 };
