@@ -206,8 +206,8 @@ static void kill_a_writer(const struct scene *s, int commits, const unsigned cha
         struct txn *t = must_write_open(s, boot);
         int64_t value = -1;
         for (int n = 0; n < commits; n++) {
-            must_write(t, &value, sizeof(value), s->data + 4000 * (unsigned)n);
-            must_write(t, "tail", 4, s->bytes + 4 * (unsigned)n);
+            must_write(t, &value, sizeof(value), s->data + 4000 * (uint64_t)n);
+            must_write(t, "tail", 4, s->bytes + 4 * (uint64_t)n);
             if (txn_commit(t, true, NULL) != SWIM_OK)
                 _exit(1);
         }
