@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cmd_check.h"
 #include "cli/cmd_kernel.h"
 #include "cli/cmd_locks.h"
+#include "cli/cmd_recover.h"
 #include "cli/cmd_run.h"
 #include "cli/cmd_selftest.h"
 #include "cli/cmd_serve.h"
@@ -15,6 +17,8 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"run", cmd_run, "run a kernel over HDF5 datasets, as a job file says"},
+    {"check", cmd_check, "the state of a file and its journal"},
+    {"recover", cmd_recover, "apply or discard a journal that needs a decision"},
     {"locks", cmd_locks, "who holds locks and who waits; end a session"},
     {"serve", cmd_serve, "start and stop the lock server, also for other hosts"},
     {"selftest", cmd_selftest, "check whether locks work on this host"},

@@ -1,0 +1,133 @@
+/* verdict_json.c - a verdict on a file, for programs. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/verdict_show.h"
+#include "core/printable.h"
+#include "store/recover.h"
+
+/* JSON is UTF-8, names need not be: of one that is not, bytes are shown as \xNN. */
+static json_t *text_json(const char *text)
+{
+    json_t *value = json_string(text);
+    size_t size = 4 * strlen(text) + 1;
+    char *shown = value ? NULL : malloc(size);
+
+    if (shown) {
+        (void)swim_printable(text, 0, shown, size);
+        value = json_string(shown);
+    }
+    free(shown);
+    return value;
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    json_object_set_new(object, key, value ? value : json_null());
+}
+
+static void set_count(json_t *object, const char *key, uint64_t n)
+{
+    set(object, key, json_integer((json_int_t)n));
+}
+
+static json_t *journal_json(const struct verdict *v)
+{
+    static const char *const states[] = {"none",  "empty",  "over",
+                                         "valid", "broken", "unreadable"};
+    const struct journal_commit *last = &v->journal.last;
+    json_t *object = json_object();
+
+    set(object, "file", text_json(v->journal_path));
+    set(object, "state", json_string(states[v->has]));
+    set_count(object, "bytes", (uint64_t)v->log_st.st_size);
+    set_count(object, "commits", v->commits);
+    set_count(object, "number", v->commits ? last->number : 0);
+    set_count(object, "when_ns", v->commits ? last->when_ns : 0);
+    set_count(object, "fence", v->commits ? last->fence : 0);
+    set_count(object, "covered_bytes", v->journal.overlay.bytes);
+    set_count(object, "uncommitted_bytes", v->unfinished);
+    set(object, "copying", json_boolean(v->journal.may_be_copied));
+    if (v->has == JOURNAL_BROKEN) {
+        set_count(object, "broken_at", v->broken_at);
+        set_count(object, "readable_bytes", v->journal.end);
+        set_count(object, "lost_up_to", v->lost_upto);
+    }
+    return object;
+}
+
+static json_t *superblock_json(const struct superblock *s)
+{
+    static const char *const states[] = {"none", "damaged", "whole"};
+    json_t *object = json_object();
+
+    set(object, "state", json_string(states[s->is]));
+    set_count(object, "version", s->version);
+    set(object, "marked_as_open", json_boolean(s->marked));
+    if (s->is == SUPERBLOCK_DAMAGED)
+        set(object, "problem", json_string(s->problem));
+    return object;
+}
+
+static json_t *holder_json(const struct verdict_holder *h)
+{
+    if (!h->is)
+        return json_null();
+    json_t *object = json_object();
+    set(object, "pid", h->pid > 0 ? json_integer(h->pid) : json_null());
+    set(object, "alone", json_boolean(h->alone));
+    return object;
+}
+
+static json_t *plan_json(const struct verdict *v, enum recover_action action)
+{
+    struct recover_plan plan;
+    json_t *object = json_object();
+
+    recover_plan(v, action, &plan);
+    set(object, "possible", json_boolean(plan.how != RECOVER_CANNOT));
+    set(object, "text", text_json(plan.text));
+    return object;
+}
+
+static json_t *sides_json(const struct verdict *v)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < SIDES; i++) {
+        char *name = NULL;
+        if (v->sides[i] &&
+            asprintf(&name, "%s%s", v->path, verdict_side_suffixes[i]) >= 0) {
+            json_array_append_new(list, text_json(name));
+            free(name);
+        }
+    }
+    return list;
+}
+
+int verdict_json(const struct verdict *v)
+{
+    json_t *object = json_object();
+
+    set_count(object, "schema", VERDICT_SCHEMA);
+    set(object, "file", text_json(v->path));
+    set(object, "verdict", json_string(verdict_name(v->is)));
+    set(object, "why", v->is > VERDICT_RECOVERABLE ? text_json(v->why.text) : NULL);
+    set_count(object, "bytes", (uint64_t)v->main_st.st_size);
+    set_count(object, "committed_bytes", v->journal.last.size);
+    set_count(object, "uncommitted_bytes", v->file_tail);
+    set(object, "changed_from_outside", json_boolean(v->foreign));
+    set(object, "journal", v->has == JOURNAL_NONE ? NULL : journal_json(v));
+    set(object, "superblock", superblock_json(&v->superblock));
+    set(object, "writer", holder_json(&v->writer));
+    set(object, "in_use", holder_json(&v->user));
+    set(object, "beside", sides_json(v));
+    set(object, "apply", plan_json(v, RECOVER_APPLY));
+    set(object, "discard", plan_json(v, RECOVER_DISCARD));
+    int rc = json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(object);
+    return rc == 0 ? SWIM_OK : SWIM_ERR_IO;
+}
