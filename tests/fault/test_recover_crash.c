@@ -52,6 +52,13 @@ static void get(const char *path, struct image *image)
     image->size = sim_disk_get(path, image->bytes, sizeof(image->bytes));
 }
 
+static bool is_there(const char *path)
+{
+    unsigned char none[1];
+
+    return sim_disk_get(path, none, 0) >= 0;
+}
+
 static bool is_same(const char *path, const struct image *image)
 {
     static struct image is;
@@ -197,7 +204,7 @@ static void assert_old_or_new(bool copied)
         return;
     if (!copied && !is_same(PATH, &found))
         fail_msg("%s: neither as it was nor as it is to be", at_text);
-    if (sim_disk_get(JOURNAL, NULL, 0) < 0 || (!copied && !is_same(JOURNAL, &journal)))
+    if (!is_there(JOURNAL) || (!copied && !is_same(JOURNAL, &journal)))
         fail_msg("%s: the journal is not as it was", at_text);
 }
 
@@ -205,8 +212,7 @@ static void assert_is_done(bool power)
 {
     if (!is_same(PATH, &wanted))
         fail_msg("%s: it is not as it is to be", at_text);
-    if (sim_disk_get(JOURNAL, NULL, 0) >= 0 ||
-        sim_disk_get(PATH JOURNAL_NEW_SUFFIX, NULL, 0) >= 0)
+    if (is_there(JOURNAL) || is_there(PATH JOURNAL_NEW_SUFFIX))
         fail_msg("%s: something is left beside it", at_text);
     if (is_kept && !is_same(PATH VERDICT_SAVED_SUFFIX, &found))
         fail_msg("%s: the file that was found is not kept", at_text);
