@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -543,6 +544,7 @@ static void who_has_it_open_is_told(void **state)
     assert_int_equal(pipe(pipes), 0);
     pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
         struct txn *t = must_write_open(s, here);
         must_write(t, "x", 1, s->data);
         if (txn_commit(t, true, NULL) == SWIM_OK)
