@@ -14,6 +14,7 @@
 #include "cli/verdict_show.h"
 #include "core/signals.h"
 #include "lock/resource.h"
+#include "store/boot_id.h"
 #include "store/recover.h"
 
 #define LEAVE_MS 1000
@@ -101,7 +102,7 @@ static int recover(const struct options *o, swim_lock_t *lock,
     char real[PATH_MAX];
     bool no_flock = false;
 
-    verdict_boot(opt.boot);
+    boot_id_read(opt.boot);
     int rc = resource_real_path(o->file, real, sizeof(real), err);
     if (rc == SWIM_OK)
         rc = recover_run(real, o->apply ? RECOVER_APPLY : RECOVER_DISCARD, &opt, done,

@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "lock/resource.h"
+#include "store/boot_id.h"
 #include "store/recover.h"
 
 #define STATUS_DAMAGED 5
@@ -19,7 +20,7 @@ int verdict_of(const char *file, struct verdict **out, swim_error_t *err)
     char real[PATH_MAX];
 
     *out = NULL;
-    verdict_boot(options.boot);
+    boot_id_read(options.boot);
     int rc = resource_real_path(file, real, sizeof(real), err);
     return rc == SWIM_OK ? verdict_open(out, real, &options, err) : rc;
 }

@@ -102,7 +102,7 @@ static int by_transaction(struct recovery *r, bool checkpoint, swim_error_t *err
 
     opt.write = true;
     opt.flocks = r->flocks;
-    opt.upto = 0;
+    opt.at = NULL;
     if (opt.fence < r->verdict->journal.last.fence)
         opt.fence = r->verdict->journal.last.fence;
     unlock(r);

@@ -20,25 +20,6 @@ const char *verdict_name(enum verdict_is is)
     return names[is];
 }
 
-void verdict_boot(unsigned char boot[JOURNAL_ID])
-{
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    char text[40] = "";
-
-    memset(boot, 0, JOURNAL_ID);
-    if (!f)
-        return;
-    const char *at = fgets(text, sizeof(text), f);
-    fclose(f);
-    for (int n = 0; at && n < 2 * JOURNAL_ID && *at; at++) {
-        const char *digits = "0123456789abcdef", *digit = strchr(digits, *at);
-        if (!digit)
-            continue;
-        boot[n / 2] = (unsigned char)(boot[n / 2] << 4 | (digit - digits));
-        n++;
-    }
-}
-
 int verdict_open_file(const struct swim_io *io, const char *path, int flags)
 {
     flags |= O_RDONLY | O_CLOEXEC | O_NONBLOCK;

@@ -72,9 +72,6 @@ struct verdict_options {
     unsigned char boot[JOURNAL_ID];
 };
 
-/* This host's boot id, as commit records have it; zeros where there is none. */
-void verdict_boot(unsigned char boot[JOURNAL_ID]);
-
 /* Look at a file.  On SWIM_OK *out is the caller's, to be given to verdict_close().
  * SWIM_ERR_ARG: it is no regular file, or no HDF5 file; SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int verdict_open(struct verdict **out, const char *path,

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/boot_id.h"
 #include "store/txn.h"
-#include "store/verdict.h"
 
 static void must(int rc, const swim_error_t *err)
 {
@@ -25,11 +25,13 @@ int main(int argc, char **argv)
     struct txn *t = NULL;
     swim_error_t err = {0};
 
+    static char unfinished[20000]; /* so long that it does not stay in memory */
+
     if (argc < 4)
         return 2;
     const int commits = atoi(argv[2]);
     const uint64_t place = strtoull(argv[3], NULL, 10);
-    verdict_boot(opt.boot);
+    boot_id_read(opt.boot);
     must(txn_open(&t, argv[1], &opt, &err), &err);
     for (int n = 1; n <= commits; n++) {
         const double value = -n;
@@ -39,7 +41,8 @@ int main(int argc, char **argv)
         must(txn_write(t, &value, sizeof(value), txn_size(t), &err), &err);
         must(txn_commit(t, true, &err), &err);
     }
-    must(txn_write(t, "unfinished", 10, place + 16, &err), &err);
+    memset(unfinished, 'u', sizeof(unfinished));
+    must(txn_write(t, unfinished, sizeof(unfinished), place + 16, &err), &err);
     must(txn_write(t, "unfinished", 10, txn_size(t), &err), &err);
     if (argc > 4 && strcmp(argv[4], "hold") == 0) {
         puts("held");

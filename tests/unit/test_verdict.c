@@ -114,6 +114,8 @@ static int make_hdf5(struct scene *s, bool latest, hsize_t userblock)
     return rc < 0 ? -1 : 0;
 }
 
+static char unfinished[20000]; /* so long that it does not stay in memory */
+
 static int setup(void **state)
 {
     struct scene *s = calloc(1, sizeof(*s));
@@ -121,6 +123,7 @@ static int setup(void **state)
     *state = s;
     if (!s || scratch_dir_make(&s->dir) != 0)
         return -1;
+    memset(unfinished, 'u', sizeof(unfinished));
     read_io = swim_io_system;
     read_io.open = read_open;
     read_io.pwritev = no_pwritev;
@@ -212,7 +215,7 @@ static void kill_a_writer(const struct scene *s, int commits, const unsigned cha
             if (txn_commit(t, true, NULL) != SWIM_OK)
                 _exit(1);
         }
-        must_write(t, "unfinished", 10, s->data + 9000);
+        must_write(t, unfinished, sizeof(unfinished), s->data + 9000);
         must_write(t, "more", 4, s->bytes + 100);
         _exit(0);
     }
@@ -348,7 +351,7 @@ static void what_a_killed_writer_committed_is_recoverable(void **state)
     assert_int_equal(v->commits, 3);
     assert_int_equal(v->journal.last.fence, 3);
     assert_true(v->journal.last.when_ns > UINT64_C(1600000000000000000));
-    assert_int_equal(v->unfinished, JOURNAL_FRAME + 16);
+    assert_int_equal(v->unfinished, JOURNAL_FRAME + sizeof(unfinished));
     assert_int_equal(v->journal.last.size, s->bytes + 12);
     assert_int_equal(v->file_tail, 100 + 4 - 12);
     assert_int_equal(v->superblock.is, SUPERBLOCK_WHOLE);
