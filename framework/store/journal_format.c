@@ -214,7 +214,7 @@ void txn_snapshot_encode(const struct txn_snapshot *s,
     memcpy(bytes + 16, s->lineage, JOURNAL_ID);
     put64(bytes + 32, s->number);
     put64(bytes + 40, s->inode);
-    put64(bytes + 48, s->ctime_ns);
+    put64(bytes + 48, s->when_ns);
     put64(bytes + 56, s->size);
     put64(bytes + 72, journal_sum(bytes, SNAPSHOT_BYTES - SUM, 0));
 }
@@ -241,7 +241,7 @@ int txn_snapshot_decode(const unsigned char *bytes, size_t size, struct txn_snap
     memcpy(s->lineage, bytes + 16, JOURNAL_ID);
     s->number = get64(bytes + 32);
     s->inode = get64(bytes + 40);
-    s->ctime_ns = get64(bytes + 48);
+    s->when_ns = get64(bytes + 48);
     s->size = get64(bytes + 56);
     return SWIM_OK;
 }

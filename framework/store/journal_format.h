@@ -11,6 +11,7 @@
 #include <h5swim/error.h>
 
 #define JOURNAL_SUFFIX ".swimlog"
+#define JOURNAL_REWRITTEN_SUFFIX JOURNAL_SUFFIX ".new"
 #define JOURNAL_NEW_SUFFIX ".swimnew"
 #define JOURNAL_VERSION 2
 #define JOURNAL_ID 16
@@ -55,10 +56,11 @@ enum journal_header_is {
 /* A state of a file, as it is passed between processes. */
 #define SNAPSHOT_BYTES 80
 struct txn_snapshot {
-    unsigned char lineage[JOURNAL_ID]; /* of its journal; 0: the file had none */
-    uint64_t number;                   /* of the commit; without a journal 0 */
-    uint64_t inode, ctime_ns;          /* without one: of the file; else: when it was
-                                          begun */
+    unsigned char
+        lineage[JOURNAL_ID]; /* of its journal; 0: nothing is committed in one */
+    uint64_t number;         /* of the commit; else 0 */
+    uint64_t inode;
+    uint64_t when_ns; /* of the commit; else the ctime of the file */
     uint64_t size;
 };
 

@@ -181,6 +181,31 @@ static int scan_records(struct journal *j, struct window *w, uint64_t upto,
     return rc;
 }
 
+static int commit_is_gone(const struct journal *j, uint64_t upto, swim_error_t *err)
+{
+    return swim_error_set(
+        err, SWIM_ERR_ARG,
+        "read %s: commit %llu is not in it any more (the session that "
+        "took it has ended?)",
+        j->file.path, (unsigned long long)upto);
+}
+
+/* A journal that was rewritten has a commit, without which it has no state. */
+static int scan_check(const struct journal *j, uint64_t upto, swim_error_t *err)
+{
+    static const unsigned char none[JOURNAL_ID];
+
+    if (j->last.number != j->header.number ||
+        memcmp(j->header.continues, none, JOURNAL_ID) == 0)
+        return SWIM_OK;
+    if (upto <= j->header.number)
+        return commit_is_gone(j, upto, err);
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "read %s: the commit with which it begins is damaged (see "
+                          "h5swim check)",
+                          j->file.path);
+}
+
 /* The commit that was asked for is there, and none behind it was copied over it. */
 static int scan_behind(const struct journal *j, struct window *w, uint64_t upto,
                        const unsigned char *boot, swim_error_t *err)
@@ -193,11 +218,7 @@ static int scan_behind(const struct journal *j, struct window *w, uint64_t upto,
     if (rc != SWIM_OK ||
         (j->last.number == upto && behind.may_be_copied == j->may_be_copied))
         return rc;
-    return swim_error_set(
-        err, SWIM_ERR_ARG,
-        "read %s: commit %llu is not in it any more (the session that "
-        "took it has ended?)",
-        w->file->path, (unsigned long long)upto);
+    return commit_is_gone(j, upto, err);
 }
 
 static int scan_header(struct journal *j, struct window *w, enum journal_found *found,
@@ -246,6 +267,8 @@ int journal_scan(struct journal *j, const struct io_file *file, uint64_t upto,
         journal_start(j);
         rc = scan_records(j, w, upto, boot, err);
     }
+    if (rc == SWIM_OK && *found == JOURNAL_FOUND)
+        rc = scan_check(j, upto, err);
     if (rc == SWIM_OK && upto != UINT64_MAX && *found == JOURNAL_FOUND)
         rc = scan_behind(j, w, upto, boot, err);
     free(w);

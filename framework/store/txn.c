@@ -150,10 +150,12 @@ void txn_snapshot(const struct txn *t, struct txn_snapshot *s)
 
     *s = (struct txn_snapshot){.number = t->journal.last.number,
                                .inode = h->inode,
-                               .ctime_ns = h->ctime_ns,
+                               .when_ns = h->ctime_ns,
                                .size = t->journal.last.size};
-    if (s->number > 0) /* else the journal may come and go */
-        memcpy(s->lineage, h->lineage, JOURNAL_ID);
+    if (s->number == 0)
+        return; /* the journal may come and go */
+    memcpy(s->lineage, h->lineage, JOURNAL_ID);
+    s->when_ns = t->journal.last.when_ns;
 }
 
 int txn_gone(const struct txn *t, swim_error_t *err)
@@ -173,7 +175,7 @@ static int txn_check_at(const struct txn *t, swim_error_t *err)
     txn_snapshot(t, &is);
     if (!at ||
         (memcmp(at->lineage, is.lineage, JOURNAL_ID) == 0 && at->number == is.number &&
-         at->inode == is.inode && at->ctime_ns == is.ctime_ns && at->size == is.size))
+         at->inode == is.inode && at->when_ns == is.when_ns && at->size == is.size))
         return SWIM_OK;
     return txn_gone(t, err);
 }
@@ -223,8 +225,18 @@ static int txn_cut_main(struct txn *t, swim_error_t *err)
     return rc == SWIM_OK ? io_truncate(&t->main, t->journal.last.high_water, err) : rc;
 }
 
+/* A journal that a dead writer was making: nobody reads it. */
+static void txn_remove_rewritten(struct txn *t)
+{
+    struct stat st;
+
+    if (t->io->lstat(t->rewritten_path, &st) == 0 && txn_may_change(t, NULL) == SWIM_OK)
+        (void)t->io->unlink(t->rewritten_path);
+}
+
 static int txn_recover(struct txn *t, swim_error_t *err)
 {
+    txn_remove_rewritten(t);
     if (t->log.fd < 0)
         return SWIM_OK;
     if (t->journal.last.fence > t->opt.fence)
@@ -283,6 +295,9 @@ struct txn *txn_new(const char *path, const struct txn_options *options)
         t->journal_path = NULL;
     if (asprintf(&t->new_path, "%s%s", path, JOURNAL_NEW_SUFFIX) < 0)
         t->new_path = NULL;
+    if (asprintf(&t->rewritten_path, "%s%s", path, JOURNAL_REWRITTEN_SUFFIX) < 0)
+        t->rewritten_path = NULL;
+    t->rewrite_over = options->rewrite_over;
     t->main = (struct io_file){t->io, -1, t->path};
     t->log = (struct io_file){t->io, -1, t->journal_path};
     overlay_init(&t->journal.overlay);
@@ -294,7 +309,7 @@ struct txn *txn_new(const char *path, const struct txn_options *options)
         t->under = malloc(TXN_BUFFER);
         t->held_bytes = malloc((size_t)2 * TXN_HELD);
     }
-    if (t->path && t->dir && t->journal_path && t->new_path &&
+    if (t->path && t->dir && t->journal_path && t->new_path && t->rewritten_path &&
         (!options->write || (t->current && t->under && t->held_bytes))) {
         char *slash = strrchr(t->dir, '/');
         if (slash)
@@ -378,6 +393,7 @@ void txn_close(struct txn *t)
     journal_clear(&t->journal);
     free(t->path);
     free(t->journal_path);
+    free(t->rewritten_path);
     free(t->new_path);
     free(t->dir);
     free(t->current);

@@ -25,6 +25,12 @@ struct txn_options {
     /* Asked before each change of a file; not SWIM_OK: the change is not made.  NULL:
      * any change may be made. */
     int (*may_change)(void *arg, swim_error_t *err);
+    /* To write.  A journal longer than rewrite_over bytes (0: 64 KiB) and than twice
+     * what is of use in it is rewritten after a commit: the states before that are not
+     * to be opened any more, but by who has them open.  Asked before, not SWIM_OK: it
+     * stays.  NULL: it may be. */
+    uint64_t rewrite_over;
+    int (*may_rewrite)(void *arg);
     void *arg;
 };
 

@@ -30,11 +30,13 @@ static int verify_frame(void *arg, const struct journal_frame *frame, uint64_t e
 }
 
 /* All frames, in the state before any of them was copied. */
-static int checkpoint_verify(struct txn *t, swim_error_t *err)
+int txn_verify(struct txn *t, swim_error_t *err)
 {
     if (t->began || t->journal.may_be_copied)
         return SWIM_OK;
-    return journal_each_frame(&t->journal, verify_frame, t, err);
+    int rc = journal_each_frame(&t->journal, verify_frame, t, err);
+    t->began = rc == SWIM_OK;
+    return rc;
 }
 
 /* All of the journal is on the disk, also what was found in it and what was committed
@@ -109,7 +111,7 @@ static int checkpoint_begin(struct txn *t, swim_error_t *err)
 
     if (rc == SWIM_OK)
         rc = txn_may_change(t, err);
-    return rc == SWIM_OK ? checkpoint_verify(t, err) : rc;
+    return rc == SWIM_OK ? txn_verify(t, err) : rc;
 }
 
 int txn_checkpoint(struct txn *t, swim_error_t *err)

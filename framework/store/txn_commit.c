@@ -117,6 +117,8 @@ int txn_commit_as(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
     if (rc == SWIM_OK) {
         t->state = TXN_CLEAN;
         t->tail_end = 0;
+        if (!how)
+            txn_rewrite_if_long(t);
     }
     return txn_fail(t, rc, &now, err);
 }

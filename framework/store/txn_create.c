@@ -12,31 +12,6 @@
 
 #include "txn_private.h"
 
-/* Open the file under its other name, where a dead one may have left another. */
-static int fresh_open(struct txn *t, mode_t mode, swim_error_t *err)
-{
-    for (int tries = 0; tries < 2; tries++) {
-        t->main.fd = t->io->open(
-            t->new_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-        if (t->main.fd >= 0)
-            return txn_flock(t, &t->main, LOCK_EX, err);
-        if (errno != EEXIST || tries > 0)
-            break;
-        t->main.fd =
-            t->io->open(t->new_path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
-        if (t->main.fd < 0)
-            break;
-        int rc = txn_flock(t, &t->main, LOCK_EX, err); /* if somebody is at it */
-        if (rc == SWIM_OK && t->io->unlink(t->new_path) != 0)
-            rc = swim_error_sys(err, errno, "remove %s", t->new_path);
-        t->io->close(t->main.fd);
-        t->main.fd = -1;
-        if (rc != SWIM_OK)
-            return rc;
-    }
-    return swim_error_sys(err, errno, "create %s", t->new_path);
-}
-
 /* The file that is there, to be followed; none: t->old stays NULL. */
 static int fresh_open_old(struct txn *t, bool exclusive, struct stat *st,
                           swim_error_t *err)
@@ -59,11 +34,12 @@ int txn_create(struct txn **out, const char *path, const struct txn_options *opt
     if (!t)
         return swim_error_set(err, SWIM_ERR_NOMEM, "create %s: no memory", path);
     t->exclusive = exclusive;
+    t->main.path = t->new_path;
     int rc = txn_may_change(t, err);
     if (rc == SWIM_OK)
         rc = fresh_open_old(t, exclusive, &st, err);
     if (rc == SWIM_OK)
-        rc = fresh_open(t, t->old ? 0600 : mode, err);
+        rc = txn_open_anew(t, &t->main, t->old ? 0600 : mode, err);
     if (rc != SWIM_OK) {
         t->state = TXN_READS; /* there is nothing to be dropped */
         txn_close(t);
@@ -76,7 +52,6 @@ int txn_create(struct txn **out, const char *path, const struct txn_options *opt
         (void)t->io->fchmod(t->main.fd, st.st_mode & 07777);
     }
     t->direct = true;
-    t->main.path = t->new_path;
     journal_start(&t->journal);
     t->state = TXN_CHANGED;
     *out = t;

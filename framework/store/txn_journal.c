@@ -82,6 +82,8 @@ static int journal_check_owner(const struct txn *t, bool *over, swim_error_t *er
     if (!*over || j->last.replaced_by == (uint64_t)t->st.st_ino ||
         j->last.number == j->header.number)
         return SWIM_OK;
+    if (t->opt.at) /* what follows the file may be said behind that state */
+        return txn_gone(t, err);
     return swim_error_set(err, SWIM_ERR_CORRUPT,
                           "open %s: %s is the journal of another file, which had this "
                           "name before (see h5swim check)",

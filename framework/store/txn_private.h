@@ -30,7 +30,7 @@ struct txn {
     struct txn_options opt;
     const struct swim_io *io;
     enum txn_state state;
-    char *path, *journal_path, *new_path, *dir;
+    char *path, *journal_path, *rewritten_path, *new_path, *dir;
     struct io_file main, log; /* log.fd is -1 without a journal */
     struct stat st;           /* of the file, when it was opened */
     struct journal journal;   /* without one: the file is its only state */
@@ -42,15 +42,17 @@ struct txn {
     size_t held_size;
     bool direct; /* nobody else can be writing: what is at the high-water mark or
                     behind goes to the file itself */
-    bool began;  /* the journal is of this transaction */
+    bool began;  /* the journal is of this transaction: what is below its frames was
+                    looked at */
     bool fresh;  /* it is new_path and has no journal; its first commit renames it */
     bool exclusive;
     struct txn *old; /* what it takes the name of; NULL: nothing */
     /* What may not be on the disk yet; of what was found nothing is known: a writer may
      * have been killed before it synced it. */
     bool main_unsynced, dir_unsynced, log_unsynced;
-    bool owes_sync;    /* it has committed without one */
-    uint64_t size;     /* of the state that is made */
+    uint64_t rewrite_over; /* the journal is left as it is up to here */
+    bool owes_sync;        /* it has committed without one */
+    uint64_t size;         /* of the state that is made */
     uint64_t tail_end; /* of what was written to the file itself since the last commit;
                           0: nothing */
     unsigned char *current, *under; /* TXN_BUFFER each */
@@ -86,6 +88,11 @@ int txn_commit_as(struct txn *txn, bool sync, txn_how *how, swim_error_t *err);
 int txn_begin_change(struct txn *txn, swim_error_t *err);
 int txn_fail(struct txn *txn, int rc, const swim_error_t *now, swim_error_t *err);
 
+/* The next run of blocks at *at or behind that differ from what is in the same place,
+ * as far as that goes: its size; 0: there is none. */
+size_t txn_differs(const unsigned char *bytes, size_t size, const unsigned char *same,
+                   size_t same_size, size_t *at);
+
 /* Below the high-water mark: what differs from what is there becomes frames; at most
  * TXN_BUFFER bytes. */
 int txn_frame(struct txn *txn, const unsigned char *bytes, size_t size, uint64_t place,
@@ -102,6 +109,16 @@ void txn_held_read(struct txn *txn, void *bytes, size_t size, uint64_t place);
 int txn_journal_open(struct txn *txn, swim_error_t *err);
 int txn_journal_begin(struct txn *txn, swim_error_t *err);
 int txn_journal_remove(struct txn *txn, swim_error_t *err);
+/* SWIM_ERR_CORRUPT: what is below the frames was changed from outside. */
+int txn_verify(struct txn *txn, swim_error_t *err);
+/* A new file that is locked; one that a dead writer left there is removed.  file has a
+ * path. */
+int txn_open_anew(const struct txn *txn, struct io_file *file, mode_t mode,
+                  swim_error_t *err);
+/* Put a new journal with what is of use in this one in its place; nothing may be
+ * uncommitted.  After a failure all is as it was. */
+int txn_rewrite(struct txn *txn, swim_error_t *err);
+void txn_rewrite_if_long(struct txn *txn);
 /* What a commit rests on is on the disk: the bytes of the file itself and the directory
  * entry of the journal.  All that is committed is on the disk. */
 int txn_sync_below(struct txn *txn, swim_error_t *err);

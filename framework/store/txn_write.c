@@ -58,30 +58,44 @@ static int read_both(struct txn *t, uint64_t place, size_t size, size_t *below,
     return SWIM_OK;
 }
 
+size_t txn_differs(const unsigned char *bytes, size_t size, const unsigned char *same,
+                   size_t same_size, size_t *at)
+{
+    size_t end;
+
+    for (; *at < size; *at += BLOCK) {
+        size_t n = size - *at < BLOCK ? size - *at : BLOCK;
+        if (*at + n > same_size || memcmp(bytes + *at, same + *at, n) != 0)
+            break;
+    }
+    for (end = *at; end < size; end += BLOCK) {
+        size_t n = size - end < BLOCK ? size - end : BLOCK;
+        if (end + n <= same_size && memcmp(bytes + end, same + end, n) == 0)
+            break;
+    }
+    if (*at >= size)
+        return 0;
+    return (end < size ? end : size) - *at;
+}
+
 /* Behind the committed size nothing is known of what is there: the file may have been
  * longer once. */
 int txn_frame(struct txn *t, const unsigned char *bytes, size_t size, uint64_t place,
               swim_error_t *err)
 {
-    size_t below = 0;
+    uint64_t last = t->journal.last.size;
+    uint64_t there = place < last ? last - place : 0;
+    size_t known = size < there ? size : (size_t)there;
+    size_t below = 0, at = 0, n;
     int rc = read_both(t, place, size, &below, err);
 
-    for (size_t at = 0; rc == SWIM_OK && at < size;) {
-        size_t end = at;
-        for (; end < size; end += BLOCK) {
-            size_t n = size - end < BLOCK ? size - end : BLOCK;
-            if (place + end + n <= t->journal.last.size &&
-                memcmp(bytes + end, t->current + end, n) == 0)
-                break;
-        }
-        end = end < size ? end : size;
-        if (end > at)
-            rc = txn_journal_begin(t, err);
-        if (rc == SWIM_OK && end > at)
-            rc = journal_append_frame(&t->append, bytes + at, end - at, place + at,
+    while (rc == SWIM_OK && (n = txn_differs(bytes, size, t->current, known, &at))) {
+        rc = txn_journal_begin(t, err);
+        if (rc == SWIM_OK)
+            rc = journal_append_frame(&t->append, bytes + at, n, place + at,
                                       t->under + (at < below ? at : below),
                                       at < below ? below - at : 0, err);
-        at = end + (end < size ? BLOCK : 0);
+        at += n;
     }
     return rc;
 }

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "sim_disk.h"
-#include "store/txn.h"
+#include "store/txn_private.h"
 
 #define PATH "/data/a.h5"
 #define JOURNAL PATH JOURNAL_SUFFIX
@@ -42,10 +42,24 @@ static struct {
      */
     struct image may_be[CANDIDATES];
     int n;
+    /* A state that was once committed, and its name. */
+    struct txn_snapshot at;
+    struct image pinned;
+    bool has_pinned;
     uint64_t fence;
     unsigned dice;
     unsigned char boot;
 } story;
+
+/* What the stories came to. */
+static unsigned rewritten, snapshots_read, snapshots_gone;
+
+static int may_rewrite(void *arg)
+{
+    (void)arg;
+    rewritten++;
+    return SWIM_OK;
+}
 
 static unsigned dice(unsigned sides)
 {
@@ -57,6 +71,8 @@ static int open_txn(struct txn **t, bool write, swim_error_t *err)
 {
     struct txn_options opt = {.io = &sim_disk_io, .write = write, .flocks = true};
 
+    opt.rewrite_over = write && dice(3) ? 1 : 0;
+    opt.may_rewrite = may_rewrite;
     opt.boot[0] = story.boot;
     opt.fence = ++story.fence;
     return txn_open(t, PATH, &opt, err);
@@ -136,9 +152,24 @@ static int commit_and(struct txn *t, enum then then, swim_error_t *err)
     return later;
 }
 
+/* Perhaps the journal is written anew, also when it is not long. */
 static int commit(struct txn *t, swim_error_t *err)
 {
-    return commit_and(t, THEN_GO_ON, err);
+    int rc = commit_and(t, THEN_GO_ON, err);
+
+    if (rc != SWIM_OK || dice(3) || txn_number(t) == 0)
+        return rc;
+    rewritten++;
+    return txn_rewrite(t, err);
+}
+
+static void pin(const struct txn *t)
+{
+    if (story.fresh)
+        return;
+    txn_snapshot(t, &story.at);
+    story.pinned = story.base;
+    story.has_pinned = true;
 }
 
 static int give_up(struct txn *t, swim_error_t *err)
@@ -152,7 +183,10 @@ static int give_up(struct txn *t, swim_error_t *err)
 
 static int step(struct txn *t, swim_error_t *err)
 {
-    switch (dice(9)) {
+    switch (dice(10)) {
+    case 4:
+        pin(t);
+        return SWIM_OK;
     case 0:
     case 1:
         return commit(t, err);
@@ -245,6 +279,26 @@ static void find_state(struct txn *t, bool longer, const char *who)
     story.fresh = false;
 }
 
+/* It is what it was, or not there any more. */
+static void assert_snapshot_holds(void)
+{
+    struct txn_options opt = {.io = &sim_disk_io, .at = &story.at, .flocks = true};
+    swim_error_t err = {0};
+    struct txn *t = NULL;
+
+    if (!story.has_pinned)
+        return;
+    opt.boot[0] = story.boot;
+    int rc = txn_open(&t, PATH, &opt, &err);
+    if (rc == SWIM_OK && !is_image(t, &story.pinned, false))
+        fail_msg("the state %ju is another one now", (uintmax_t)story.at.number);
+    if (rc != SWIM_OK && rc != SWIM_ERR_ARG)
+        fail_msg("a reader of a snapshot does not open it: %s", err.text);
+    snapshots_read += rc == SWIM_OK;
+    snapshots_gone += rc != SWIM_OK;
+    txn_close(t);
+}
+
 static void assert_reader_finds_it(bool longer)
 {
     swim_error_t err = {0};
@@ -324,6 +378,7 @@ static void stop_and_recover(unsigned seed, unsigned *points)
         story.boot = (unsigned char)(story.boot + power);
         longer |= power;
         assert_reader_finds_it(longer);
+        assert_snapshot_holds();
         if (dice(2))
             sim_disk_arm(1 + (long)dice(14), 0);
         swim_error_clear(&err);
@@ -370,7 +425,11 @@ static void stopped_anywhere_it_is_old_or_new(void **state)
             stop_and_recover((unsigned)(seed * 1000 + (unsigned long)n), &points);
         }
     }
-    print_message("%u points from seed %lu on\n", points, first);
+    print_message("%u points from seed %lu on; journals rewritten %u times, snapshots "
+                  "read %u times, gone %u times\n",
+                  points, first, rewritten, snapshots_read, snapshots_gone);
+    if (first == 1 && points >= 20000)
+        assert_true(rewritten > 1000 && snapshots_read > 100 && snapshots_gone > 100);
     sim_disk_reset();
 }
 
@@ -397,6 +456,7 @@ static void an_error_at_any_call_leaves_old_or_new(void **state)
                         strstr(err.text, "/data"));
             sim_disk_arm(0, 0);
             assert_reader_finds_it(false);
+            assert_snapshot_holds();
             swim_error_clear(&err);
             if (recover(false, false, &err) != SWIM_OK)
                 fail_msg("recovery: %s", err.text);

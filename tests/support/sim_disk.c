@@ -78,13 +78,40 @@ static void change_add(struct inode *i, struct change c)
     i->changes[i->count++] = c;
 }
 
+static void inode_free(struct inode *i)
+{
+    changes_forget(i);
+    free(i->now);
+    free(i->synced);
+    *i = (struct inode){0};
+}
+
+/* What no name has led to since the last sync of the folder, and nobody has open. */
+static void inodes_collect(void)
+{
+    bool used[INODES] = {false};
+
+    for (int n = 0; n < NAMES; n++)
+        for (int v = 0; v < disk.names[n].count; v++)
+            if (disk.names[n].led_to[v] >= 0)
+                used[disk.names[n].led_to[v]] = true;
+    for (int fd = 0; fd < FDS; fd++)
+        if (disk.fds[fd] >= 0)
+            used[disk.fds[fd]] = true;
+    for (int n = 0; n < INODES; n++)
+        if (disk.inodes[n].used && !used[n])
+            inode_free(&disk.inodes[n]);
+}
+
 static int inode_new(void)
 {
+    inodes_collect();
     for (int n = 0; n < INODES; n++) {
         struct inode *i = &disk.inodes[n];
         if (i->used)
             continue;
         *i = (struct inode){.used = true,
+                            .touched = ++disk.now,
                             .now = calloc(1, SIM_FILE_MAX),
                             .synced = calloc(1, SIM_FILE_MAX)};
         need(i->now && i->synced, "memory");
@@ -92,14 +119,6 @@ static int inode_new(void)
     }
     need(false, "inodes");
     return -1;
-}
-
-static void inode_free(struct inode *i)
-{
-    changes_forget(i);
-    free(i->now);
-    free(i->synced);
-    *i = (struct inode){0};
 }
 
 void sim_disk_reset(void)
@@ -568,17 +587,9 @@ static void inode_keep(struct inode *i, uint64_t *kept)
 /* All descriptors are closed, and what has no name is gone. */
 static void disk_begin_again(void)
 {
-    bool named[INODES] = {false};
-
     for (int fd = 0; fd < FDS; fd++)
         disk.fds[fd] = -1;
-    for (int n = 0; n < NAMES; n++)
-        for (int v = 0; v < disk.names[n].count; v++)
-            if (disk.names[n].led_to[v] >= 0)
-                named[disk.names[n].led_to[v]] = true;
-    for (int n = 0; n < INODES; n++)
-        if (disk.inodes[n].used && !named[n])
-            inode_free(&disk.inodes[n]);
+    inodes_collect();
     disk.dead = false;
     sim_disk_arm(0, 0);
 }

@@ -94,7 +94,7 @@ static void change_from_outside(const struct scene *s)
 
     do
         assert_int_equal(pwrite(fd, "?", 1, 5000), 1);
-    while (snapshot_of(s).ctime_ns == before.ctime_ns && time(NULL) < give_up);
+    while (snapshot_of(s).when_ns == before.when_ns && time(NULL) < give_up);
     close(fd);
 }
 
