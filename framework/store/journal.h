@@ -36,6 +36,9 @@ int journal_scan(struct journal *journal, const struct io_file *file, uint64_t u
                  const unsigned char boot[JOURNAL_ID], enum journal_found *found,
                  swim_error_t *err);
 void journal_clear(struct journal *journal);
+/* Go on behind the last commit that was found: what others have committed since. */
+int journal_scan_on(struct journal *journal, const unsigned char boot[JOURNAL_ID],
+                    swim_error_t *err);
 
 /* Call fn for each committed frame in the order in which they were written, until it
  * does not give SWIM_OK.  extent: that of the commit before the frame's. */
@@ -79,6 +82,8 @@ int journal_begin(struct journal *journal, const struct io_file *file,
  * left there is cut off. */
 int journal_append_begin(struct journal_append *append, struct journal *journal,
                          swim_error_t *err);
+/* The same without touching the file. */
+void journal_append_start(struct journal_append *append, struct journal *journal);
 /* Drop what is not committed, and forget it. */
 int journal_append_abort(struct journal_append *append, swim_error_t *err);
 

@@ -275,6 +275,21 @@ int journal_scan(struct journal *j, const struct io_file *file, uint64_t upto,
     return rc;
 }
 
+int journal_scan_on(struct journal *j, const unsigned char boot[JOURNAL_ID],
+                    swim_error_t *err)
+{
+    struct window *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s: no memory", j->file.path);
+    w->file = &j->file;
+    int rc = io_size(&j->file, &w->size, err);
+    if (rc == SWIM_OK)
+        rc = scan_records(j, w, UINT64_MAX, boot, err);
+    free(w);
+    return rc;
+}
+
 void journal_clear(struct journal *j)
 {
     overlay_clear(&j->overlay);

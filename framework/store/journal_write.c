@@ -39,12 +39,17 @@ static void append_reset(struct journal_append *a)
     a->frames = 0;
 }
 
-int journal_append_begin(struct journal_append *a, struct journal *journal,
-                         swim_error_t *err)
+void journal_append_start(struct journal_append *a, struct journal *journal)
 {
     overlay_init(&a->pending);
     a->journal = journal;
     append_reset(a);
+}
+
+int journal_append_begin(struct journal_append *a, struct journal *journal,
+                         swim_error_t *err)
+{
+    journal_append_start(a, journal);
     return io_truncate(&journal->file, journal->end, err);
 }
 

@@ -213,16 +213,16 @@ static int txn_check_first(const struct txn *t, swim_error_t *err)
                           t->path);
 }
 
-/* What a dead writer left behind the last commit. */
+/* What a dead writer left behind what counts of the file itself. */
 static int txn_cut_main(struct txn *t, swim_error_t *err)
 {
     uint64_t size = 0;
     int rc = io_size(&t->main, &size, err);
 
-    if (rc != SWIM_OK || !t->direct || size <= t->journal.last.high_water)
+    if (rc != SWIM_OK || !t->direct || size <= t->journal.last.extent)
         return rc;
     rc = txn_may_change(t, err);
-    return rc == SWIM_OK ? io_truncate(&t->main, t->journal.last.high_water, err) : rc;
+    return rc == SWIM_OK ? io_truncate(&t->main, t->journal.last.extent, err) : rc;
 }
 
 /* A journal that a dead writer was making: nobody reads it. */
@@ -246,8 +246,10 @@ static int txn_recover(struct txn *t, swim_error_t *err)
             "(start again)",
             t->path);
     int rc = txn_may_change(t, err);
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK && t->owned)
         rc = journal_append_begin(&t->append, &t->journal, err);
+    else
+        journal_append_start(&t->append, &t->journal);
     return rc == SWIM_OK ? txn_cut_main(t, err) : rc;
 }
 
@@ -303,7 +305,7 @@ struct txn *txn_new(const char *path, const struct txn_options *options)
     overlay_init(&t->journal.overlay);
     overlay_init(&t->append.pending);
     overlay_init(&t->held);
-    t->direct = options->flocks;
+    t->direct = t->owned = options->flocks;
     if (options->write) {
         t->current = malloc(TXN_BUFFER);
         t->under = malloc(TXN_BUFFER);
@@ -346,17 +348,18 @@ int txn_open(struct txn **out, const char *path, const struct txn_options *optio
     return SWIM_OK;
 }
 
-/* A journal in which nothing is committed tells apart what was committed before, when
- * the file has been touched since, as long as there is somebody to whom that matters.
- */
+/* A journal in which nothing is committed tells how far the file goes, when more was
+ * written to it; and when the file has been touched it tells what was committed before,
+ * as long as there is somebody to whom that matters. */
 static bool txn_is_of_use(const struct txn *t)
 {
+    const struct journal *j = &t->journal;
     struct stat st;
 
-    if (t->log.fd < 0 || t->journal.last.number != t->journal.header.number)
+    if (t->log.fd < 0 || j->last.number != j->header.number ||
+        t->io->fstat(t->main.fd, &st) != 0 || (uint64_t)st.st_size != j->header.size)
         return true;
-    return (t->io->fstat(t->main.fd, &st) != 0 ||
-            txn_ctime(&st) != t->journal.header.ctime_ns) &&
+    return txn_ctime(&st) != j->header.ctime_ns &&
            txn_flock(t, &t->main, LOCK_EX, NULL) != SWIM_OK;
 }
 

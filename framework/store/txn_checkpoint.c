@@ -76,10 +76,22 @@ static int copy_piece(struct txn *t, const struct overlay_piece *piece, uint64_t
     return rc;
 }
 
+/* Behind the extent lies what a dead writer left there. */
+static int checkpoint_cut(struct txn *t, swim_error_t *err)
+{
+    uint64_t size = 0;
+    int rc = io_size(&t->main, &size, err);
+
+    if (rc != SWIM_OK || size <= t->journal.last.extent)
+        return rc;
+    rc = txn_may_change(t, err);
+    return rc == SWIM_OK ? io_truncate(&t->main, t->journal.last.extent, err) : rc;
+}
+
 static int checkpoint_copy(struct txn *t, swim_error_t *err)
 {
     uint64_t end = t->journal.last.size;
-    int rc = SWIM_OK;
+    int rc = checkpoint_cut(t, err);
 
     for (struct overlay_piece *piece = overlay_from(&t->journal.overlay, 0);
          rc == SWIM_OK && piece && piece->place < end; piece = overlay_next(piece))
@@ -123,6 +135,8 @@ int txn_checkpoint(struct txn *t, swim_error_t *err)
     if (t->log.fd < 0)
         return SWIM_OK;
     int rc = checkpoint_begin(t, err);
+    if (rc == SWIM_OK)
+        rc = txn_journal_begin(t, err);
     if (rc == SWIM_OK)
         rc = checkpoint_mark(t, err);
     if (rc == SWIM_OK)

@@ -56,14 +56,29 @@ static int commit_is_needed(struct txn *t, bool *needed, swim_error_t *err)
     return rc;
 }
 
+/* It went to the journal that others read. */
+static int commit_is_seen(struct txn *t, swim_error_t *err)
+{
+    bool is = false;
+    int rc = txn_journal_is_there(t, &is, err);
+
+    if (rc != SWIM_OK || is)
+        return rc;
+    return swim_error_set(err, SWIM_ERR_UNSURE,
+                          "write to %s: another session has taken over meanwhile; what "
+                          "was committed last may be lost (look, and start again)",
+                          t->path);
+}
+
 static int commit_record(struct txn *t, bool sync, uint32_t flags, swim_error_t *err)
 {
     struct timespec now;
-    struct journal_commit c = {.flags = flags,
-                               .fence = t->opt.fence,
-                               .size = t->size,
-                               .high_water =
-                                   max_u64(t->journal.last.high_water, t->size)};
+    struct journal_commit c = {
+        .flags = flags,
+        .fence = t->opt.fence,
+        .size = t->size,
+        .high_water =
+            max_u64(max_u64(t->journal.last.high_water, t->size), t->framed_end)};
 
     clock_gettime(CLOCK_REALTIME, &now);
     c.when_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
@@ -77,7 +92,7 @@ static int commit_record(struct txn *t, bool sync, uint32_t flags, swim_error_t 
         rc = journal_append_commit(&t->append, &c, sync, err);
     if (rc == SWIM_OK)
         t->log_unsynced = t->owes_sync = !sync;
-    return rc;
+    return rc == SWIM_OK && !t->opt.flocks ? commit_is_seen(t, err) : rc;
 }
 
 /* Nothing comes of it: what is held is gone already. */
@@ -116,7 +131,7 @@ int txn_commit_as(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
                       : commit_changes(t, sync, how, &now);
     if (rc == SWIM_OK) {
         t->state = TXN_CLEAN;
-        t->tail_end = 0;
+        t->tail_end = t->framed_end = 0;
         if (!how)
             txn_rewrite_if_long(t);
     }
@@ -149,7 +164,7 @@ int txn_abort(struct txn *t, swim_error_t *err)
         if (rc == SWIM_OK)
             rc = io_truncate(&t->main, 0, err);
     }
-    if (t->log.fd >= 0 && !abort_is_nothing(t)) {
+    if (t->log.fd >= 0 && t->owned && !abort_is_nothing(t)) {
         rc = txn_may_change(t, err);
         if (rc == SWIM_OK)
             rc = journal_append_abort(&t->append, err);
@@ -158,7 +173,7 @@ int txn_abort(struct txn *t, swim_error_t *err)
         if (rc == SWIM_OK && size > last->high_water)
             rc = io_truncate(&t->main, last->high_water, err);
     }
-    t->tail_end = 0;
+    t->tail_end = t->framed_end = 0;
     t->state = rc != SWIM_OK ? TXN_BROKEN : t->fresh ? TXN_CHANGED : TXN_CLEAN;
     if (rc != SWIM_OK && t->broken.code == SWIM_OK)
         t->broken.code = rc;

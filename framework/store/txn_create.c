@@ -21,7 +21,10 @@ static int fresh_open_old(struct txn *t, bool exclusive, struct stat *st,
                                : swim_error_sys(err, errno, "look at %s", t->path);
     if (exclusive)
         return swim_error_sys(err, EEXIST, "create %s", t->path);
-    return txn_open(&t->old, t->path, &t->opt, err);
+    int rc = txn_open(&t->old, t->path, &t->opt, err);
+    /* What follows will be added to its journal; and a new file that is under way is
+     * removed by that. */
+    return rc == SWIM_OK && t->old->log.fd >= 0 ? txn_journal_begin(t->old, err) : rc;
 }
 
 int txn_create(struct txn **out, const char *path, const struct txn_options *options,

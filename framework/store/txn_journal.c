@@ -44,6 +44,16 @@ static int journal_is_there(const struct txn *t, const struct stat *st, bool *is
     return SWIM_OK;
 }
 
+int txn_journal_is_there(const struct txn *t, bool *is, swim_error_t *err)
+{
+    struct stat st;
+
+    *is = false;
+    if (t->io->fstat(t->log.fd, &st) != 0)
+        return swim_error_sys(err, errno, "look at %s", t->journal_path);
+    return journal_is_there(t, &st, is, err);
+}
+
 /* *again: it was replaced or removed while it was opened. */
 static int journal_open_once(struct txn *t, bool *again, swim_error_t *err)
 {
@@ -132,13 +142,56 @@ int txn_journal_open(struct txn *t, swim_error_t *err)
     return rc;
 }
 
-static int journal_fill(struct txn *t, const struct journal_header *header,
-                        swim_error_t *err)
+/* One that could not be begun. */
+static void journal_discard(struct txn *t)
 {
+    bool is = false;
+
+    if (txn_journal_is_there(t, &is, NULL) == SWIM_OK && is)
+        (void)t->io->unlink(t->journal_path);
+    journal_let_go(t);
+}
+
+/* Locked, by its name, and still with the right to: nobody has done anything to the
+ * file since it was looked at. */
+static int journal_claim(struct txn *t, swim_error_t *err)
+{
+    bool is = true;
     int rc = txn_flock(t, &t->log, LOCK_EX, err);
 
     if (rc == SWIM_OK)
-        rc = journal_begin(&t->journal, &t->log, header, err);
+        rc = txn_may_change(t, err);
+    if (rc == SWIM_OK)
+        rc = txn_journal_is_there(t, &is, err);
+    if (rc != SWIM_OK || is)
+        return rc;
+    return swim_error_set(err, SWIM_ERR_LOST,
+                          "write to %s: another session has taken its journal away "
+                          "(start again)",
+                          t->path);
+}
+
+static int journal_fill(struct txn *t, swim_error_t *err)
+{
+    struct journal_header h = {.size = t->journal.last.size,
+                               .high_water = t->journal.last.high_water,
+                               .inode = (uint64_t)t->st.st_ino,
+                               .fence = t->opt.fence};
+    struct stat st;
+    int rc = journal_claim(t, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    if (t->io->fstat(t->main.fd, &st) != 0)
+        return swim_error_sys(err, errno, "look at %s", t->path);
+    h.ctime_ns = txn_ctime(&st);
+    if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
+        return swim_error_sys(err, errno, "name the journal of %s", t->path);
+    memcpy(h.lineage, h.id, JOURNAL_ID);
+    rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, h.size, journal_seed(h.id),
+                        &h.first, err);
+    if (rc == SWIM_OK)
+        rc = journal_begin(&t->journal, &t->log, &h, err);
     if (rc == SWIM_OK)
         rc = journal_append_begin(&t->append, &t->journal, err);
     return rc;
@@ -146,24 +199,10 @@ static int journal_fill(struct txn *t, const struct journal_header *header,
 
 int txn_journal_begin(struct txn *t, swim_error_t *err)
 {
-    struct journal_header h = {.size = t->journal.last.size,
-                               .high_water = t->journal.last.high_water,
-                               .inode = (uint64_t)t->st.st_ino,
-                               .fence = t->opt.fence};
-
-    if (t->log.fd >= 0 || t->fresh)
+    if (t->fresh)
         return SWIM_OK;
-    struct stat st;
-    if (t->io->fstat(t->main.fd, &st) != 0)
-        return swim_error_sys(err, errno, "look at %s", t->path);
-    h.ctime_ns = txn_ctime(&st);
-    if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
-        return swim_error_sys(err, errno, "name the journal of %s", t->path);
-    memcpy(h.lineage, h.id, JOURNAL_ID);
-    int rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, h.size, journal_seed(h.id),
-                            &h.first, err);
-    if (rc != SWIM_OK)
-        return rc;
+    if (t->log.fd >= 0)
+        return t->owned ? SWIM_OK : txn_take_over(t, err);
     t->log.fd =
         t->io->open(t->journal_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                     t->st.st_mode & 0666);
@@ -174,15 +213,15 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
                               t->path);
     if (t->log.fd < 0)
         return swim_error_sys(err, errno, "create %s", t->journal_path);
-    t->began = true;
-    t->dir_unsynced = true;
     const struct journal before = t->journal;
-    rc = journal_fill(t, &h, err);
-    if (rc != SWIM_OK) {
-        (void)txn_journal_remove(t, NULL);
-        journal_let_go(t);
-        t->journal = before;
+    int rc = journal_fill(t, err);
+    if (rc == SWIM_OK) {
+        t->began = t->owned = true;
+        t->dir_unsynced = true;
+        return rc;
     }
+    journal_discard(t);
+    t->journal = before;
     return rc;
 }
 
@@ -223,10 +262,31 @@ int txn_sync_all(struct txn *t, swim_error_t *err)
     return rc;
 }
 
-int txn_journal_remove(struct txn *t, swim_error_t *err)
+/* Not that of another, which has the name by now. */
+static int journal_unlink(struct txn *t, swim_error_t *err)
 {
+    bool is = true;
+    int rc = t->opt.flocks ? SWIM_OK : txn_may_change(t, err);
+
+    if (rc == SWIM_OK && !t->opt.flocks)
+        rc = txn_journal_is_there(t, &is, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (!is)
+        return swim_error_set(err, SWIM_ERR_LOST,
+                              "remove %s: it is that of a later session",
+                              t->journal_path);
     if (t->io->unlink(t->journal_path) != 0)
         return swim_error_sys(err, errno, "remove %s", t->journal_path);
+    return SWIM_OK;
+}
+
+int txn_journal_remove(struct txn *t, swim_error_t *err)
+{
+    int rc = journal_unlink(t, err);
+
+    if (rc != SWIM_OK)
+        return rc;
     journal_let_go(t);
     overlay_clear(&t->append.pending);
     journal_clear(&t->journal);

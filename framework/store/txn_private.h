@@ -23,7 +23,7 @@
  * unless direct; 3 a commit record is written when all that it refers to is on the disk
  * or in the journal before it; 4 in CLEAN, size is that of the last commit, no frame
  * is pending and nothing is held; 5 what is held is newer than the frames over the same
- * place. */
+ * place; 6 nothing is added to a journal that is not owned. */
 enum txn_state { TXN_READS, TXN_CLEAN, TXN_CHANGED, TXN_BROKEN };
 
 struct txn {
@@ -44,6 +44,8 @@ struct txn {
                     behind goes to the file itself */
     bool began;  /* the journal is of this transaction: what is below its frames was
                     looked at */
+    bool owned;  /* nobody else can add to it without being noticed: it is locked, or
+                    this one has put it there */
     bool fresh;  /* it is new_path and has no journal; its first commit renames it */
     bool exclusive;
     struct txn *old; /* what it takes the name of; NULL: nothing */
@@ -55,6 +57,7 @@ struct txn {
     uint64_t size;         /* of the state that is made */
     uint64_t tail_end; /* of what was written to the file itself since the last commit;
                           0: nothing */
+    uint64_t framed_end; /* so far frames, and what is held, go since then */
     unsigned char *current, *under; /* TXN_BUFFER each */
     swim_error_t broken;
 };
@@ -109,6 +112,11 @@ void txn_held_read(struct txn *txn, void *bytes, size_t size, uint64_t place);
 int txn_journal_open(struct txn *txn, swim_error_t *err);
 int txn_journal_begin(struct txn *txn, swim_error_t *err);
 int txn_journal_remove(struct txn *txn, swim_error_t *err);
+/* Put a new journal in the place of one that somebody may still be adding to.
+ * SWIM_ERR_LOST: somebody has. */
+int txn_take_over(struct txn *txn, swim_error_t *err);
+/* Whether the journal is still the one by that name. */
+int txn_journal_is_there(const struct txn *txn, bool *is, swim_error_t *err);
 /* SWIM_ERR_CORRUPT: what is below the frames was changed from outside. */
 int txn_verify(struct txn *txn, swim_error_t *err);
 /* A new file that is locked; one that a dead writer left there is removed.  file has a
@@ -118,6 +126,8 @@ int txn_open_anew(const struct txn *txn, struct io_file *file, mode_t mode,
 /* Put a new journal with what is of use in this one in its place; nothing may be
  * uncommitted.  After a failure all is as it was. */
 int txn_rewrite(struct txn *txn, swim_error_t *err);
+/* The same; *was (NULL: it is closed) gets the old one, with its file. */
+int txn_rewrite_keeping(struct txn *txn, struct journal *was, swim_error_t *err);
 void txn_rewrite_if_long(struct txn *txn);
 /* What a commit rests on is on the disk: the bytes of the file itself and the directory
  * entry of the journal.  All that is committed is on the disk. */

@@ -47,19 +47,29 @@ int txn_open_anew(const struct txn *t, struct io_file *file, mode_t mode,
     return swim_error_sys(err, errno, "create %s", file->path);
 }
 
+/* Nothing is committed in it: the new one is the first of its lineage as well. */
+static bool is_empty(const struct txn *t)
+{
+    return t->journal.last.number == t->journal.header.number;
+}
+
 /* The one commit of the new journal has the number of the last one of the old. */
 static int rewrite_begin(struct txn *t, struct rewriting *r, swim_error_t *err)
 {
     const struct journal_commit *last = &t->journal.last;
     struct journal_header h = t->journal.header;
 
-    memcpy(h.continues, h.id, JOURNAL_ID);
-    h.number = last->number - 1;
-    h.size = last->extent;
-    h.high_water = last->high_water;
     h.fence = t->opt.fence;
     if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
         return swim_error_sys(err, errno, "name the journal of %s", t->path);
+    if (is_empty(t)) {
+        memcpy(h.lineage, h.id, JOURNAL_ID);
+    } else {
+        memcpy(h.continues, t->journal.header.id, JOURNAL_ID);
+        h.number = last->number - 1;
+        h.size = last->extent;
+        h.high_water = last->high_water;
+    }
     int rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, h.size, journal_seed(h.id),
                             &h.first, err);
     if (rc == SWIM_OK)
@@ -143,6 +153,8 @@ static int rewrite_commit(struct txn *t, struct rewriting *r, swim_error_t *err)
 {
     struct journal_commit c = t->journal.last;
 
+    if (is_empty(t))
+        return io_sync(&r->file, err);
     c.flags = t->journal.may_be_copied ? JOURNAL_MAY_BE_COPIED : 0;
     c.fence = t->opt.fence;
     c.replaced_by = 0;
@@ -150,7 +162,8 @@ static int rewrite_commit(struct txn *t, struct rewriting *r, swim_error_t *err)
     return journal_append_commit(&r->append, &c, true, err);
 }
 
-static int rewrite_take_name(struct txn *t, struct rewriting *r, swim_error_t *err)
+static int rewrite_take_name(struct txn *t, struct rewriting *r, struct journal *was,
+                             swim_error_t *err)
 {
     int rc = txn_may_change(t, err);
 
@@ -159,17 +172,21 @@ static int rewrite_take_name(struct txn *t, struct rewriting *r, swim_error_t *e
                             t->journal_path);
     if (rc != SWIM_OK)
         return rc;
-    t->io->close(t->log.fd);
+    if (was) {
+        *was = t->journal;
+    } else {
+        t->io->close(t->log.fd);
+        journal_clear(&t->journal);
+    }
     t->log.fd = r->file.fd;
     r->file.fd = -1;
-    journal_clear(&t->journal);
     t->journal = r->journal;
     t->journal.file = t->log;
     overlay_init(&r->journal.overlay);
     t->append = r->append;
     t->append.journal = &t->journal;
     t->dir_unsynced = true;
-    t->began = true;
+    t->began = t->owned = true;
     t->log_unsynced = t->owes_sync = false;
     return SWIM_OK;
 }
@@ -184,7 +201,7 @@ static void rewrite_give_up(struct txn *t, struct rewriting *r, int why)
     journal_clear(&r->journal);
 }
 
-int txn_rewrite(struct txn *t, swim_error_t *err)
+int txn_rewrite_keeping(struct txn *t, struct journal *was, swim_error_t *err)
 {
     struct rewriting r = {.file = {t->io, -1, t->rewritten_path}};
 
@@ -201,7 +218,7 @@ int txn_rewrite(struct txn *t, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = rewrite_commit(t, &r, err);
     if (rc == SWIM_OK)
-        rc = rewrite_take_name(t, &r, err);
+        rc = rewrite_take_name(t, &r, was, err);
     if (rc != SWIM_OK) {
         rewrite_give_up(t, &r, rc);
         return rc;
@@ -210,6 +227,11 @@ int txn_rewrite(struct txn *t, swim_error_t *err)
     if (txn_sync_dir(t, NULL) == SWIM_OK)
         t->dir_unsynced = false;
     return SWIM_OK;
+}
+
+int txn_rewrite(struct txn *t, swim_error_t *err)
+{
+    return txn_rewrite_keeping(t, NULL, err);
 }
 
 void txn_rewrite_if_long(struct txn *t)

@@ -90,7 +90,10 @@ int txn_frame(struct txn *t, const unsigned char *bytes, size_t size, uint64_t p
     int rc = read_both(t, place, size, &below, err);
 
     while (rc == SWIM_OK && (n = txn_differs(bytes, size, t->current, known, &at))) {
+        bool owned = t->log.fd >= 0 && t->owned;
         rc = txn_journal_begin(t, err);
+        if (rc == SWIM_OK && !owned) /* taking over needs the same memory */
+            rc = read_both(t, place, size, &below, err);
         if (rc == SWIM_OK)
             rc = journal_append_frame(&t->append, bytes + at, n, place + at,
                                       t->under + (at < below ? at : below),
@@ -106,6 +109,8 @@ static int write_framed(struct txn *t, const unsigned char *bytes, size_t size,
     const struct overlay_piece *held = overlay_from(&t->held, place);
     int rc = SWIM_OK;
 
+    if (place + size > t->framed_end)
+        t->framed_end = place + size;
     if (size <= TXN_SMALL)
         return txn_hold(t, bytes, size, place, err);
     if (held && held->place < place + size)
@@ -138,10 +143,11 @@ static int write_tail(struct txn *t, const unsigned char *bytes, size_t size,
 static int fill_gap(struct txn *t, uint64_t place, swim_error_t *err)
 {
     static const unsigned char zeros[65536];
-    uint64_t high_water = t->journal.last.high_water;
-    uint64_t end = place < high_water ? place : high_water;
+    uint64_t end = t->journal.last.high_water;
     int rc = SWIM_OK;
 
+    end = t->framed_end > end ? t->framed_end : end;
+    end = place < end ? place : end;
     for (uint64_t at = t->size; rc == SWIM_OK && at < end;) {
         size_t n = end - at < sizeof(zeros) ? (size_t)(end - at) : sizeof(zeros);
         rc = write_framed(t, zeros, n, at, err);

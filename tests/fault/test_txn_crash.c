@@ -71,6 +71,7 @@ static int open_txn(struct txn **t, bool write, swim_error_t *err)
 {
     struct txn_options opt = {.io = &sim_disk_io, .write = write, .flocks = true};
 
+    opt.flocks = dice(4) > 0;
     opt.rewrite_over = write && dice(3) ? 1 : 0;
     opt.may_rewrite = may_rewrite;
     opt.boot[0] = story.boot;
@@ -82,6 +83,7 @@ static int create_txn(struct txn **t, swim_error_t *err)
 {
     struct txn_options opt = {.io = &sim_disk_io, .write = true, .flocks = true};
 
+    opt.flocks = dice(4) > 0;
     opt.boot[0] = story.boot;
     opt.fence = ++story.fence;
     int rc = txn_create(t, PATH, &opt, false, 0600, err);
@@ -316,6 +318,8 @@ static int recover(bool longer, bool stop, swim_error_t *err)
     struct txn *t = NULL;
 
     int rc = open_txn(&t, true, err);
+    if (rc == SWIM_OK && sim_disk_fired()) /* as it removed what is of no use */
+        rc = SWIM_ERR_IO;
     if (rc == SWIM_OK)
         find_state(t, longer && txn_number(t) == 0, "a writer");
     if (rc == SWIM_OK && dice(2))
