@@ -102,13 +102,22 @@ static int pending_verify(const struct journal *j, const struct pending *p, bool
     return rc;
 }
 
+static bool frames_fit(const struct pending *p, uint64_t high_water)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->notes[i].frame.place + p->notes[i].frame.size > high_water)
+            return false;
+    return true;
+}
+
 /* Whether a record closes the frames that were noted. */
 static bool commit_fits(const struct journal *j, const struct journal_commit *c,
                         const struct pending *p, uint64_t chain)
 {
     return c->number == j->last.number + 1 && c->begin == j->end &&
            c->frames == p->count && c->chain == chain && c->size <= c->high_water &&
-           c->high_water >= j->last.high_water && c->extent >= j->last.extent;
+           c->high_water >= j->last.high_water && c->extent >= j->last.extent &&
+           frames_fit(p, c->high_water);
 }
 
 static int pending_enter(struct journal *j, struct pending *p, swim_error_t *err)

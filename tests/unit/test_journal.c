@@ -287,7 +287,8 @@ static void sizes_and_places_beyond_sense_are_refused(void **state)
         {.size = JOURNAL_DATA_MAX + 1},
         {.size = 8, .place = JOURNAL_PLACE_MAX},
         {.size = 8, .place = UINT64_MAX - 7},
-        {.size = 8}, /* as it must be */
+        {.size = 8, .place = BYTES + 3}, /* beyond the high-water mark */
+        {.size = 8},                     /* as it must be */
     };
     /* What differs from a record that is as it must be. */
     static const struct journal_commit odd[] = {{.number = 1},
