@@ -12,6 +12,16 @@ static int system_open(const char *path, int flags, mode_t mode)
     return open(path, flags, mode);
 }
 
+static int64_t system_birth_ns(int fd)
+{
+    struct statx sx;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &sx) != 0 ||
+        !(sx.stx_mask & STATX_BTIME))
+        return 0;
+    return sx.stx_btime.tv_sec * 1000000000 + sx.stx_btime.tv_nsec;
+}
+
 const struct swim_io swim_io_system = {
     .open = system_open,
     .close = close,
@@ -28,6 +38,7 @@ const struct swim_io swim_io_system = {
     .link = link,
     .fchown = fchown,
     .fchmod = fchmod,
+    .birth_ns = system_birth_ns,
 };
 
 int io_read(const struct io_file *file, void *bytes, size_t size, uint64_t at,

@@ -31,6 +31,7 @@ struct swim_io {
     int (*link)(const char *from, const char *to);
     int (*fchown)(int fd, uid_t owner, gid_t group);
     int (*fchmod)(int fd, mode_t mode);
+    int64_t (*birth_ns)(int fd); /* when the file was made (statx); 0: not known */
 };
 
 extern const struct swim_io swim_io_system;

@@ -36,6 +36,11 @@ int journal_scan(struct journal *journal, const struct io_file *file, uint64_t u
                  const unsigned char boot[JOURNAL_ID], enum journal_found *found,
                  swim_error_t *err);
 void journal_clear(struct journal *journal);
+
+/* Whether the open file with this inode number is the one that the journal was begun
+ * for, and not one that was made later and got its number. */
+bool journal_is_of(const struct journal_header *header, const struct io_file *file,
+                   uint64_t inode);
 /* Go on behind the last commit that was found: what others have committed since. */
 int journal_scan_on(struct journal *journal, const unsigned char boot[JOURNAL_ID],
                     swim_error_t *err);

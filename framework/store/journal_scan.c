@@ -299,6 +299,15 @@ int journal_scan_on(struct journal *j, const unsigned char boot[JOURNAL_ID],
     return rc;
 }
 
+bool journal_is_of(const struct journal_header *header, const struct io_file *file,
+                   uint64_t inode)
+{
+    int64_t birth_ns = file->io->birth_ns(file->fd);
+
+    return header->inode == inode &&
+           (birth_ns <= 0 || (uint64_t)birth_ns <= header->ctime_ns);
+}
+
 void journal_clear(struct journal *j)
 {
     overlay_clear(&j->overlay);

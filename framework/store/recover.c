@@ -255,7 +255,7 @@ static int names_make(struct recovery *r, const char *path, swim_error_t *err)
                  {&r->journal_path, JOURNAL_SUFFIX},
                  {&r->new_path, JOURNAL_NEW_SUFFIX},
                  {&r->saved_path, VERDICT_SAVED_SUFFIX},
-                 {&r->discarded_path, VERDICT_DISCARDED_SUFFIX}};
+                 {&r->discarded_path, JOURNAL_DISCARDED_SUFFIX}};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (asprintf(names[i].name, "%s%s", path, names[i].suffix) < 0) {

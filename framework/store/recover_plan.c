@@ -6,7 +6,7 @@
 
 #define KEPT                                                                 \
     "the file as it is stays as %s" VERDICT_SAVED_SUFFIX ", the journal as " \
-    "%s" VERDICT_DISCARDED_SUFFIX
+    "%s" JOURNAL_DISCARDED_SUFFIX
 
 static void plan_apply(const struct verdict *v, struct recover_plan *p)
 {
@@ -54,7 +54,7 @@ static void plan_discard(const struct verdict *v, struct recover_plan *p)
         p->how = RECOVER_SET_ASIDE;
         snprintf(p->text, sizeof(p->text),
                  "leaves the file as it is and renames the journal to "
-                 "%s" VERDICT_DISCARDED_SUFFIX,
+                 "%s" JOURNAL_DISCARDED_SUFFIX,
                  v->path);
     }
 }

@@ -10,20 +10,20 @@
  * Without flock nothing holds back a writer that was stopped for longer than its lease
  * and goes on beside its successor.  It asks may_change() before each change, so that
  * one call of the system is left that it was stopped in, or right before.
- *   Guaranteed all the same: what that call writes, cuts or syncs of the journal is read
- * by nobody, since the successor has put a new journal in the place of the old one
+ *   Guaranteed all the same: what that call writes, cuts or syncs of the journal is
+ * read by nobody, since the successor has put a new journal in the place of the old one
  * before its first change (and nothing but a checkpoint touches the file itself); a
  * commit of the old writer that came before is kept, and the successor starts again;
  * one that came later is told SWIM_ERR_UNSURE.
  *   Not guaranteed: a call that goes by name, right behind the look at what the name
  * leads to, may hit what is the successor's by then (the removal of a journal, at a
- * close or behind a checkpoint; the rename of one that was rewritten, or of a new file).
- * And a writer that is stopped in a checkpoint may still write one piece of a frame, of
- * 1 MiB at most, or set the size, of the file itself.  That is not read while there is
- * a journal: its frames cover those places.  It does harm when the successor has copied
- * other bytes there and removed the journal.  Who can, lets some time pass between the
- * end of such a lease and the next checkpoint.
- *   Programs that use flock and ones that do not may take turns on one file.
+ * close or behind a checkpoint; the rename of one that was rewritten, or of a new
+ * file). And a writer that is stopped in a checkpoint may still write one piece of a
+ * frame, of 1 MiB at most, or set the size, of the file itself.  That is not read while
+ * there is a journal: its frames cover those places.  It does harm when the successor
+ * has copied other bytes there and removed the journal.  Who can, lets some time pass
+ * between the end of such a lease and the next checkpoint. Programs that use flock and
+ * ones that do not may take turns on one file.
  *
  * One thread at a time; not for a forked child. */
 #ifndef SWIM_STORE_TXN_H

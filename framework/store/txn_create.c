@@ -6,6 +6,8 @@
  * new file nor missed by the old one, whenever this is stopped. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -108,6 +110,24 @@ static int fresh_settle(struct txn *t, bool sync, swim_error_t *err)
     return rc == SWIM_OK && sync ? txn_sync_dir(t, err) : rc;
 }
 
+/* The file that a journal was for is gone, and its name is about to be taken: the
+ * journal gets another, as nobody but people can know whether the file is elsewhere. */
+static int fresh_set_aside(struct txn *t, bool sync, swim_error_t *err)
+{
+    char *aside = NULL;
+    struct stat st;
+
+    if (t->old || t->io->lstat(t->journal_path, &st) != 0)
+        return SWIM_OK;
+    if (asprintf(&aside, "%s" JOURNAL_DISCARDED_SUFFIX, t->path) < 0)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "create %s: no memory", t->path);
+    int rc = txn_may_change(t, err);
+    if (rc == SWIM_OK && t->io->rename(t->journal_path, aside) != 0)
+        rc = swim_error_sys(err, errno, "rename %s to %s", t->journal_path, aside);
+    free(aside);
+    return rc == SWIM_OK && sync ? txn_sync_dir(t, err) : rc;
+}
+
 int txn_commit_fresh(struct txn *t, bool sync, swim_error_t *err)
 {
     int rc = io_truncate(&t->main, t->size, err);
@@ -118,6 +138,8 @@ int txn_commit_fresh(struct txn *t, bool sync, swim_error_t *err)
         rc = swim_error_sys(err, errno, "look at %s", t->new_path);
     if (rc == SWIM_OK)
         rc = fresh_announce(t, sync, err);
+    if (rc == SWIM_OK)
+        rc = fresh_set_aside(t, sync, err);
     if (rc == SWIM_OK)
         rc = fresh_rename(t, err);
     return rc == SWIM_OK ? fresh_settle(t, sync, err) : rc;

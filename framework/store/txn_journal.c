@@ -88,7 +88,7 @@ static int journal_check_owner(const struct txn *t, bool *over, swim_error_t *er
 {
     const struct journal *j = &t->journal;
 
-    *over = j->header.inode != (uint64_t)t->st.st_ino;
+    *over = !journal_is_of(&j->header, &t->main, (uint64_t)t->st.st_ino);
     if (!*over || j->last.replaced_by == (uint64_t)t->st.st_ino ||
         j->last.number == j->header.number)
         return SWIM_OK;

@@ -57,7 +57,7 @@ struct txn {
     uint64_t size;         /* of the state that is made */
     uint64_t tail_end; /* of what was written to the file itself since the last commit;
                           0: nothing */
-    uint64_t framed_end; /* so far frames, and what is held, go since then */
+    uint64_t framed_end;            /* so far frames, and what is held, go since then */
     unsigned char *current, *under; /* TXN_BUFFER each */
     swim_error_t broken;
 };

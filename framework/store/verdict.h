@@ -11,7 +11,6 @@
 #include "superblock.h"
 
 #define VERDICT_SAVED_SUFFIX ".swimsaved"
-#define VERDICT_DISCARDED_SUFFIX JOURNAL_SUFFIX ".discarded"
 #define VERDICT_NEW_JOURNAL_SUFFIX JOURNAL_SUFFIX ".new"
 
 enum verdict_is {

@@ -143,7 +143,7 @@ static int journal_judge(struct verdict *v, const unsigned char *boot,
     if (rc != SWIM_OK)
         return rc;
     v->commits = j->last.number - j->header.number;
-    v->other_file = j->header.inode != (uint64_t)v->main_st.st_ino;
+    v->other_file = !journal_is_of(&j->header, &v->main, (uint64_t)v->main_st.st_ino);
     if (v->lost_upto > 0)
         return say_broken(v, err);
     if (v->other_file &&

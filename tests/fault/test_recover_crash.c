@@ -217,7 +217,7 @@ static void assert_is_done(bool power)
     if (is_kept && !is_same(PATH VERDICT_SAVED_SUFFIX, &found))
         fail_msg("%s: the file that was found is not kept", at_text);
     /* One name of two that rename(2) changes may get to this disk alone. */
-    if (is_kept && !power && !is_same(PATH VERDICT_DISCARDED_SUFFIX, &journal))
+    if (is_kept && !power && !is_same(PATH JOURNAL_DISCARDED_SUFFIX, &journal))
         fail_msg("%s: the journal is not kept", at_text);
 }
 

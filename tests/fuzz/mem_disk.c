@@ -236,6 +236,12 @@ static int mem_fchmod(int fd, mode_t mode)
     return 0;
 }
 
+static int64_t mem_birth_ns(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
 const struct swim_io mem_disk_io = {
     .open = mem_open,
     .close = mem_close,
@@ -252,4 +258,5 @@ const struct swim_io mem_disk_io = {
     .link = mem_link,
     .fchown = mem_fchown,
     .fchmod = mem_fchmod,
+    .birth_ns = mem_birth_ns,
 };

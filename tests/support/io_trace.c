@@ -143,6 +143,12 @@ static int trace_fchmod(int fd, mode_t mode)
     return sim_disk_io.fchmod(fd, mode);
 }
 
+static int64_t trace_birth_ns(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
 const struct swim_io io_trace_io = {
     .open = trace_open,
     .close = trace_close,
@@ -158,6 +164,7 @@ const struct swim_io io_trace_io = {
     .rename = trace_rename,
     .fchown = trace_fchown,
     .fchmod = trace_fchmod,
+    .birth_ns = trace_birth_ns,
 };
 
 static void call_again(const struct call *c, size_t size)

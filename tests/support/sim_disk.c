@@ -437,6 +437,12 @@ static int sim_fchmod(int fd, mode_t mode)
     return is_dead() ? -1 : 0;
 }
 
+static int64_t sim_birth_ns(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
 const struct swim_io sim_disk_io = {
     .open = sim_open,
     .close = sim_close,
@@ -453,6 +459,7 @@ const struct swim_io sim_disk_io = {
     .link = sim_link,
     .fchown = sim_fchown,
     .fchmod = sim_fchmod,
+    .birth_ns = sim_birth_ns,
 };
 
 /* A sector, and the size of the file, after the first n changes. */

@@ -50,7 +50,7 @@ static int setup(void **state)
     snprintf(s->journal, sizeof(s->journal), "%s%s", s->path, JOURNAL_SUFFIX);
     snprintf(s->saved, sizeof(s->saved), "%s%s", s->path, VERDICT_SAVED_SUFFIX);
     snprintf(s->discarded, sizeof(s->discarded), "%s%s", s->path,
-             VERDICT_DISCARDED_SUFFIX);
+             JOURNAL_DISCARDED_SUFFIX);
     for (size_t i = 0; i < BYTES; i++)
         s->old[i] = (unsigned char)(i % 251);
     tiny_hdf5(s->old, BYTES);
@@ -225,7 +225,7 @@ static void what_is_committed_can_be_given_up_and_is_kept(void **state)
     /* and taken back */
     assert_int_equal(scratch_dir_run(&s->dir,
                                      "mv a.h5" VERDICT_SAVED_SUFFIX
-                                     " a.h5 && mv a.h5" VERDICT_DISCARDED_SUFFIX
+                                     " a.h5 && mv a.h5" JOURNAL_DISCARDED_SUFFIX
                                      " a.h5" JOURNAL_SUFFIX),
                      0);
     must_recover(s, RECOVER_APPLY, RECOVER_CHECKPOINT);
@@ -322,7 +322,7 @@ static void of_a_damaged_journal_what_can_be_read_is_applied(void **state)
     assert_opens(s, BYTES + MORE);
     assert_kept(s, true, true);
     assert_int_equal(
-        scratch_dir_run(&s->dir, "grep -q '?' a.h5" VERDICT_DISCARDED_SUFFIX), 0);
+        scratch_dir_run(&s->dir, "grep -q '?' a.h5" JOURNAL_DISCARDED_SUFFIX), 0);
 }
 
 static void a_journal_that_cannot_be_read_can_only_be_given_up(void **state)
@@ -397,7 +397,7 @@ static void who_has_it_open_is_named_and_not_disturbed(void **state)
 
 static void what_was_kept_before_is_not_lost(void **state)
 {
-    static const char *const names[] = {VERDICT_SAVED_SUFFIX, VERDICT_DISCARDED_SUFFIX};
+    static const char *const names[] = {VERDICT_SAVED_SUFFIX, JOURNAL_DISCARDED_SUFFIX};
     struct scene *s = *state;
 
     kill_a_writer(s, 2);

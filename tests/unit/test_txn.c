@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "txn_scene.h"
@@ -266,6 +267,22 @@ static void a_journal_of_the_file_that_had_the_name_before_is_refused(void **sta
     assert_refused(s, SWIM_ERR_CORRUPT, "journal of another file");
 }
 
+static int64_t born_tomorrow(int fd)
+{
+    (void)fd;
+    return ((int64_t)time(NULL) + 86400) * 1000000000;
+}
+
+/* Its number is that of the one that is gone. */
+static void a_file_that_is_younger_than_its_journal_is_another(void **state)
+{
+    struct scene *s = *state;
+
+    kill_a_writer(s, true);
+    counted.birth_ns = born_tomorrow;
+    assert_refused(s, SWIM_ERR_CORRUPT, "journal of another file");
+}
+
 static void a_journal_that_somebody_put_there_is_refused(void **state)
 {
     static const char *const tricks[] = {
@@ -420,6 +437,26 @@ static void a_new_file_that_is_given_up_leaves_the_old_one(void **state)
     assert_int_equal(size_of(s->path), 0);
 }
 
+static void a_new_file_does_not_get_the_journal_of_one_that_is_gone(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = NULL;
+
+    kill_a_writer(s, true);
+    assert_int_equal(unlink(s->path), 0);
+    assert_int_equal(create_as(s, true, &t, NULL), SWIM_OK);
+    assert_int_equal(txn_write(t, "new", 3, 0, NULL), SWIM_OK);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    txn_close(t);
+    assert_true(file_begins(s, (const unsigned char *)"new", 3));
+    assert_int_equal(open_as(s, true, true, 9, &t, NULL), SWIM_OK);
+    assert_int_equal(txn_size(t), 3);
+    txn_close(t);
+    /* nothing is lost that people may want */
+    assert_int_equal(scratch_dir_run(&s->dir, "test -s a.h5" JOURNAL_DISCARDED_SUFFIX),
+                     0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -437,6 +474,8 @@ int main(void)
         TEST(a_change_below_a_frame_is_seen_before_it_is_copied),
         TEST(a_file_that_was_cut_from_outside_is_refused),
         TEST(a_journal_of_the_file_that_had_the_name_before_is_refused),
+        TEST(a_file_that_is_younger_than_its_journal_is_another),
+        TEST(a_new_file_does_not_get_the_journal_of_one_that_is_gone),
         TEST(a_journal_that_somebody_put_there_is_refused),
         TEST(a_file_with_two_names_is_not_written_to),
         TEST(a_new_file_has_its_name_when_it_is_committed),
