@@ -25,6 +25,9 @@
 #define WAIT_LOCAL_MS 1000   /* look again at new holders on this host */
 #define WAIT_SLACK_MS 10     /* a lease has ended, and the server has seen it */
 
+#define PROGRESS_AGAIN_MS 10000
+#define PROGRESS_NAME_MAX 200
+
 enum ask_result { ASK_GRANTED, ASK_QUEUED, ASK_BUSY, ASK_LOST, ASK_GONE, ASK_ODD };
 
 static int64_t min_i64(int64_t a, int64_t b)
@@ -120,7 +123,8 @@ static int64_t attempt_nap_ns(const struct attempt *a, bool first)
         nap_ms = WAIT_QUIET_MS;
     if (a->grace_ms > 0)
         nap_ms = a->grace_ms + 1;
-    int64_t nap_ns = min_i64(nap_ms * NS_PER_MS, a->until_ns - swim_clock_mono_ns());
+    int64_t end_ns = min_i64(a->until_ns, a->progress_ns);
+    int64_t nap_ns = min_i64(nap_ms * NS_PER_MS, end_ns - swim_clock_mono_ns());
     return nap_ns > NS_PER_MS ? nap_ns : NS_PER_MS;
 }
 
@@ -130,8 +134,7 @@ static bool attempt_sleep(struct attempt *a, int64_t nap_ns)
 {
     char key[TICKET_MAX + 24], seconds[32];
     const char *argv[] = {"BLPOP", key, seconds};
-    int fds[REDIS_WAIT_FDS] = {swim_signals_fd(),
-                               cancel_fd(a->opt ? a->opt->cancel : NULL)};
+    int fds[REDIS_WAIT_FDS] = {swim_signals_fd(), cancel_fd(a->opt.cancel)};
     struct redis_wait wait = {.until_ns = swim_clock_mono_ns() + nap_ns +
                                           REDIS_LINK_REQUEST_MS * NS_PER_MS,
                               .fds = fds,
@@ -159,11 +162,22 @@ static bool attempt_sleep(struct attempt *a, int64_t nap_ns)
     return granted;
 }
 
+static const char *attempt_mode(const struct attempt *a)
+{
+    static const char *const names[] = {"", "READ", "UPDATE", "WRITE"};
+
+    return a->base ? "WRITE" : names[a->lock->mode];
+}
+
+static double attempt_waited_s(const struct attempt *a)
+{
+    return (double)(swim_clock_mono_ns() - a->begin_ns) / 1e9;
+}
+
 static int attempt_timeout(const struct attempt *a, swim_error_t *err)
 {
-    double waited = (double)(swim_clock_mono_ns() - a->begin_ns) / 1e9;
-    static const char *const names[] = {"", "READ", "UPDATE", "WRITE"};
-    const char *mode = a->base ? "WRITE" : names[a->lock->mode];
+    double waited = attempt_waited_s(a);
+    const char *mode = attempt_mode(a);
     const char *who = a->blockers->text;
 
     if (a->grace_ms > 0)
@@ -180,13 +194,48 @@ static int attempt_timeout(const struct attempt *a, swim_error_t *err)
                           who[0] ? who : "it became free only now (try again)");
 }
 
+/* Of a long name the end tells more: it is a path. */
+static const char *name_end(const char *resource)
+{
+    size_t len = strlen(resource);
+
+    return len > PROGRESS_NAME_MAX ? resource + len - PROGRESS_NAME_MAX : resource;
+}
+
+/* Tell who is in the way, when it is time.  The ticket stays queued meanwhile, and a
+ * grant waits at the server for the next sleep to find it. */
+static void attempt_tell(struct attempt *a)
+{
+    const char *resource = a->lock->resource, *end = name_end(resource);
+    const char *who = a->blockers->text;
+    char line[PROGRESS_NAME_MAX + 512], grace[320];
+
+    if (swim_clock_mono_ns() < a->progress_ns)
+        return;
+    if (a->grace_ms > 0) {
+        snprintf(grace, sizeof(grace),
+                 "lock server %.200s is new or lost its data, and grants nothing for "
+                 "another %.1f s",
+                 a->lock->session->shown, (double)a->grace_ms / 1000);
+        who = grace;
+    }
+    snprintf(line, sizeof(line), "%s of %s%s: %.1f s waited: %s", attempt_mode(a),
+             end == resource ? "" : "...", end, attempt_waited_s(a),
+             who[0] ? who : "it became free only now");
+    for (char *at = line; *at; at++)
+        if ((unsigned char)*at < ' ')
+            *at = '?';
+    a->opt.progress(a->opt.progress_arg, line);
+    a->progress_ns = swim_clock_mono_ns() + PROGRESS_AGAIN_MS * NS_PER_MS;
+}
+
 /* SWIM_ERR_CANCELLED when somebody wants the wait to end. */
 static int attempt_check(const struct attempt *a, swim_error_t *err)
 {
     int rc = swim_signals_check(a->lock->resource, err);
 
-    if (rc == SWIM_OK && a->opt)
-        rc = cancel_check(a->opt->cancel, a->lock->resource, err);
+    if (rc == SWIM_OK)
+        rc = cancel_check(a->opt.cancel, a->lock->resource, err);
     return rc;
 }
 
@@ -208,6 +257,7 @@ static int attempt_wait(struct attempt *a, swim_error_t *err)
             return rc;
         if (swim_clock_mono_ns() >= a->until_ns)
             return attempt_timeout(a, err);
+        attempt_tell(a);
     }
 }
 

@@ -50,6 +50,7 @@ static void text_add(struct blocker_list *list, const struct redis_answer *who)
     size_t used = strlen(list->text);
     const char *state = redis_answer_text(redis_answer_at(who, 1));
     const char *job = redis_answer_text(redis_answer_at(who, 7));
+    const char *user = redis_answer_text(redis_answer_at(who, 8));
     double since = atof(redis_answer_text(redis_answer_at(who, 2))) / 1000;
 
     if (used > sizeof(list->text) / 2) {
@@ -62,9 +63,10 @@ static void text_add(struct blocker_list *list, const struct redis_answer *who)
                              mode_name(redis_answer_text(redis_answer_at(who, 0))),
                              state, redis_answer_text(redis_answer_at(who, 3)),
                              redis_answer_text(redis_answer_at(who, 5)));
-    if (job[0] && used < sizeof(list->text))
-        used += (size_t)snprintf(list->text + used, sizeof(list->text) - used,
-                                 " (job %.40s)", job);
+    if ((user[0] || job[0]) && used < sizeof(list->text))
+        used += (size_t)snprintf(
+            list->text + used, sizeof(list->text) - used, " (%.32s%s%s%.40s)", user,
+            user[0] && job[0] ? ", " : "", job[0] ? "job " : "", job);
     if (strcmp(state, "held") == 0 && used < sizeof(list->text))
         snprintf(list->text + used, sizeof(list->text) - used, " for %.1f s", since);
 }

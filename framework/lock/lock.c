@@ -1,5 +1,6 @@
 /* lock.c - taking, changing and giving back a lock. */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 
 #define WAIT_DEFAULT_MS 60000
 #define RESOURCE_MAX 4095
+#define PROGRESS_DEFAULT_MS 2000
+#define OPTIONS_FIRST_SIZE offsetof(struct swim_lock_options, progress)
 #define NS_PER_MS 1000000LL
 #define SERVER_AWAY_MS 10000 /* longest patience with a server that is away */
 
@@ -26,7 +29,7 @@ static struct swim_lock *lock_create(swim_session_t *session, const char *resour
                                      enum swim_lock_mode mode,
                                      const struct swim_lock_options *opt)
 {
-    bool preferred = opt && opt->prefer == SWIM_PREFER_WRITER;
+    bool preferred = opt->prefer == SWIM_PREFER_WRITER;
     size_t len = strlen(resource) + 1;
     struct swim_lock *lk = calloc(1, sizeof(*lk) + len);
 
@@ -41,25 +44,29 @@ static struct swim_lock *lock_create(swim_session_t *session, const char *resour
     return lk;
 }
 
-static int options_check(const struct swim_lock_options *opt, const char *resource,
-                         swim_error_t *err)
+/* What the caller wants, in full: one that was compiled before there was a progress
+ * gives a shorter struct, and NULL is all default. */
+static int options_read(const struct swim_lock_options *given, const char *resource,
+                        struct swim_lock_options *opt, swim_error_t *err)
 {
-    if (opt && opt->struct_size != sizeof(*opt))
+    *opt = (struct swim_lock_options){.struct_size = sizeof(*opt)};
+    if (!given)
+        return SWIM_OK;
+    if (given->struct_size != sizeof(*opt) && given->struct_size != OPTIONS_FIRST_SIZE)
         return swim_error_set(err, SWIM_ERR_ARG, "lock %s: struct_size is %zu, not %zu",
-                              resource, opt->struct_size, sizeof(*opt));
-    if (opt && opt->wait_ms < SWIM_LOCK_FOREVER)
+                              resource, given->struct_size, sizeof(*opt));
+    memcpy(opt, given, given->struct_size);
+    if (opt->wait_ms < SWIM_LOCK_FOREVER)
         return swim_error_set(err, SWIM_ERR_ARG, "lock %s: wait_ms is %" PRId64,
                               resource, opt->wait_ms);
-    if (opt && opt->prefer != SWIM_PREFER_FAIR && opt->prefer != SWIM_PREFER_WRITER)
+    if (opt->prefer != SWIM_PREFER_FAIR && opt->prefer != SWIM_PREFER_WRITER)
         return swim_error_set(err, SWIM_ERR_ARG, "lock %s: prefer is %d", resource,
                               (int)opt->prefer);
     return SWIM_OK;
 }
 
 static int acquire_check_arguments(const swim_session_t *session, const char *resource,
-                                   enum swim_lock_mode mode,
-                                   const struct swim_lock_options *opt,
-                                   swim_error_t *err)
+                                   enum swim_lock_mode mode, swim_error_t *err)
 {
     if (!session || !resource || !resource[0])
         return swim_error_set(err, SWIM_ERR_ARG, "lock: no session or no resource");
@@ -70,7 +77,7 @@ static int acquire_check_arguments(const swim_session_t *session, const char *re
     if (mode < SWIM_LOCK_READ || mode > SWIM_LOCK_WRITE)
         return swim_error_set(err, SWIM_ERR_ARG, "lock %s: mode %d does not exist",
                               resource, (int)mode);
-    return options_check(opt, resource, err);
+    return SWIM_OK;
 }
 
 /* Monotonic end of the wait. */
@@ -87,10 +94,12 @@ static struct attempt attempt_of(struct swim_lock *lk, const char *ticket,
                                  const struct swim_lock_options *opt)
 {
     struct attempt a = {
-        .lock = lk, .ticket = ticket, .opt = opt, .begin_ns = swim_clock_mono_ns()};
+        .lock = lk, .ticket = ticket, .opt = *opt, .begin_ns = swim_clock_mono_ns()};
+    int64_t progress_ms = opt->progress_ms ? opt->progress_ms : PROGRESS_DEFAULT_MS;
 
-    a.try_only = opt && opt->wait_ms == SWIM_LOCK_TRY;
-    a.until_ns = wait_until(a.begin_ns, opt ? opt->wait_ms : 0);
+    a.try_only = opt->wait_ms == SWIM_LOCK_TRY;
+    a.until_ns = wait_until(a.begin_ns, opt->wait_ms);
+    a.progress_ns = opt->progress ? a.begin_ns + progress_ms * NS_PER_MS : INT64_MAX;
     return a;
 }
 
@@ -120,18 +129,22 @@ int swim_lock_acquire(swim_session_t *session, const char *resource,
                       enum swim_lock_mode mode, const struct swim_lock_options *opt,
                       swim_lock_t **out, swim_error_t *err)
 {
+    struct swim_lock_options full;
+
     *out = NULL;
-    int rc = acquire_check_arguments(session, resource, mode, opt, err);
+    int rc = acquire_check_arguments(session, resource, mode, err);
+    if (rc == SWIM_OK)
+        rc = options_read(opt, resource, &full, err);
     if (rc == SWIM_OK)
         rc = session_check(session, 0, resource, err);
     if (rc == SWIM_OK)
         rc = acquire_again(session, resource, mode, out, err);
     if (rc != SWIM_OK || *out)
         return rc;
-    struct swim_lock *lk = lock_create(session, resource, mode, opt);
+    struct swim_lock *lk = lock_create(session, resource, mode, &full);
     if (!lk)
         return swim_error_set(err, SWIM_ERR_NOMEM, "lock %s: no memory", resource);
-    struct attempt a = attempt_of(lk, lk->ticket, opt);
+    struct attempt a = attempt_of(lk, lk->ticket, &full);
     rc = attempt_run(&a, err);
     if (rc != SWIM_OK) {
         free(lk);
@@ -204,9 +217,10 @@ static int raise_drop_stray(struct swim_lock *lk, swim_error_t *err)
 int swim_lock_raise(swim_lock_t *lk, const struct swim_lock_options *opt,
                     swim_error_t *err)
 {
+    struct swim_lock_options full;
     char ticket[TICKET_MAX];
 
-    int rc = options_check(opt, lk->resource, err);
+    int rc = options_read(opt, lk->resource, &full, err);
     if (rc == SWIM_OK)
         rc = session_check(lk->session, 0, lk->resource, err);
     if (rc != SWIM_OK)
@@ -225,7 +239,7 @@ int swim_lock_raise(swim_lock_t *lk, const struct swim_lock_options *opt,
     if (rc != SWIM_OK)
         return rc;
     ticket_make(ticket, lk->session, 'X');
-    struct attempt a = attempt_of(lk, ticket, opt);
+    struct attempt a = attempt_of(lk, ticket, &full);
     a.base = lk->ticket;
     rc = attempt_run(&a, err);
     if (rc == SWIM_OK)

@@ -162,10 +162,11 @@ bool held_reads(swim_session_t *session, const char *resource);
 struct attempt {
     struct swim_lock *lock;
     const char *ticket;
-    const char *base;                    /* the ticket that is raised; NULL: none */
-    const struct swim_lock_options *opt; /* NULL: all default */
-    int64_t begin_ns, until_ns;          /* CLOCK_MONOTONIC */
-    uint64_t seq;                        /* when it was last asked for */
+    const char *base; /* the ticket that is raised; NULL: none */
+    struct swim_lock_options opt;
+    int64_t begin_ns, until_ns; /* CLOCK_MONOTONIC */
+    int64_t progress_ns;        /* when to tell who is in the way next */
+    uint64_t seq;               /* when it was last asked for */
     uint64_t fence;
     int64_t grace_ms; /* nothing new is granted for so long */
     struct blocker_list *blockers;
@@ -216,7 +217,7 @@ struct blocker_list {
     int fds_count;
     int reaped;       /* dead sessions that were ended just now */
     int64_t lease_ms; /* until the first of their leases ends; -1: not known */
-    char text[256];   /* for people: "held by WRITE node1:4711 for 3 s" */
+    char text[256];   /* for people: "WRITE held by node1:4711 (ann) for 3.0 s" */
 };
 void blockers_read(swim_session_t *session, const struct redis_answer *answer,
                    struct blocker_list *list);

@@ -334,7 +334,7 @@ static void a_time_limit_says_who_holds_it_and_leaves_nothing(void **state)
     const struct swim_lock_options opt = {.struct_size = sizeof(opt), .wait_ms = 150};
     swim_lock_t *lock = NULL, *none = NULL, *read = NULL;
     swim_error_t err = {0};
-    char pid[32];
+    char pid[128];
 
     assert_int_equal(take(s->a, SWIM_LOCK_READ, 0, &lock), SWIM_OK);
     int64_t begin = test_now_ms();
@@ -343,7 +343,8 @@ static void a_time_limit_says_who_holds_it_and_leaves_nothing(void **state)
         SWIM_ERR_TIMEOUT);
     assert_in_range(test_now_ms() - begin, 149, 1000);
     assert_null(none);
-    snprintf(pid, sizeof(pid), ":%ld (job nightly)", (long)getpid());
+    snprintf(pid, sizeof(pid), ":%ld (%s, job nightly)", (long)getpid(),
+             s->a->self.user);
     assert_non_null(strstr(err.text, "READ held"));
     assert_non_null(strstr(err.text, pid));
     /* The given-up WRITE no longer blocks readers. */

@@ -154,6 +154,16 @@ struct swim_lock_options {
     int64_t wait_ms; /* longest wait; SWIM_LOCK_TRY, SWIM_LOCK_FOREVER; 0: 60,000 */
     enum swim_lock_prefer prefer;
     swim_cancel_t *cancel; /* NULL: none; outlives the call */
+
+    /* Called in the thread that waits, when that has gone on for progress_ms and about
+     * every 10 s from then, with one line on who is in the way: "WRITE of /data/a.h5:
+     * 2.0 s waited: READ held by node1:4711 (ann, job 17) for 3.1 s".  A grant that
+     * comes meanwhile is kept, and seen when it returns: return soon.  It may raise
+     * cancel; it takes no lock on this resource and does not close the session.
+     * Not called when the server is away.  NULL: none. */
+    void (*progress)(void *arg, const char *text);
+    void *progress_arg;
+    uint32_t progress_ms; /* 0: 2,000 */
 };
 
 /* Take the lock on a resource, any non-empty text of at most 4,095 bytes; for a
