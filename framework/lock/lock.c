@@ -10,7 +10,6 @@
 #include "lock_private.h"
 
 #define WAIT_DEFAULT_MS 60000
-#define RESOURCE_MAX 4095
 #define PROGRESS_DEFAULT_MS 2000
 #define OPTIONS_FIRST_SIZE offsetof(struct swim_lock_options, progress)
 #define NS_PER_MS 1000000LL

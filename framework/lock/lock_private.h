@@ -15,6 +15,7 @@
 
 #define SESSION_ID_MAX 128
 #define TICKET_MAX 160
+#define RESOURCE_MAX 4095 /* bytes of a name */
 
 extern const struct lock_script script_hello, script_register, script_reclaim,
     script_acquire, script_release, script_lower, script_close, script_break,
@@ -121,6 +122,10 @@ bool session_extend(swim_session_t *session, int64_t sent_ns);
 int session_ask(swim_session_t *session, const struct lock_script *script, int argc,
                 const char *const *argv, int64_t until_ns, struct redis_answer **answer,
                 bool *unsure, swim_error_t *err);
+
+/* A plain command over the command link, once.  SWIM_ERR_UNSURE: no answer. */
+int session_say(swim_session_t *session, int argc, const char *const *argv,
+                struct redis_answer **answer, swim_error_t *err);
 
 /* SWIM_ERR_ARG in a forked child, SWIM_ERR_LOST when less than margin_ms of the lease
  * is left; a lease that has run out is lost for ever. */

@@ -114,7 +114,7 @@ static int link_failed(struct redis_link *link, int code, const char *why,
                           lock_url_show(link_target(link), shown, sizeof(shown)), why);
 }
 
-/* Wait until the socket is ready for events: SWIM_OK, UNSURE or CANCELLED. */
+/* Wait until the socket is ready for events: SWIM_OK, UNSURE, CANCELLED, or TIMEOUT. */
 static int link_wait(struct redis_link *link, short events,
                      const struct redis_wait *wait, swim_error_t *err)
 {
@@ -124,7 +124,7 @@ static int link_wait(struct redis_link *link, short events,
     case REDIS_WAIT_CANCELLED:
         return link_failed(link, SWIM_ERR_CANCELLED, "interrupted", err);
     case REDIS_WAIT_LATE:
-        return link_failed(link, SWIM_ERR_UNSURE, "no answer in time", err);
+        return link_failed(link, SWIM_ERR_TIMEOUT, "no answer in time", err);
     default:
         return link_failed(link, SWIM_ERR_UNSURE, "poll failed", err);
     }
@@ -254,7 +254,11 @@ static int link_ask(struct redis_link *link, int argc, const char *const *argv,
         rc = link_receive(link, wait, reply, err);
     if (rc != SWIM_OK)
         redis_link_close(link);
-    return rc;
+    if (rc != SWIM_ERR_TIMEOUT)
+        return rc;
+    if (err)
+        err->code = SWIM_ERR_UNSURE; /* it may come yet */
+    return SWIM_ERR_UNSURE;
 }
 
 /* A question of the login; its failures are failures to connect. */
@@ -440,6 +444,38 @@ int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
     }
     *answer = (struct redis_answer *)reply;
     return SWIM_OK;
+}
+
+/* Several may have come in one read. */
+static int link_next(struct redis_link *link, const struct redis_wait *wait,
+                     redisReply **reply, swim_error_t *err)
+{
+    void *got = NULL;
+
+    if (redisReaderGetReply(link->reader, &got) != REDIS_OK || !got)
+        return link_receive(link, wait, reply, err);
+    *reply = got;
+    return SWIM_OK;
+}
+
+int redis_link_listen(struct redis_link *link, const struct redis_wait *wait,
+                      struct redis_answer **answer, swim_error_t *err)
+{
+    redisReply *reply = NULL;
+    int rc = SWIM_ERR_UNSURE;
+
+    *answer = NULL;
+    if (atomic_load(&link->fd) < 0)
+        (void)link_failed(link, rc, "the connection is closed", err);
+    else
+        rc = link_next(link, wait, &reply, err);
+    *answer = (struct redis_answer *)reply;
+    if (rc != SWIM_ERR_UNSURE)
+        return rc;
+    redis_link_close(link);
+    if (err)
+        err->code = SWIM_ERR_IO;
+    return SWIM_ERR_IO;
 }
 
 int redis_link_eval(struct redis_link *link, const struct lock_script *script, int argc,

@@ -72,6 +72,14 @@ int redis_link_eval(struct redis_link *link, const struct lock_script *script, i
                     const char *const *argv, const struct redis_wait *wait,
                     struct redis_answer **answer, swim_error_t *err);
 
+/* What the server says next without being asked, as to one that subscribed, on a link
+ * that is open; the caller's to free.
+ * SWIM_ERR_TIMEOUT: nothing until wait->until_ns; SWIM_ERR_CANCELLED: ended by one of
+ * wait->fds.  The link stays as it is after both.  SWIM_ERR_IO: it broke, and is
+ * closed. */
+int redis_link_listen(struct redis_link *link, const struct redis_wait *wait,
+                      struct redis_answer **answer, swim_error_t *err);
+
 /* The last failure was an answer of the server: asking again gives the same. */
 int redis_link_refused(const struct redis_link *link);
 

@@ -121,6 +121,17 @@ int session_ask(swim_session_t *s, const struct lock_script *script, int argc,
     }
 }
 
+int session_say(swim_session_t *s, int argc, const char *const *argv,
+                struct redis_answer **answer, swim_error_t *err)
+{
+    pthread_mutex_lock(&s->command_mutex);
+    const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
+                                                REDIS_LINK_REQUEST_MS * 1000000LL};
+    int rc = redis_link_call(s->command, argc, argv, &wait, answer, err);
+    pthread_mutex_unlock(&s->command_mutex);
+    return rc;
+}
+
 struct waiter_link *session_waiter_take(swim_session_t *s)
 {
     struct waiter_link *w;

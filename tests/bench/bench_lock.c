@@ -13,9 +13,11 @@
 
 #include "bench_lock.h"
 #include "core/clock.h"
+#include "lock/notice.h"
 
 #define PAIRS 20000
 #define HANDOFFS 2000
+#define NOTICES 2000
 #define DEATHS 50
 #define IDLE_SESSIONS 1000
 #define IDLE_PROCESSES 10
@@ -156,6 +158,71 @@ static void bench_handoff(void)
     swim_session_close(session);
     row("hand-off, release to holding", "<= 100 us", "%.0f us",
         (double)bench_median(took, HANDOFFS) / 1000);
+}
+
+static void notice_child(int out)
+{
+    swim_session_t *session = bench_session(redis.url, 0);
+    struct lock_notice *notice = NULL;
+    char text[16], ready = 'r';
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (lock_notice_open(session, "/bench/notice", &notice, NULL) != SWIM_OK ||
+        write(out, &ready, 1) != 1)
+        _exit(1);
+    while (lock_notice_wait(notice, SWIM_LOCK_FOREVER, NULL, text, sizeof(text),
+                            NULL) == SWIM_OK) {
+        int64_t took = bench_now_ns() - *(volatile int64_t *)released_at;
+        if (text[0] == 'x' || write(out, &took, sizeof(took)) != sizeof(took))
+            break;
+    }
+    lock_notice_close(notice);
+    swim_session_close(session);
+    _exit(0);
+}
+
+static void notice_send(swim_session_t *session, const char *text)
+{
+    swim_error_t err = {0};
+
+    *(volatile int64_t *)released_at = bench_now_ns();
+    if (lock_notice_send(session, "/bench/notice", text, &err) != SWIM_OK)
+        bench_fail("send a notice", err.text);
+}
+
+/* From before it is sent until another process has it; a PING in turn. */
+static void bench_notice(void)
+{
+    redisContext *context = redisConnectUnix(redis.socket);
+    int64_t took[NOTICES], pings[NOTICES];
+    int out[2];
+    char ready;
+
+    if (!context || context->err || pipe(out) != 0)
+        bench_fail("prepare notices", "no connection or no pipe");
+    pid_t child = fork();
+    if (child == 0)
+        notice_child(out[1]);
+    if (read(out[0], &ready, 1) != 1)
+        bench_fail("notices", "the listener has ended");
+    swim_session_t *session = bench_session(redis.url, 0);
+    for (int i = 0; i < NOTICES; i++) {
+        int64_t begin = bench_now_ns();
+        ping(context);
+        pings[i] = bench_now_ns() - begin;
+        notice_send(session, "commit");
+        if (read(out[0], &took[i], sizeof(took[i])) != sizeof(took[i]))
+            bench_fail("notices", "the listener has ended");
+    }
+    notice_send(session, "x");
+    waitpid(child, NULL, 0);
+    swim_session_close(session);
+    redisFree(context);
+    close(out[0]);
+    close(out[1]);
+    row("notice, sent to heard by another process", "", "%.0f us (PING %.0f us)",
+        (double)bench_median(took, NOTICES) / 1000,
+        (double)bench_median(pings, NOTICES) / 1000);
 }
 
 static void bench_mixed(int seconds)
@@ -327,6 +394,7 @@ int main(int argc, char **argv)
     bench_pairs();
     bench_readers();
     bench_handoff();
+    bench_notice();
     bench_mixed(seconds);
     bench_crowded(seconds);
     bench_commands();
