@@ -19,7 +19,8 @@
 
 extern const struct lock_script script_hello, script_register, script_reclaim,
     script_acquire, script_release, script_lower, script_close, script_break,
-    script_inspect_sessions, script_inspect_resources, script_inspect_process;
+    script_pin, script_pins, script_inspect_sessions, script_inspect_resources,
+    script_inspect_process;
 
 /* A link for one thread that waits; made when all are taken, kept for the next. */
 struct waiter_link {
@@ -35,6 +36,15 @@ struct orphan {
     char base[TICKET_MAX]; /* what it was to raise; "": nothing */
     char resource[];
 };
+
+/* What a session has pinned (pin.h); serial and count as of the last wish. */
+struct pin {
+    struct pin *next;
+    unsigned count; /* 0: the server may not know yet that it was cleared */
+    unsigned long long serial;
+    char what[]; /* "NUMBER/LINEAGE/RESOURCE" */
+};
+#define PIN_WHAT_MAX (RESOURCE_MAX + 128)
 
 struct leave_plan;
 
@@ -68,7 +78,9 @@ struct swim_session {
     struct orphan *orphans; /* under orphan_mutex */
 
     pthread_mutex_t held_mutex;
-    struct swim_lock *held;     /* under held_mutex */
+    struct swim_lock *held; /* under held_mutex, as are the next two */
+    struct pin *pins;
+    unsigned long long pin_serial;
     atomic_ullong epoch;        /* in which the server was told of the session, and */
     atomic_ullong seq;          /* how often it was told; written under held_mutex */
     atomic_ullong server_epoch; /* the server's, as last heard; 0: not heard of */
@@ -162,6 +174,12 @@ struct swim_lock *held_find(swim_session_t *session, const char *resource,
                             enum swim_lock_mode mode, struct swim_lock **other);
 /* Whether this thread holds READ. */
 bool held_reads(swim_session_t *session, const char *resource);
+
+/* A pin of which the server may not know that it was cleared: false, there is none. And
+ * the server knows it now. */
+bool pin_owed(swim_session_t *session, char *what, size_t size,
+              unsigned long long *serial);
+void pin_paid(swim_session_t *session, const char *what, unsigned long long serial);
 
 /* A ticket being asked for: by acquire, or by raise. */
 struct attempt {

@@ -100,6 +100,23 @@ static void pulse_orphans(swim_session_t *s)
     }
 }
 
+/* Clear the pins that could not be cleared while the server was away. */
+static void pulse_pins(swim_session_t *s)
+{
+    char what[PIN_WHAT_MAX], epoch[24], number[24], status[16];
+    const char *argv[] = {s->id, epoch, what, number, "clear"};
+    unsigned long long serial;
+
+    while (pin_owed(s, what, sizeof(what), &serial)) {
+        snprintf(epoch, sizeof(epoch), "%llu", atomic_load(&s->epoch));
+        snprintf(number, sizeof(number), "%llu", serial);
+        if (pulse_ask(s, &script_pin, 5, argv, status, sizeof(status)) != SWIM_OK ||
+            strcmp(status, "done") != 0)
+            return;
+        pin_paid(s, what, serial);
+    }
+}
+
 /* Ask for more time: 1, or 0 when the server does not know the session. */
 static int pulse_extend(swim_session_t *s, long long *known)
 {
@@ -148,6 +165,7 @@ static int pulse_renew(swim_session_t *s, int64_t *next_ms)
         return rc;
     *next_ms = sent_ns / 1000000 + s->lease_ms / 3;
     pulse_orphans(s);
+    pulse_pins(s);
     return SWIM_OK;
 }
 

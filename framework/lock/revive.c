@@ -1,4 +1,4 @@
-/* revive.c - telling a server that forgot a session what it holds.
+/* revive.c - telling a server that forgot a session what it holds and has pinned.
  *
  * A server that lost its data grants nothing new for one lease (scripts/epoch.lua), so
  * what a session believes to hold while its own lease runs is nobody else's yet.  Once
@@ -12,7 +12,7 @@
 #include "core/log.h"
 #include "lock_private.h"
 
-/* One held ticket in the question. */
+/* One held ticket, or one pin, in the question. */
 struct claim {
     const char *ticket, *resource;
     char value[48];
@@ -38,14 +38,35 @@ static void claim_fill(struct claim *claim, const struct swim_lock *lk,
                  lk->since_ms);
 }
 
-/* All that is held; NULL: no memory. */
-static struct claim *claims_make(const swim_session_t *s, size_t *count)
+static size_t claims_count(const swim_session_t *s)
 {
     size_t n = 0;
 
     for (const struct swim_lock *lk = s->held; lk; lk = lk->next)
         n += claims_raised(lk) ? 2 : 1;
+    for (const struct pin *p = s->pins; p; p = p->next)
+        n += p->count > 0;
+    return n;
+}
+
+static void claims_add_pins(const swim_session_t *s, struct claim *claims, size_t n)
+{
+    for (const struct pin *p = s->pins; p; p = p->next) {
+        if (p->count == 0)
+            continue;
+        claims[n].ticket = "P";
+        claims[n].resource = p->what;
+        snprintf(claims[n].value, sizeof(claims[n].value), "%llu", p->serial);
+        n++;
+    }
+}
+
+/* All that is held or pinned; NULL: no memory. */
+static struct claim *claims_make(const swim_session_t *s, size_t *count)
+{
+    size_t n = claims_count(s);
     struct claim *claims = calloc(n + 1, sizeof(*claims));
+
     *count = claims ? n : 0;
     n = 0;
     for (const struct swim_lock *lk = s->held; claims && lk; lk = lk->next) {
@@ -53,6 +74,8 @@ static struct claim *claims_make(const swim_session_t *s, size_t *count)
         if (claims_raised(lk))
             claim_fill(&claims[n++], lk, lk->raised);
     }
+    if (claims)
+        claims_add_pins(s, claims, n);
     return claims;
 }
 

@@ -311,6 +311,10 @@ static void session_free(swim_session_t *s)
         next = lk->next;
         free(lk);
     }
+    for (struct pin *p = s->pins, *next; p && !child; p = next) {
+        next = p->next;
+        free(p);
+    }
     leave_disarm(s->leave, child);
     if (s->stop_fd >= 0)
         close(s->stop_fd);

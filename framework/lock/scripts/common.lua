@@ -150,8 +150,27 @@ local function remove(resource, ticket, left)
     return was
 end
 
+-- A pin: what precedes its resource in pins:S and its session in p:R, and the resource.
+local function pin_parts(what)
+    return string.match(what, '^(%d+/%x+/)(.*)$')
+end
+
+-- The session that pinned: one that was broken has kept its pins under its own name.
+local function pins_owner(session)
+    return (string.gsub(session, '!$', ''))
+end
+
+local function forget_pins(owner)
+    for _, what in ipairs(redis.call('HKEYS', key('pins', owner))) do
+        local pin, resource = pin_parts(what)
+        redis.call('HDEL', key('p', resource), pin .. owner)
+    end
+    redis.call('DEL', key('pins', owner))
+end
+
 -- Forget a session and all that it holds and waits for.
 local function forget(session, left)
+    forget_pins(pins_owner(session))
     local tickets = redis.call('HGETALL', key('tickets', session))
     for i = 1, #tickets, 2 do
         remove(tickets[i + 1], tickets[i], left)

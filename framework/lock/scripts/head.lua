@@ -17,6 +17,8 @@
 --   {h5swim}:over:T      a ticket given back, or a session that was broken, whose
 --                        question may still arrive
 --   {h5swim}:notice:S    LIST a word to a session: others want it to end
+--   {h5swim}:p:R         HASH "NUMBER/LINEAGE/SESSION" -> serial, what is pinned on R
+--   {h5swim}:pins:S      HASH "NUMBER/LINEAGE/RESOURCE" -> serial, what S has pinned
 --   {h5swim}:fence       the last fencing number of all
 --   {h5swim}:epoch       HASH id, run (of the server), lease (the longest it knows),
 --                        version
