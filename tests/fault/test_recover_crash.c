@@ -240,7 +240,7 @@ static bool stop_at(enum spoiled how, enum recover_action action, long n,
         bool now = dice(2);
         power |= now;
         ++*points;
-        sim_disk_restart(now, number);
+        sim_disk_restart(now, dice(65536) << 16 | dice(65536));
         assert_old_or_new(copied);
         if (dice(2))
             sim_disk_arm(1 + (long)dice(20), 0);
