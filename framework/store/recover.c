@@ -170,7 +170,8 @@ static int new_name_drop(const struct recovery *r, swim_error_t *err)
     return SWIM_OK;
 }
 
-/* As well here, where a second rename would do nothing. */
+/* The name that the file has is on the disk first, also when an earlier recovery gave
+ * it and was stopped.  Where the journal has both names a rename would do nothing. */
 static int set_aside(const struct recovery *r, swim_error_t *err)
 {
     struct stat st;
@@ -182,6 +183,8 @@ static int set_aside(const struct recovery *r, swim_error_t *err)
         rc = recover_may_change(r, err);
     if (rc == SWIM_OK)
         rc = new_name_drop(r, err);
+    if (rc == SWIM_OK)
+        rc = recover_sync_dir(r, err);
     if (rc != SWIM_OK)
         return rc;
     if (leads_to(r, r->discarded_path, &st)

@@ -145,7 +145,7 @@ static int new_rename(const struct recovery *r, swim_error_t *err)
 
     if (rc == SWIM_OK && r->io->rename(r->new_path, r->path) != 0)
         rc = swim_error_sys(err, errno, "rename %s to %s", r->new_path, r->path);
-    return rc == SWIM_OK ? recover_sync_dir(r, err) : rc;
+    return rc;
 }
 
 int recover_replace(struct recovery *r, bool cut_back, swim_error_t *err)

@@ -19,7 +19,8 @@ int recover_sync_dir(const struct recovery *r, swim_error_t *err);
 int recover_flock(struct recovery *r, int fd, const char *path, swim_error_t *err);
 
 /* Put a new file in the place of the old one, which stays as saved_path: with cut_back
- * as it was when the journal was begun, else with what is committed. */
+ * as it was when the journal was begun, else with what is committed.  The directory is
+ * not synced after that. */
 int recover_replace(struct recovery *r, bool cut_back, swim_error_t *err);
 
 /* Whether the file holds already what is committed: a recovery was stopped at its end.
