@@ -358,7 +358,7 @@ int openfile_commit(struct openfile *f, swim_error_t *err)
         return swim_error_set(err, f->why.code, "commit %s: %s", f->path, f->why.text);
     rc = clear_mark(f, &now);
     if (rc == SWIM_OK)
-        rc = txn_commit(f->txn, f->opt.sync, &now);
+        rc = openfile_commit_now(f, &now);
     if (rc == SWIM_OK)
         f->is_new = false;
     return openfile_note(f, rc, &now, err);
@@ -389,8 +389,29 @@ int openfile_snapshot(struct openfile *f, struct txn_snapshot *snapshot,
                               "name the state of %s: it is new, and nothing has been "
                               "committed (swim_commit)",
                               f->path);
+    if (rc != SWIM_OK)
+        return rc;
+    txn_snapshot(f->txn, snapshot);
+    return openfile_pin(f, snapshot, err);
+}
+
+int openfile_look(const char *name, const struct openfile_options *options,
+                  struct txn_snapshot *state, swim_error_t *err)
+{
+    struct openfile like = {.how = OPENFILE_READ, .opt = *options}, *f = NULL;
+
+    int rc = swim_resource_of_file(name, like.resource, sizeof(like.resource), err);
     if (rc == SWIM_OK)
-        txn_snapshot(f->txn, snapshot);
+        rc = openfile_new(&f, name, &like, err);
+    if (rc == SWIM_OK)
+        rc = openfile_begin(f, err);
+    if (rc == SWIM_OK)
+        txn_snapshot(f->txn, state);
+    if (rc == SWIM_OK)
+        openfile_leave(f);
+    if (f)
+        free(f->path);
+    free(f);
     return rc;
 }
 

@@ -74,6 +74,10 @@ int openfile_abort(struct openfile *file, swim_error_t *err);
 int openfile_snapshot(struct openfile *file, struct txn_snapshot *snapshot,
                       swim_error_t *err);
 
+/* What is committed last in a file that this process has open, or not. */
+int openfile_look(const char *name, const struct openfile_options *options,
+                  struct txn_snapshot *state, swim_error_t *err);
+
 /* For H5Fget_vfd_handle(); -1 when it could not be opened. */
 int openfile_fd(struct openfile *file, swim_error_t *err);
 const char *openfile_path(const struct openfile *file);

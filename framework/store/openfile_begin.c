@@ -3,12 +3,15 @@
  * Two locks keep others away: that of the resource at the lock server, for which is
  * queued, and flock(2) on the file, which programs without h5swim may hold and which
  * is asked for again and again. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/signals.h"
+#include "lock/notice.h"
 #include "store/boot_id.h"
 #include "store/file_locks.h"
 #include "store/openfile_private.h"
@@ -25,6 +28,24 @@ static int may_change(void *arg, swim_error_t *err)
     const struct openfile *f = arg;
 
     return swim_lock_check(f->lock, MARGIN_MS, err);
+}
+
+/* States that others may open lie in the journal as it is. */
+static int may_rewrite(void *arg)
+{
+    const struct openfile *f = arg;
+    struct lock_pin *pins = NULL;
+    size_t n = 0;
+
+    int rc = lock_pin_list(f->session, f->resource, &pins, &n, NULL);
+    free(pins);
+    return rc == SWIM_OK && n > 0 ? SWIM_ERR_TIMEOUT : rc;
+}
+
+static void tell_wait(void *arg, const char *text)
+{
+    (void)arg;
+    fprintf(stderr, "h5swim: waiting: %s\n", text);
 }
 
 static int session_get(struct openfile *f, swim_error_t *err)
@@ -49,7 +70,9 @@ static int lock_once(struct openfile *f, enum swim_lock_mode mode, int64_t wait_
                      swim_error_t *err)
 {
     const struct swim_lock_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
+                                          .wait_ms = wait_ms,
+                                          .progress = tell_wait,
+                                          .progress_ms = TELL_AFTER_MS};
 
     return swim_lock_acquire(f->session, f->resource, mode, &opt, &f->lock, err);
 }
@@ -102,6 +125,7 @@ static int txn_begin(struct openfile *f, int64_t until_ns, swim_error_t *err)
                               .at = f->opt.at_snapshot ? &f->opt.snapshot : NULL,
                               .fence = swim_lock_fence(f->lock),
                               .may_change = may_change,
+                              .may_rewrite = may_rewrite,
                               .arg = f};
     int64_t nap_ns = NAP_MIN_NS,
             tell_ns = swim_clock_mono_ns() + TELL_AFTER_MS * NS_PER_MS;
@@ -122,7 +146,7 @@ static int txn_begin(struct openfile *f, int64_t until_ns, swim_error_t *err)
         if (swim_clock_mono_ns() >= until_ns)
             return swim_error_set(err, rc, "%s", busy.text);
         if (swim_clock_mono_ns() >= tell_ns) {
-            fprintf(stderr, "h5swim: waiting: %s\n", busy.text);
+            tell_wait(f, busy.text);
             tell_ns += TELL_AGAIN_MS * NS_PER_MS;
         }
         rc = swim_signals_check("wait for a file", err);
@@ -154,8 +178,25 @@ int openfile_begin(struct openfile *f, swim_error_t *err)
     return rc;
 }
 
+int openfile_pin(struct openfile *f, const struct txn_snapshot *state,
+                 swim_error_t *err)
+{
+    if (f->pinned)
+        return SWIM_OK;
+    for (int i = 0; i < JOURNAL_ID; i++)
+        snprintf(f->pin.lineage + 2 * (size_t)i, 3, "%02x", state->lineage[i]);
+    f->pin.number = state->number;
+    int rc = lock_pin_set(f->session, f->resource, f->pin.lineage, f->pin.number, err);
+    f->pinned = rc == SWIM_OK;
+    return rc;
+}
+
 void openfile_leave(struct openfile *f)
 {
+    if (f->pinned) /* when it cannot be told it ends with the session */
+        (void)lock_pin_clear(f->session, f->resource, f->pin.lineage, f->pin.number,
+                             NULL);
+    f->pinned = false;
     txn_close(f->txn);
     f->txn = NULL;
     /* If it is lost, those who come next know; if it cannot be told, its lease ends. */
@@ -197,13 +238,27 @@ static void checkpoint_after_reading(struct openfile *f)
     openfile_leave(f);
 }
 
+/* Those who wait for it need not: they look themselves, from time to time. */
+int openfile_commit_now(struct openfile *f, swim_error_t *err)
+{
+    uint64_t before = txn_number(f->txn);
+    char number[32];
+
+    int rc = txn_commit(f->txn, f->opt.sync, err);
+    if (rc != SWIM_OK || (!f->is_new && txn_number(f->txn) == before))
+        return rc;
+    snprintf(number, sizeof(number), "%" PRIu64, txn_number(f->txn));
+    (void)lock_notice_send(f->session, f->resource, number, NULL);
+    return rc;
+}
+
 int openfile_finish(struct openfile *f, bool commit, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
     if (f->how != OPENFILE_READ) {
         if (commit)
-            rc = txn_commit(f->txn, f->opt.sync, err);
+            rc = openfile_commit_now(f, err);
         else
             rc = txn_abort(f->txn, err);
         if (rc == SWIM_OK && (commit || !f->is_new))

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/types.h>
 
+#include "lock/pin.h"
 #include "store/openfile.h"
 #include "store/process_session.h"
 
@@ -25,11 +26,20 @@ struct openfile {
     swim_session_t *session;
     swim_lock_t *lock;
     struct txn *txn;
+    bool pinned; /* a state of it was named to others */
+    struct lock_pin pin;
 };
 
 /* Lock it and begin.  openfile_leave() undoes it; a transaction is dropped. */
 int openfile_begin(struct openfile *file, swim_error_t *err);
 void openfile_leave(struct openfile *file);
+
+/* Commit, and tell those who wait for it. */
+int openfile_commit_now(struct openfile *file, swim_error_t *err);
+
+/* Keep the states that are there until the file is left. */
+int openfile_pin(struct openfile *file, const struct txn_snapshot *state,
+                 swim_error_t *err);
 
 /* The last close: commit what is to be committed, copy the journal, give the lock back.
  */

@@ -607,6 +607,61 @@ static void others_can_open_the_state_that_one_has_open(void **state)
     assert_true(H5Fclose(file) >= 0);
 }
 
+static void wait_for_a_commit(struct scene *s)
+{
+    swim_error_t err = {0};
+
+    int rc = swim_commit_wait(s->path, &wanted, 20000, NULL, NULL, &err);
+    if (rc != SWIM_OK)
+        fprintf(stderr, "%s\n", err.text);
+    hid_t file = open_as(s, H5F_ACC_RDONLY);
+    _exit(rc == SWIM_OK && file >= 0 ? get(file) : 255);
+}
+
+static void a_commit_can_be_waited_for(void **state)
+{
+    struct scene *s = *state;
+    int status = 0;
+    swim_error_t err = {0};
+
+    make(s, 1);
+    hid_t file = open_as(s, H5F_ACC_RDWR);
+    assert_int_equal(swim_snapshot_get(file, &wanted, NULL), SWIM_OK);
+    pid_t pid = fork();
+    if (pid == 0)
+        wait_for_a_commit(s);
+    /* its question for the lock shows that it is there; whether it is before the commit
+     * or after it must not matter */
+    put(file, 5);
+    assert_int_equal(swim_commit(file, NULL), SWIM_OK);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 5);
+    assert_true(H5Fclose(file) >= 0);
+
+    file = open_as(s, H5F_ACC_RDONLY);
+    assert_int_equal(swim_snapshot_get(file, &wanted, NULL), SWIM_OK);
+    assert_int_equal(
+        swim_commit_wait(s->path, &wanted, SWIM_LOCK_TRY, NULL, NULL, &err),
+        SWIM_ERR_TIMEOUT);
+    assert_non_null(strstr(err.text, "there was none"));
+    pid = fork();
+    if (pid == 0)
+        wait_for_a_commit(s);
+    /* it listens, and is told at once */
+    assert_true(redis_fixture_await(&s->redis,
+                                    "EVAL \"return #redis.call('PUBSUB',"
+                                    "'CHANNELS')\" 0",
+                                    1));
+    assert_int_equal(WEXITSTATUS(in_a_child(s, write_and_close)), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_true(H5Fclose(file) >= 0);
+    memset(&wanted, 1, sizeof(wanted));
+    assert_int_equal(
+        swim_commit_wait(s->path, &wanted, SWIM_LOCK_TRY, NULL, NULL, NULL),
+        SWIM_ERR_ARG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +679,7 @@ int main(void)
         TEST(what_cannot_be_is_refused_in_a_line),
         TEST(the_first_file_starts_a_lock_server),
         TEST(others_can_open_the_state_that_one_has_open),
+        TEST(a_commit_can_be_waited_for),
         TEST(its_descriptor_can_be_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

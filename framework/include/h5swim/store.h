@@ -59,7 +59,8 @@ extern "C" {
 
 /* A committed state of a file, to be opened by others: plain bytes, which may be sent
  * to another process, of another host as well.  It lasts as long as the file that it
- * was asked of is open; afterwards the state may be gone. */
+ * was asked of is open; afterwards the state may be gone.  Meanwhile the journal is not
+ * made smaller, so let go of old ones. */
 #define SWIM_SNAPSHOT_BYTES 80
 typedef struct swim_snapshot {
     unsigned char bytes[SWIM_SNAPSHOT_BYTES];
@@ -111,6 +112,17 @@ SWIM_API int swim_close(hid_t file, swim_error_t *err);
  * SWIM_ERR_IO. */
 SWIM_API int swim_snapshot_get(hid_t file, swim_snapshot_t *snapshot,
                                swim_error_t *err);
+
+/* Wait until another state than that of snapshot is what is committed last in the file
+ * at path, which may be open or not: open it (anew) to see it.  The lock server tells
+ * of commits; looks at the file see to it that one of which no word came is noticed
+ * within a second.  That a journal was copied into the file is another state, too.
+ * wait_ms as in swim_lock_options, 0: as in swim_store_options; cancel as there;
+ * session NULL: the process's. Errors: SWIM_ERR_TIMEOUT, SWIM_ERR_CANCELLED,
+ * SWIM_ERR_ARG (also bytes that are no snapshot), and those of opening it to read. */
+SWIM_API int swim_commit_wait(const char *path, const swim_snapshot_t *snapshot,
+                              int64_t wait_ms, swim_cancel_t *cancel,
+                              swim_session_t *session, swim_error_t *err);
 
 #ifdef __cplusplus
 }
