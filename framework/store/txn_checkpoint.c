@@ -144,10 +144,14 @@ int txn_checkpoint(struct txn *t, swim_error_t *err)
     return rc == SWIM_OK ? checkpoint_end(t, err) : rc;
 }
 
-/* The commit that is made is the mark, if the file can be copied into. */
-static uint32_t finish_mark(struct txn *t)
+/* The commit that is made is the mark, if the file can be copied into.  Where others
+ * have it locked the try has lost the lock that keeps writers out. */
+static int finish_mark(struct txn *t, uint32_t *flags, swim_error_t *err)
 {
-    return checkpoint_begin(t, NULL) == SWIM_OK ? JOURNAL_MAY_BE_COPIED : 0;
+    if (checkpoint_begin(t, NULL) != SWIM_OK)
+        return txn_flock(t, &t->main, LOCK_SH, err);
+    *flags = JOURNAL_MAY_BE_COPIED;
+    return SWIM_OK;
 }
 
 int txn_finish(struct txn *t, bool sync, bool alone, bool *copied, swim_error_t *err)

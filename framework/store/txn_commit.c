@@ -112,11 +112,11 @@ static int commit_changes(struct txn *t, bool sync, txn_how *how, swim_error_t *
         rc = commit_is_needed(t, &needed, err);
     if (rc != SWIM_OK || !needed)
         return rc == SWIM_OK ? commit_nothing(t, sync, err) : rc;
+    uint32_t flags = 0;
     rc = txn_journal_begin(t, err);
-    if (rc != SWIM_OK)
-        return rc;
-    uint32_t flags = how ? how(t) : 0;
-    return commit_record(t, sync || flags != 0, flags, err);
+    if (rc == SWIM_OK && how)
+        rc = how(t, &flags, err);
+    return rc == SWIM_OK ? commit_record(t, sync || flags != 0, flags, err) : rc;
 }
 
 int txn_commit_as(struct txn *t, bool sync, txn_how *how, swim_error_t *err)

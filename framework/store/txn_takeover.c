@@ -50,10 +50,6 @@ int txn_take_over(struct txn *t, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     remove_unfinished(t);
-    rc = journal_scan_on(&t->journal, t->opt.boot, err);
-    journal_append_start(&t->append, &t->journal);
-    if (rc == SWIM_OK && t->journal.last.number != number)
-        return is_late(t, err);
     while (rc == SWIM_OK && more) {
         rc = txn_rewrite_keeping(t, &was, err);
         if (rc != SWIM_OK)

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <sys/file.h>
 
 #include "txn_scene.h"
 
@@ -35,6 +37,7 @@ static void a_session_that_changes_nothing_touches_nothing(void **state)
 static void what_comes_to_nothing_in_the_end_touches_nothing(void **state)
 {
     struct scene *s = *state;
+    static const char both[] = {'m', 'a', 'm', 'a', 'r', 'k'};
     unsigned char seen[200], is[200];
 
     for (int committed = 0; committed < 2; committed++) {
@@ -42,7 +45,7 @@ static void what_comes_to_nothing_in_the_end_touches_nothing(void **state)
         assert_int_equal(txn_write(t, "marked", 6, 7, NULL), SWIM_OK);
         assert_int_equal(txn_write(t, "mark", 4, 9, NULL), SWIM_OK);
         memcpy(is, s->bytes, 200);
-        memcpy(is + 7, "mamark", 6);
+        memcpy(is + 7, both, sizeof(both));
         assert_int_equal(txn_read(t, seen, 200, 0, NULL), SWIM_OK);
         assert_memory_equal(seen, is, 200);
         assert_int_equal(txn_read(t, seen, 3, 10, NULL), SWIM_OK);
@@ -224,6 +227,32 @@ static void one_that_is_not_alone_after_all_commits_and_copies_nothing(void **st
     assert_true(file_begins(s, s->bytes, BYTES));
 }
 
+/* A program that writes came between the two. */
+static int no_flock_any_more(int fd, int how)
+{
+    (void)fd;
+    (void)how;
+    errno = EWOULDBLOCK;
+    return -1;
+}
+
+static void one_that_has_lost_the_lock_commits_nothing(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = must_open(s, true), *reader = NULL;
+    bool copied = true;
+
+    must_write(s, t, "behind the end", BYTES);
+    counted.flock = no_flock_any_more;
+    assert_int_equal(txn_finish(t, true, true, &copied, NULL), SWIM_ERR_TIMEOUT);
+    assert_false(copied);
+    counted.flock = flock;
+    reader = must_open(s, false);
+    assert_int_equal(txn_size(reader), BYTES);
+    txn_close(reader);
+    txn_close(t);
+}
+
 static void a_change_from_outside_is_seen_before_it_is_finished(void **state)
 {
     struct scene *s = *state;
@@ -262,6 +291,7 @@ int main(void)
         TEST(small_writes_side_by_side_are_one_frame),
         TEST(a_commit_at_the_end_of_a_session_that_is_alone_syncs_once_less),
         TEST(one_that_is_not_alone_after_all_commits_and_copies_nothing),
+        TEST(one_that_has_lost_the_lock_commits_nothing),
         TEST(a_change_from_outside_is_seen_before_it_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
