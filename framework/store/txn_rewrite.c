@@ -198,6 +198,7 @@ static void rewrite_give_up(struct txn *t, struct rewriting *r, int why)
     /* Who may not change anything any more might remove that of another. */
     if (r->file.fd >= 0 && why != SWIM_ERR_LOST)
         (void)t->io->unlink(r->file.path);
+    overlay_clear(&r->append.pending);
     journal_clear(&r->journal);
 }
 
@@ -206,6 +207,7 @@ int txn_rewrite_keeping(struct txn *t, struct journal *was, swim_error_t *err)
     struct rewriting r = {.file = {t->io, -1, t->rewritten_path}};
 
     overlay_init(&r.journal.overlay);
+    overlay_init(&r.append.pending);
     int rc = txn_verify(t, err);
     if (rc == SWIM_OK && t->main_unsynced)
         rc = io_sync(&t->main, err);
