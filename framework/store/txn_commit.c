@@ -48,8 +48,8 @@ static int commit_is_needed(struct txn *t, bool *needed, swim_error_t *err)
     struct overlay_piece *piece = overlay_from(&t->append.pending, 0);
     int rc = SWIM_OK;
 
-    *needed = t->size != last->size || t->tail_end > last->high_water ||
-              t->append.pending.bytes > TXN_BUFFER;
+    /* What was written behind the high-water mark has made the size another one. */
+    *needed = t->size != last->size || t->append.pending.bytes > TXN_BUFFER;
     for (; rc == SWIM_OK && !*needed && piece && piece->place < t->size;
          piece = overlay_next(piece))
         rc = piece_differs(t, piece, needed, err);

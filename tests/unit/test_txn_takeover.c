@@ -248,6 +248,16 @@ static struct txn *open_plain(const struct scene *s, uint64_t fence)
     return t;
 }
 
+static bool file_holds(const struct scene *s, const char *text, off_t place)
+{
+    char is[40] = "";
+    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = pread(fd, is, strlen(text), place);
+
+    close(fd);
+    return n > 0 && strcmp(is, text) == 0;
+}
+
 static void a_commit_that_came_before_the_takeover_is_kept(void **state)
 {
     struct scene *s = *state;
@@ -326,6 +336,33 @@ static void one_that_closes_late_does_not_remove_the_journal_of_another(void **s
     (void)succeed(s, 0);
     txn_close(old); /* its caller has not noticed yet */
     assert_memory_equal(look(s).seen + 5003, "successor", 9);
+}
+
+/* It may still write what it was about to; until the next checkpoint that is covered.
+ */
+static void what_a_stopped_checkpoint_still_copies_is_not_read(void **state)
+{
+    struct scene *s = *state;
+    struct txn *old = open_plain(s, 1);
+
+    assert_int_equal(txn_write(old, "old writer", 10, 5000, NULL), SWIM_OK);
+    assert_int_equal(txn_commit(old, true, NULL), SWIM_OK);
+    int n = 0;
+    do /* until it has copied it, and goes no further */
+        allowed = ++n;
+    while (txn_checkpoint(old, NULL) != SWIM_OK && !file_holds(s, "old writer", 5000));
+    allowed = 1000000;
+    assert_true(is_there(s->journal));
+    struct txn *t = open_plain(s, 2);
+    assert_int_equal(txn_write(t, "elsewhere", 9, 300, NULL), SWIM_OK);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    int fd = open(s->path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "old", 3, 5000), 3); /* a part of it */
+    assert_int_equal(pwrite(fd, "???????", 7, 5003), 7);
+    close(fd);
+    assert_memory_equal(look(s).seen + 5000, "old writer", 10);
+    txn_close(t);
+    txn_close(old);
 }
 
 /* What a session that has been killed was making. */
@@ -407,6 +444,7 @@ int main(void)
         TEST(a_commit_that_came_before_the_takeover_is_kept),
         TEST(a_commit_that_comes_within_the_takeover_is_kept),
         TEST(one_that_closes_late_does_not_remove_the_journal_of_another),
+        TEST(what_a_stopped_checkpoint_still_copies_is_not_read),
         TEST(what_another_may_be_about_to_name_is_removed),
         TEST(what_one_with_flock_left_behind_the_end_is_not_seen_without),
         TEST(what_was_cut_off_before_the_commit_does_not_come_back),
