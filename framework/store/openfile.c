@@ -403,14 +403,14 @@ int openfile_look(const char *name, const struct openfile_options *options,
     int rc = swim_resource_of_file(name, like.resource, sizeof(like.resource), err);
     if (rc == SWIM_OK)
         rc = openfile_new(&f, name, &like, err);
-    if (rc == SWIM_OK)
-        rc = openfile_begin(f, err);
-    if (rc == SWIM_OK)
+    if (!f)
+        return rc;
+    rc = openfile_begin(f, err);
+    if (rc == SWIM_OK) {
         txn_snapshot(f->txn, state);
-    if (rc == SWIM_OK)
         openfile_leave(f);
-    if (f)
-        free(f->path);
+    }
+    free(f->path);
     free(f);
     return rc;
 }
