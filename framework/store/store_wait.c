@@ -1,4 +1,4 @@
-/* store_wait.c - how long opening a file waits. */
+/* store_wait.c - what the environment says where a program's options do not. */
 #include "store/store_wait.h"
 
 #include <math.h>
@@ -26,4 +26,18 @@ int store_wait_ms(int64_t given, int64_t *wait_ms, swim_error_t *err)
                               set);
     *wait_ms = seconds == 0 ? SWIM_LOCK_TRY : (int64_t)ceil(seconds * 1000);
     return SWIM_OK;
+}
+
+int store_sync(bool none, bool *sync, swim_error_t *err)
+{
+    const char *set = getenv("SWIM_SYNC");
+
+    *sync = !none;
+    if (none || !set || !*set || strcmp(set, "commit") == 0)
+        return SWIM_OK;
+    *sync = false;
+    if (strcmp(set, "none") == 0)
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "SWIM_SYNC=%s: it is neither commit nor none", set);
 }

@@ -101,7 +101,8 @@ static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl
     int rc = how_of(flags, &v->info, name, &how, err);
     if (rc == SWIM_OK)
         rc = store_wait_ms(v->info.wait_ms, &opt.wait_ms, err);
-    opt.sync = !v->info.no_sync;
+    if (rc == SWIM_OK)
+        rc = store_sync(v->info.no_sync, &opt.sync, err);
     opt.session = v->info.session;
     opt.at_snapshot = v->info.at_snapshot;
     opt.snapshot = v->info.snapshot;

@@ -67,7 +67,8 @@ typedef struct swim_snapshot {
 } swim_snapshot_t;
 
 enum swim_sync {
-    SWIM_SYNC_COMMIT = 0, /* what is committed is on the disk */
+    SWIM_SYNC_COMMIT = 0, /* what is committed is on the disk, unless $SWIM_SYNC is none
+                           */
     SWIM_SYNC_NONE = 1, /* commits are as atomic, but the last ones may be lost when the
                            host crashes; not when processes are killed */
 };
