@@ -212,6 +212,18 @@ int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
     return rc;
 }
 
+bool openfile_is_open(const char *name)
+{
+    char resource[PATH_MAX];
+
+    if (swim_resource_of_file(name, resource, sizeof(resource), NULL) != SWIM_OK)
+        return false;
+    pthread_mutex_lock(&guard);
+    bool is = find_by_resource(resource) != NULL;
+    pthread_mutex_unlock(&guard);
+    return is;
+}
+
 /* An interpreter that takes itself apart is not asked again: it keeps its lock. */
 static bool openfile_await_status(struct openfile *f)
 {

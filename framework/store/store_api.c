@@ -56,30 +56,34 @@ int swim_fapl_set(hid_t fapl, const struct swim_store_options *options,
 }
 
 /* The open file behind a file or an object in it, and its HDF5 file id, which is the
- * caller's. */
+ * caller's.  It is known by its handle: H5Pget_driver() is not asked, because under
+ * h5swim exec it tells what programs expect. */
 static int file_behind(hid_t object, const char *what, hid_t *file,
                        struct openfile **out, swim_error_t *err)
 {
     void *handle = NULL;
+    herr_t got = -1;
 
     *out = NULL;
     *file = H5Iget_file_id(object);
     if (*file < 0)
         return h5_fail(err, SWIM_ERR_ARG, "%s a file: this is none", what);
-    hid_t fapl = H5Fget_access_plist(*file);
-    bool is = fapl >= 0 && H5Pget_driver(fapl) == vfd_id();
-    h5_release(fapl);
-    if (is && H5Fget_vfd_handle(*file, H5P_DEFAULT, &handle) >= 0 && handle) {
-        *out = vfd_file_of_handle(handle);
-        return SWIM_OK;
+    H5E_BEGIN_TRY
+    {
+        got = H5Fget_vfd_handle(*file, H5P_DEFAULT, &handle);
     }
-    h5_release(*file);
-    if (is)
-        return h5_fail(err, SWIM_ERR_ARG, "%s a file", what);
-    return swim_error_set(err, SWIM_ERR_ARG,
-                          "%s a file: it was not opened by h5swim's driver "
-                          "(swim_fapl_set)",
-                          what);
+    H5E_END_TRY;
+    int rc = SWIM_OK;
+    if (got < 0)
+        rc = h5_fail(err, SWIM_ERR_ARG, "%s a file", what);
+    else if (!(*out = vfd_file_of_handle(handle)))
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "%s a file: it was not opened by h5swim's driver "
+                            "(swim_fapl_set)",
+                            what);
+    if (rc != SWIM_OK)
+        h5_release(*file);
+    return rc;
 }
 
 int swim_commit(hid_t object, swim_error_t *err)

@@ -27,6 +27,7 @@
 
 struct vfd {
     H5FD_t head; /* HDF5's */
+    struct vfd *next;
     struct openfile *file;
     haddr_t eoa;
     bool writes;
@@ -34,6 +35,7 @@ struct vfd {
     int fd;               /* that get_handle has given away a pointer to */
 };
 
+static struct vfd *vfds; /* open; HDF5 makes one call at a time */
 static const struct swim_io *io_in_use;
 static const unsigned char *boot_in_use;
 static _Thread_local swim_error_t failure;
@@ -144,8 +146,11 @@ static H5FD_t *vfd_open(const char *name, unsigned flags, hid_t fapl, haddr_t ma
     (void)maxaddr;
     if (!v)
         (void)swim_error_set(&err, SWIM_ERR_NOMEM, "open %s: no memory", name);
-    else if (vfd_start(v, name, flags, fapl, &err) == SWIM_OK)
+    else if (vfd_start(v, name, flags, fapl, &err) == SWIM_OK) {
+        v->next = vfds;
+        vfds = v;
         return &v->head;
+    }
     free(v);
     (void)vfd_fail(__func__, &err);
     return NULL;
@@ -153,9 +158,12 @@ static H5FD_t *vfd_open(const char *name, unsigned flags, hid_t fapl, haddr_t ma
 
 static herr_t vfd_close(H5FD_t *head)
 {
-    struct vfd *v = of(head);
+    struct vfd *v = of(head), **at = &vfds;
     swim_error_t err = {0};
 
+    while (*at != v)
+        at = &(*at)->next;
+    *at = v->next;
     if (openfile_put(v->file, &err) != SWIM_OK) {
         failure = err;
         fprintf(stderr, "h5swim: %s; what was written since the last commit is lost\n",
@@ -315,7 +323,16 @@ hid_t vfd_id(void)
     return registered;
 }
 
-struct openfile *vfd_file_of_handle(void *handle)
+const void *vfd_class_get(void)
 {
-    return ((struct vfd *)((char *)handle - offsetof(struct vfd, fd)))->file;
+    return &vfd_class;
+}
+
+struct openfile *vfd_file_of_handle(const void *handle)
+{
+    const struct vfd *v = vfds;
+
+    while (v && handle != &v->fd)
+        v = v->next;
+    return v ? v->file : NULL;
 }

@@ -21,8 +21,11 @@ struct vfd_info {
 /* The driver; registered when it is not, or not any more.  Negative: HDF5 could not. */
 hid_t vfd_id(void);
 
-/* The open file of what H5Fget_vfd_handle() gave for a file of the driver. */
-struct openfile *vfd_file_of_handle(void *handle);
+/* The driver's H5FD_class_t. */
+const void *vfd_class_get(void);
+
+/* The open file of what H5Fget_vfd_handle() gave; NULL: it is another driver's. */
+struct openfile *vfd_file_of_handle(const void *handle);
 
 /* A close that could not commit is told here, too, and forgotten: HDF5 must not know.
  * true: there was one, whose text is in *why. */
