@@ -34,6 +34,22 @@ struct keeper {
     int64_t used_ns;       /* when somebody was last seen */
 };
 
+/* h5swim exec has things loaded into the programs that it runs; the server, and what
+ * keeps it, outlive them and have no use for that.  For a forked child: without locks.
+ */
+static void preload_forget(void)
+{
+    char **to = environ;
+
+    if (!getenv("SWIM_EXEC_HDF5"))
+        return;
+    for (char **from = environ; *from; from++)
+        if (strncmp(*from, "LD_PRELOAD=", 11) != 0 &&
+            strncmp(*from, "LD_AUDIT=", 9) != 0)
+            *to++ = *from;
+    *to = NULL;
+}
+
 _Noreturn static void server_exec(const struct server_place *p, pid_t keeper)
 {
     const char *const argv[] = {p->program, p->config, NULL};
@@ -49,6 +65,7 @@ _Noreturn static void server_exec(const struct server_place *p, pid_t keeper)
     swim_signals_unblock();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    preload_forget();
     /* execv takes the strings as they are; its type is older than const */
     execv(p->program, (char *const *)argv);
     _exit(127);
@@ -248,6 +265,7 @@ static void keeper_exec(const struct server_place *p, const char *command)
         return;
     snprintf(idle, sizeof(idle), "%d", p->idle_s);
     keeper_detach();
+    preload_forget();
     /* execv takes the strings as they are; its type is older than const */
     execv(command, (char *const *)argv);
 }
