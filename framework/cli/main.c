@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cmd_check.h"
+#include "cli/cmd_exec.h"
 #include "cli/cmd_kernel.h"
 #include "cli/cmd_locks.h"
 #include "cli/cmd_recover.h"
@@ -17,6 +18,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"run", cmd_run, "run a kernel over HDF5 datasets, as a job file says"},
+    {"exec", cmd_exec, "run any HDF5 program, with transactions"},
     {"check", cmd_check, "the state of a file and its journal"},
     {"recover", cmd_recover, "apply or discard a journal that needs a decision"},
     {"locks", cmd_locks, "who holds locks and who waits; end a session"},
