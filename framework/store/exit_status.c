@@ -17,12 +17,15 @@ static void leaving(int status, void *arg)
     told(now);
 }
 
+static void python_watch(void);
+
 void exit_status_watch(void (*at_exit)(int status))
 {
     pthread_mutex_lock(&guard);
     if (!told && on_exit(leaving, NULL) == 0)
         told = at_exit;
     pthread_mutex_unlock(&guard);
+    python_watch();
 }
 
 int exit_status_now(void)
@@ -30,17 +33,91 @@ int exit_status_now(void)
     return now;
 }
 
-/* CPython: the name was made public in 3.13. */
+/* --- CPython, whose functions are there when it is
+ *
+ * It calls what is registered with its module atexit, the last first, and then destroys
+ * the objects of the program; libraries close files in both.  Its types are opaque
+ * here, and what is called is part of its stable interface. */
+
+struct python_method { /* PyMethodDef */
+    const char *name;
+    void *(*call)(void *self, void *args);
+    int flags;
+    const char *doc;
+};
+
+#define PYTHON_NO_ARGUMENTS 0x0004 /* METH_NOARGS */
+
+static bool python_leaves;
+
+/* dlsym() gives pointers to objects. */
+static bool python_find(const char *name, void *function)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+
+    memcpy(function, &symbol, sizeof(symbol));
+    return symbol != NULL;
+}
+
+static void *python_leaving(void *self, void *args)
+{
+    void *(*build)(const char *, ...);
+
+    (void)self;
+    (void)args;
+    python_leaves = true;
+    return python_find("Py_BuildValue", &build) ? build("") : NULL;
+}
+
+/* Calls atexit.register(python_leaving). */
+static void python_register(void)
+{
+    static struct python_method method = {"h5swim", python_leaving, PYTHON_NO_ARGUMENTS,
+                                          NULL};
+    void *(*import)(const char *), *(*make)(struct python_method *, void *, void *);
+    void *(*call)(void *, const char *, const char *, ...);
+    void (*unref)(void *), (*clear)(void);
+
+    if (!python_find("PyImport_ImportModule", &import) ||
+        !python_find("PyCFunction_NewEx", &make) ||
+        !python_find("PyObject_CallMethod", &call) ||
+        !python_find("Py_DecRef", &unref) || !python_find("PyErr_Clear", &clear))
+        return;
+    void *module = import("atexit"), *function = make(&method, NULL, NULL);
+    void *result = module && function ? call(module, "register", "O", function) : NULL;
+    if (!result)
+        clear();
+    unref(result); /* NULL is nothing */
+    unref(function);
+    unref(module);
+}
+
+/* Only with the interpreter's lock: waiting for it here, perhaps with a lock of HDF5,
+ * could be for ever. */
+static void python_watch(void)
+{
+    static bool done;
+    int (*is_up)(void), (*has_lock)(void);
+    void *(*error)(void);
+
+    if (done || !python_find("Py_IsInitialized", &is_up) || !is_up() ||
+        !python_find("PyGILState_Check", &has_lock) || !has_lock() ||
+        !python_find("PyErr_Occurred", &error) || error())
+        return;
+    done = true;
+    python_register();
+}
+
+/* The name was made public in 3.13. */
 bool exit_status_is_near(void)
 {
-    static const char *const names[] = {"Py_IsFinalizing", "_Py_IsFinalizing"};
+    int (*is_finalizing)(void);
 
-    for (size_t i = 0; now == EXIT_STATUS_NONE && i < 2; i++) {
-        void *symbol = dlsym(RTLD_DEFAULT, names[i]);
-        int (*is_finalizing)(void);
-        memcpy(&is_finalizing, &symbol, sizeof(symbol));
-        if (symbol)
-            return is_finalizing() != 0;
-    }
-    return false;
+    if (now != EXIT_STATUS_NONE)
+        return false;
+    if (python_leaves)
+        return true;
+    return (python_find("Py_IsFinalizing", &is_finalizing) ||
+            python_find("_Py_IsFinalizing", &is_finalizing)) &&
+           is_finalizing() != 0;
 }
