@@ -214,12 +214,13 @@ int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
 
 bool openfile_is_open(const char *name)
 {
+    const struct openfile_options last = {0};
     char resource[PATH_MAX];
 
     if (swim_resource_of_file(name, resource, sizeof(resource), NULL) != SWIM_OK)
         return false;
     pthread_mutex_lock(&guard);
-    bool is = find_by_resource(resource) != NULL;
+    bool is = find(resource, &last) != NULL;
     pthread_mutex_unlock(&guard);
     return is;
 }
@@ -253,6 +254,8 @@ int openfile_put(struct openfile *f, swim_error_t *err)
     else if (f->state != OPENFILE_NAMED)
         rc = openfile_finish(f, f->state == OPENFILE_OPEN && exit_status_now() <= 0,
                              err);
+    if (rc == SWIM_OK && f->untold)
+        rc = swim_error_set(err, f->why.code, "%s", f->why.text);
     openfile_free(f);
     return rc;
 }
@@ -300,8 +303,10 @@ static int openfile_note(struct openfile *f, int rc, const swim_error_t *now,
 {
     if (rc == SWIM_OK)
         return rc;
-    if (f->state == OPENFILE_OPEN)
+    if (f->state == OPENFILE_OPEN) {
         f->why = *now;
+        f->untold = true;
+    }
     f->state = OPENFILE_LOST;
     return swim_error_set(err, rc, "%s", now->text);
 }
@@ -366,14 +371,18 @@ int openfile_commit(struct openfile *f, swim_error_t *err)
     if (f->how == OPENFILE_READ)
         return swim_error_set(err, SWIM_ERR_ARG, "commit %s: it is open for reading",
                               f->path);
-    if (f->state == OPENFILE_LOST)
+    if (f->state == OPENFILE_LOST) {
+        f->untold = false;
         return swim_error_set(err, f->why.code, "commit %s: %s", f->path, f->why.text);
+    }
     rc = clear_mark(f, &now);
     if (rc == SWIM_OK)
         rc = openfile_commit_now(f, &now);
     if (rc == SWIM_OK)
         f->is_new = false;
-    return openfile_note(f, rc, &now, err);
+    rc = openfile_note(f, rc, &now, err);
+    f->untold = false;
+    return rc;
 }
 
 int openfile_abort(struct openfile *f, swim_error_t *err)
@@ -388,6 +397,7 @@ int openfile_abort(struct openfile *f, swim_error_t *err)
         f->state = OPENFILE_LOST;
         (void)swim_error_set(&f->why, SWIM_ERR_ARG, "it was aborted");
     }
+    f->untold = false;
     return rc;
 }
 

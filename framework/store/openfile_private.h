@@ -19,6 +19,7 @@ struct openfile {
     struct openfile_options opt;
     enum openfile_state state;
     swim_error_t why; /* it is LOST */
+    bool untold; /* and the program may not know: HDF5 is not told of all failures */
     int opens;
     pid_t pid;
     bool is_new;                             /* created, and not yet committed */
