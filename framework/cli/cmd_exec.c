@@ -145,13 +145,14 @@ static bool reserve_storage(void)
     return set;
 }
 
-/* The HDF5 that the preloaded object is going to be linked with, as this command is. */
+/* The HDF5 that the preloaded object is going to be linked with, as this command is; by a
+ * function that it does not stand before. */
 static bool hdf5_find(char *path)
 {
     struct link_map *map = NULL;
     Dl_info info;
 
-    const void *code = dlsym(RTLD_DEFAULT, "H5Fopen");
+    const void *code = dlsym(RTLD_DEFAULT, "H5get_libversion");
     return code && dladdr1(code, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
            realpath(map->l_name, path);
 }
