@@ -199,13 +199,13 @@ static bool fapl_take(const char *name, unsigned flags, bool create, hid_t *fapl
     return true;
 }
 
-static int file_bytes(void *arg, void *bytes, size_t size, uint64_t place,
+static int file_bytes(void *arg, void *bytes, size_t size, uint64_t place, size_t *got,
                       swim_error_t *err)
 {
-    memset(bytes, 0, size);
-    if (pread(*(int *)arg, bytes, size, (off_t)place) < 0)
-        return swim_error_sys(err, errno, "read");
-    return SWIM_OK;
+    ssize_t n = pread(*(int *)arg, bytes, size, (off_t)place);
+
+    *got = n > 0 ? (size_t)n : 0;
+    return n >= 0 ? SWIM_OK : swim_error_sys(err, errno, "read");
 }
 
 /* A plain SWMR writer holds no lock on the file that could be waited for. */
@@ -218,8 +218,8 @@ static void say_if_marked(const char *name)
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        superblock_find(file_bytes, &fd, (uint64_t)st.st_size, &s, NULL) == SWIM_OK &&
-        s.flags != 0)
+        superblock_look(file_bytes, &fd, (uint64_t)st.st_size, &s, NULL) == SWIM_OK &&
+        s.marked)
         exec_say("open %s: a program without h5swim writes to it in HDF5's SWMR mode, "
                  "or ended without closing it (if none does: h5clear -s %s)",
                  name, name);
