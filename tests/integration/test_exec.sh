@@ -25,12 +25,15 @@ expect_status 126 "$h5swim" exec -- /etc
 expect_line 'is a directory'
 expect_status 5 "$h5swim" exec -- sh -c 'exit 5'
 expect_status 143 "$h5swim" exec -- sh -c 'kill -TERM $$'
+# shellcheck disable=SC2016 # for the shell that is run
+show_preload='printf "%s\n" "$LD_PRELOAD"'
+# shellcheck disable=SC2016
 expect_status 0 "$h5swim" exec --wait 7 --sync none --redis unix:///x -- sh -c \
     'printf "%s %s %s\n" "$SWIM_WAIT" "$SWIM_SYNC" "$SWIM_REDIS_URL"'
 expect_line '^7 none unix:///x$' "$tmp/out"
-LD_PRELOAD=libm.so.6 expect_status 0 "$h5swim" exec -- sh -c 'printf "%s\n" "$LD_PRELOAD"'
+LD_PRELOAD=libm.so.6 expect_status 0 "$h5swim" exec -- sh -c "$show_preload"
 expect_line 'libh5swim-preload.so:libm.so.6$' "$tmp/out"
-expect_status 0 "$h5swim" exec -- "$h5swim" exec -- sh -c 'printf "%s\n" "$LD_PRELOAD"'
+expect_status 0 "$h5swim" exec -- "$h5swim" exec -- sh -c "$show_preload"
 expect_line '^[^:]*libh5swim-preload.so$' "$tmp/out"
 expect_status 0 "$h5swim" exec -- redis-server --version # takes much thread-local storage
 passed "options, environment and exit statuses"

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154 # testlib.sh
 steps=$SWIM_BUILD/tests/hdf5_steps
 mkdir "$tmp/work"
-cd "$tmp/work"
+cd "$tmp/work" || exit
 export SWIM_SERVER_IDLE_S=5 PYTHONDONTWRITEBYTECODE=1
 
 # swim [OPTION...] COMMAND...: under exec, for a minute at most.
@@ -55,4 +55,9 @@ let_go() {
     echo >&9
     exec 9>&-
     wait "$holder" || fail "the holder: $(cat "$tmp/held")"
+}
+
+# same_dump FILE FILE: what h5dump shows of them, their names aside.
+same_dump() {
+    cmp <(h5dump "$1" | sed 1d) <(h5dump "$2" | sed 1d) || fail "$1 and $2 are not alike"
 }

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# h5swim exec with the tools of HDF5, netCDF, NCO and CDO: they give what they give
+# without it, and while somebody writes they see the state before.
+# shellcheck source=tests/support/testlib.sh
+. "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/execlib.sh
+. "$(dirname "$0")/../support/execlib.sh"
+
+for tool in ncdump nccopy ncgen ncks cdo h5dump h5ls h5repack h5copy; do
+    command -v $tool >/dev/null ||
+        fail "no $tool: apt-get install hdf5-tools netcdf-bin nco cdo"
+done
+
+# hdf5_steps looks at "x" alone, of 1000 int.
+"$python" - <<'PYTHON'
+import netCDF4
+import numpy as np
+with netCDF4.Dataset("before.nc", "w") as d:
+    d.createDimension("lat", 20)
+    d.createDimension("lon", 50)
+    d.createDimension("n", 1000)
+    for name, values in (("lat", np.linspace(-85, 85, 20)), ("lon", np.arange(0, 360, 7.2))):
+        d.createVariable(name, "f8", (name,))[:] = values
+    d["lat"].units, d["lon"].units = "degrees_north", "degrees_east"
+    t = d.createVariable("t", "f4", ("lat", "lon"), zlib=True, chunksizes=(5, 25))
+    t[:] = np.arange(1000).reshape(20, 50)
+    t.units = "K"
+    d.createVariable("x", "i4", ("n",))[:] = 1
+PYTHON
+cp before.nc a.nc
+
+# reads COMMAND...: prints the same without exec, with it, and with it while a writer
+# has changed the file.
+reads() {
+    expect_status 0 "$@"
+    mv "$tmp/out" "$tmp/want"
+    for state in '' 'beside a writer'; do
+        [ -z "$state" ] || hold open=a.nc put=2
+        expect_status 0 swim "$@"
+        [ -z "$state" ] || let_go
+        cmp "$tmp/want" "$tmp/out" || fail "$* $state: not what it prints without exec"
+        cp before.nc a.nc
+    done
+    passed "$*"
+}
+reads ncdump a.nc
+reads ncks a.nc
+reads cdo -s outputf,%g,10 -selname,t a.nc
+reads h5dump a.nc
+reads h5ls -rv a.nc
+
+# writes COMMAND...: makes out.nc from a.nc, alike in the three cases.  What they note of
+# time and command in attributes is left out.
+show() {
+    ncdump "$1" | grep -vE '^netcdf|:history|:NCO|:_NCProperties'
+}
+writes() {
+    rm -f out.nc
+    expect_status 0 "$@"
+    show out.nc >want
+    for state in '' 'beside a writer'; do
+        rm -f out.nc
+        [ -z "$state" ] || hold open=a.nc put=2
+        expect_status 0 swim "$@"
+        [ -z "$state" ] || let_go
+        show out.nc >got
+        cmp want got || fail "$* $state: not what it makes without exec"
+        [ -z "$(find . -name 'out.nc.*')" ] || fail "$*: something lies beside out.nc"
+        cp before.nc a.nc
+    done
+    passed "$*"
+}
+writes nccopy -d 5 a.nc out.nc
+writes ncks -O -v t a.nc out.nc
+writes cdo -s -f nc4 mulc,2 -selname,t a.nc out.nc
+writes h5repack -f GZIP=2 a.nc out.nc
+h5copy_t() { for v in lat lon t; do "$@" h5copy -i a.nc -o out.nc -s "/$v" -d "/$v" || return; done; }
+rm -f out.nc
+h5copy_t && mv out.nc plain.nc
+h5copy_t swim
+same_dump plain.nc out.nc
+passed "h5copy, once for each of three variables of one file"
+ncdump a.nc >a.cdl
+writes ncgen -4 -o out.nc a.cdl
+
+# An output that others have open for reading is replaced under them.
+cp before.nc out.nc
+hold read=out.nc
+expect_status 0 swim cdo -s -O -f nc4 mulc,2 -selname,t a.nc out.nc
+let_go
+expect_status 0 swim ncatted -h -a units,t,o,c,mK out.nc
+ncdump -h out.nc >header
+grep -q 'units = "mK"' header || fail "ncatted changed nothing"
+passed "an output that is being read is replaced; an attribute is changed in place"
