@@ -74,14 +74,18 @@ writes nccopy -d 5 a.nc out.nc
 writes ncks -O -v t a.nc out.nc
 writes cdo -s -f nc4 mulc,2 -selname,t a.nc out.nc
 writes h5repack -f GZIP=2 a.nc out.nc
-h5copy_t() { for v in lat lon t; do "$@" h5copy -i a.nc -o out.nc -s "/$v" -d "/$v" || return; done; }
-rm -f out.nc
-h5copy_t && mv out.nc plain.nc
-h5copy_t swim
-same_dump plain.nc out.nc
-passed "h5copy, once for each of three variables of one file"
 ncdump a.nc >a.cdl
 writes ncgen -4 -o out.nc a.cdl
+"$steps" create=simple.h5 put=4 close
+h5copy_thrice() {
+    rm -f copy.h5
+    for v in a b c; do "$@" h5copy -i simple.h5 -o copy.h5 -s /x -d "/$v" || return; done
+}
+h5copy_thrice
+mv copy.h5 plain.h5
+h5copy_thrice swim
+same_dump plain.h5 copy.h5
+passed "h5copy, three times into one file"
 
 # An output that others have open for reading is replaced under them.
 cp before.nc out.nc
