@@ -39,6 +39,7 @@ static struct vfd *vfds; /* open; HDF5 makes one call at a time */
 static const struct swim_io *io_in_use;
 static const unsigned char *boot_in_use;
 static _Thread_local swim_error_t failure;
+static _Thread_local int last_code;
 
 void vfd_use_io(const struct swim_io *io, const unsigned char *boot)
 {
@@ -55,9 +56,18 @@ bool vfd_take_failure(swim_error_t *why)
     return was;
 }
 
+int vfd_take_code(void)
+{
+    int code = last_code;
+
+    last_code = SWIM_OK;
+    return code;
+}
+
 /* Put it on HDF5's error stack; always -1. */
 static int vfd_fail(const char *function, const swim_error_t *err)
 {
+    last_code = err->code;
     H5Epush2(H5E_DEFAULT, __FILE__, function, __LINE__, H5E_ERR_CLS, H5E_VFL,
              H5E_CANTOPENFILE, "%s", err->text);
     return -1;

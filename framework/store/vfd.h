@@ -31,6 +31,10 @@ struct openfile *vfd_file_of_handle(const void *handle);
  * true: there was one, whose text is in *why. */
 bool vfd_take_failure(swim_error_t *why);
 
+/* The code of what a call of the driver failed with last, in this thread, and
+ * forgotten; SWIM_OK: none did. */
+int vfd_take_code(void);
+
 /* For tests: the calls of the system that files opened from here on make, and the boot
  * id of the host; NULL: the system's own. */
 void vfd_use_io(const struct swim_io *io, const unsigned char *boot);
