@@ -119,4 +119,41 @@ int object_check_free(struct object_call *call);
 int object_links(struct object_call *call, hid_t group, struct swim_entry **entries,
                  size_t *count);
 
+/* --- object_type.c */
+
+/* What a type of a file is to the caller. */
+enum swim_data object_data_of(hid_t stored);
+
+/* Of numbers and booleans, in memory and in files; to be released. */
+hid_t object_number_type(enum swim_data type);
+
+/* In a file; string_size as in swim_dataset_spec; to be released. */
+hid_t object_file_type(enum swim_data type, size_t string_size);
+
+/* Bytes of an element in memory; 0: type is none of them. */
+size_t object_data_size(enum swim_data type);
+
+/* Of strings of a fixed size that; else 0. */
+size_t object_string_size(hid_t stored);
+
+/* Whether values of `type` go with what has the type `stored`. */
+int object_check_types(struct object_call *call, hid_t stored, enum swim_data type);
+
+/* count strings of a fixed size, as read, to strings of their own; false: no memory. */
+bool object_text_out(const char *raw, hid_t stored, size_t count, char **strings);
+
+/* The reverse; *raw is to be freed.  Of variable length it points at the strings.
+ * SWIM_ERR_ARG: one is NULL or too long. */
+int object_text_in(struct object_call *call, const char *const *strings, hid_t stored,
+                   size_t count, void **raw);
+
+/* Strings of variable length that were never written are NULL to HDF5, "" to us; false:
+ * no memory, and there are none. */
+bool object_text_whole(char **strings, size_t count);
+
+/* --- object_dataset.c */
+
+int object_dataset_info(struct object_call *call, hid_t dataset,
+                        struct swim_dataset_info *info);
+
 #endif /* SWIM_STORE_OBJECT_PRIVATE_H */

@@ -1,88 +1,9 @@
 /* test_object.c - h5swim/file.h: files, groups and transactions of many processes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <h5swim/file.h>
-#include <h5swim/store.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "redis_fixture.h"
-#include "scratch_dir.h"
-
-struct scene {
-    struct redis_fixture redis;
-    struct scratch_dir dir;
-    char path[300], other[300];
-    swim_file_t *file; /* of path, made by mode x */
-};
-
-static swim_error_t err;
-
-/* Say what failed. */
-static void ok_at(int rc, int line)
-{
-    if (rc != SWIM_OK)
-        fail_msg("line %d: %s: %s", line, swim_status_name(rc), err.text);
-    swim_error_clear(&err);
-}
-
-static void refused_at(int rc, int code, const char *part, int line)
-{
-    if (rc != code || !strstr(err.text, part))
-        fail_msg("line %d: %s, \"%s\" does not say \"%s\"", line, swim_status_name(rc),
-                 err.text, part);
-    swim_error_clear(&err);
-}
-
-#define OK(call) ok_at(call, __LINE__)
-#define REFUSED(call, code, part) refused_at(call, code, part, __LINE__)
-
-static swim_file_t *open_as(const char *path, const char *mode, int64_t wait_ms)
-{
-    const struct swim_file_options opt = {.struct_size = sizeof(opt),
-                                          .wait_ms = wait_ms};
-    swim_file_t *file = NULL;
-
-    OK(swim_file_open(path, mode, &opt, &file, &err));
-    assert_non_null(file);
-    return file;
-}
-
-static int setup(void **state)
-{
-    struct scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    if (!s || scratch_dir_make(&s->dir) != 0 ||
-        redis_fixture_open(&s->redis, NULL) != 0)
-        return -1;
-    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
-    snprintf(s->other, sizeof(s->other), "%s/b.h5", s->dir.path);
-    setenv("SWIM_REDIS_URL", s->redis.url, 1);
-    swim_error_clear(&err);
-    s->file = open_as(s->path, "x", 20000);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    swim_file_free(s->file);
-    H5close(); /* the session as well */
-    redis_fixture_close(&s->redis);
-    (void)scratch_dir_remove(&s->dir);
-    free(s);
-    return 0;
-}
+#include "object_scene.h"
 
 static enum swim_kind kind_of(swim_file_t *file, const char *path)
 {
@@ -93,7 +14,7 @@ static enum swim_kind kind_of(swim_file_t *file, const char *path)
 }
 
 /* What another process sees. */
-static enum swim_kind kind_elsewhere(const struct scene *s, const char *path)
+static enum swim_kind kind_elsewhere(const struct object_scene *s, const char *path)
 {
     int status = 0;
     pid_t pid = fork();
@@ -114,7 +35,7 @@ static enum swim_kind kind_elsewhere(const struct scene *s, const char *path)
 
 static void each_mode_is_h5pys(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     swim_file_t *file = NULL;
 
     OK(swim_group_create(s->file, "/old", &err));
@@ -151,7 +72,7 @@ static void each_mode_is_h5pys(void **state)
 
 static void what_is_no_hdf5_file_is_refused(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     swim_file_t *file = NULL;
 
     assert_int_equal(scratch_dir_run(&s->dir, "echo text > b.h5"), 0);
@@ -167,7 +88,7 @@ static void what_is_no_hdf5_file_is_refused(void **state)
 
 static void groups_are_made_with_those_above(void **state)
 {
-    swim_file_t *file = ((struct scene *)*state)->file;
+    swim_file_t *file = ((struct object_scene *)*state)->file;
 
     OK(swim_group_create(file, "/a/b//c/", &err));
     assert_int_equal(kind_of(file, "a/b/c"), SWIM_KIND_GROUP);
@@ -183,7 +104,7 @@ static void groups_are_made_with_those_above(void **state)
 
 static void what_is_deleted_is_gone_with_all_in_it(void **state)
 {
-    swim_file_t *file = ((struct scene *)*state)->file;
+    swim_file_t *file = ((struct object_scene *)*state)->file;
 
     OK(swim_group_create(file, "/a/b/c", &err));
     OK(swim_object_delete(file, "/a/b", &err));
@@ -195,7 +116,7 @@ static void what_is_deleted_is_gone_with_all_in_it(void **state)
 }
 
 /* Made by plain HDF5: links of each kind. */
-static void make_links(const struct scene *s)
+static void make_links(const struct object_scene *s)
 {
     hid_t other = H5Fcreate(s->other, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hid_t file = H5Fcreate(s->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
@@ -215,7 +136,7 @@ static void make_links(const struct scene *s)
 
 static void a_list_has_names_kinds_and_targets(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     static const struct swim_entry wanted[] = {
         {"astray", SWIM_KIND_SOFT_LINK, "/none"},
         {"data", SWIM_KIND_DATASET, NULL},
@@ -251,7 +172,7 @@ static void a_list_has_names_kinds_and_targets(void **state)
 
 static void external_links_are_followed_to_read_only(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
 
     make_links(s);
     assert_int_equal(kind_of(s->file, "/outside"), SWIM_KIND_GROUP);
@@ -271,7 +192,7 @@ static void external_links_are_followed_to_read_only(void **state)
 
 static void what_is_grouped_is_seen_at_the_commit(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
     OK(swim_group_create(s->file, "/a", &err));
@@ -286,7 +207,7 @@ static void what_is_grouped_is_seen_at_the_commit(void **state)
 
 static void what_is_aborted_or_freed_never_was(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     swim_file_t *file = open_as(s->path, "a", 0);
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
@@ -301,7 +222,7 @@ static void what_is_aborted_or_freed_never_was(void **state)
 }
 
 /* In a child: make a group, by the handle of the parent. */
-static int make_elsewhere(const struct scene *s, const char *path)
+static int make_elsewhere(const struct object_scene *s, const char *path)
 {
     int status = 0;
     pid_t pid = fork();
@@ -314,7 +235,7 @@ static int make_elsewhere(const struct scene *s, const char *path)
 
 static void a_transaction_that_reads_sees_one_state(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     swim_file_t *reader = open_as(s->path, "r", 0);
 
     OK(swim_file_begin(reader, SWIM_LOCK_READ, &err));
@@ -334,7 +255,7 @@ static void a_transaction_that_reads_sees_one_state(void **state)
 /* A call that is refused before it changed anything does no harm to the others. */
 static void a_refused_call_leaves_its_transaction(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
     OK(swim_group_create(s->file, "/a", &err));
@@ -346,7 +267,7 @@ static void a_refused_call_leaves_its_transaction(void **state)
 
 static void a_thread_is_told_that_it_would_wait_for_itself(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     swim_file_t *other = open_as(s->path, "a", 0);
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
@@ -378,7 +299,7 @@ static void *make_in_thread(void *arg)
 
 static void threads_take_turns(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     struct turn turn = {s->path, SWIM_LOCK_TRY, 0};
     pthread_t thread;
 
@@ -398,7 +319,7 @@ static void threads_take_turns(void **state)
 
 static void processes_wait_and_are_told_for_whom(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     int status = 0;
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
@@ -418,7 +339,7 @@ static void processes_wait_and_are_told_for_whom(void **state)
     assert_int_equal(status, 0);
 }
 
-static int child_with_a_transaction(const struct scene *s)
+static int child_with_a_transaction(const struct object_scene *s)
 {
     if (swim_group_create(s->file, "/b", &err) != SWIM_ERR_ARG ||
         !strstr(err.text, "forked"))
@@ -436,7 +357,7 @@ static int child_with_a_transaction(const struct scene *s)
 
 static void a_child_has_the_handle_but_not_the_transaction(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     int status = 0;
 
     assert_int_equal(make_elsewhere(s, "/child"), SWIM_OK);
@@ -454,7 +375,7 @@ static void a_child_has_the_handle_but_not_the_transaction(void **state)
 
 static void a_file_that_hdf5_has_open_here_is_refused(void **state)
 {
-    const struct scene *s = *state;
+    const struct object_scene *s = *state;
     const struct swim_store_options opt = {.struct_size = sizeof(opt)};
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
 

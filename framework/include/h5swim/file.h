@@ -3,7 +3,7 @@
  *
  *     swim_file_t *file = NULL;
  *     swim_file_open("FILE", "a", NULL, &file, &err);
- *     swim_group_create(file, "/results", &err);
+ *     swim_dataset_write(file, "/x", NULL, SWIM_DATA_FLOAT64, count, values, &err);
  *     swim_file_free(file);
  *
  * Sessions.  A swim_file_t is a name and options: between calls nothing is open and no
@@ -15,6 +15,15 @@
  * Paths are absolute ("/group/name"); one without its first slash counts from the root
  * all the same.  Soft links are followed.  So are external links, for reading only: the
  * other file is then a session of its own.
+ *
+ * Types.  Numbers are converted between what the file has and what the caller has as
+ * HDF5 does it: what is out of range becomes the nearest value.  Booleans are uint8_t
+ * (0, 1) in memory, and in the file the enum that h5py makes of its own.  A string in
+ * memory is a char * that ends with zero, UTF-8; in the file it has variable length, or
+ * a fixed number of bytes.  Other types (compound, references, ...) are listed, not
+ * read.
+ *
+ * Arrays are in C order, the last dimension varies fastest.  Counts are of elements.
  *
  * Errors.  One line: what was attempted on which object of which file, why it failed,
  * what to do.  Beside those that a function names, any may give
@@ -53,6 +62,9 @@ extern "C" {
 #endif
 
 typedef struct swim_file swim_file_t;
+
+#define SWIM_RANK_MAX 32 /* HDF5's own limit */
+#define SWIM_UNLIMITED UINT64_MAX
 
 /* --- files */
 
@@ -148,6 +160,106 @@ SWIM_API int swim_group_create(swim_file_t *file, const char *path, swim_error_t
 
 /* The same, but a group that is there will do. */
 SWIM_API int swim_group_require(swim_file_t *file, const char *path, swim_error_t *err);
+
+/* --- datasets */
+
+enum swim_data {
+    SWIM_DATA_OTHER = 0, /* none of these */
+    SWIM_DATA_INT8 = 1,
+    SWIM_DATA_UINT8 = 2,
+    SWIM_DATA_INT16 = 3,
+    SWIM_DATA_UINT16 = 4,
+    SWIM_DATA_INT32 = 5,
+    SWIM_DATA_UINT32 = 6,
+    SWIM_DATA_INT64 = 7,
+    SWIM_DATA_UINT64 = 8,
+    SWIM_DATA_FLOAT32 = 9,
+    SWIM_DATA_FLOAT64 = 10,
+    SWIM_DATA_BOOL = 11,   /* uint8_t */
+    SWIM_DATA_STRING = 12, /* char * */
+};
+
+/* "float64", ...; never NULL. */
+SWIM_API const char *swim_data_name(enum swim_data type);
+
+/* Zero it, set struct_size, then what differs from the default.  Arrays have rank
+ * elements. */
+struct swim_dataset_spec {
+    size_t struct_size;
+    enum swim_data type;
+    uint32_t rank;           /* 0: a scalar */
+    const uint64_t *dims;    /* NULL when rank is 0 */
+    const uint64_t *maxdims; /* SWIM_UNLIMITED: any; NULL: as dims, no resizing */
+    const uint64_t *chunks;  /* NULL: one piece, or, where maxdims, compression or
+                                shuffle need chunks, chosen */
+    size_t string_size;      /* bytes of each string in the file; 0: variable */
+    const void *fill;        /* one number; NULL: 0.  Strings are "" */
+    uint32_t compression;    /* gzip, 1 to 9; 0: none */
+    uint32_t shuffle;        /* not 0: bytes are sorted before they are compressed */
+    uint32_t overwrite;      /* not 0: a dataset or link of that name is replaced */
+};
+
+/* Make a dataset, and the groups above it that are not there.  SWIM_ERR_ARG: there is
+ * something of that name, and overwrite is 0 or it is a group. */
+SWIM_API int swim_dataset_create(swim_file_t *file, const char *path,
+                                 const struct swim_dataset_spec *spec,
+                                 swim_error_t *err);
+
+/* The same, but a dataset of that type and shape will do; overwrite must be 0.
+ * SWIM_ERR_ARG: there is another; the text says how it differs. */
+SWIM_API int swim_dataset_require(swim_file_t *file, const char *path,
+                                  const struct swim_dataset_spec *spec,
+                                  swim_error_t *err);
+
+struct swim_dataset_info {
+    enum swim_data type;
+    size_t string_size; /* bytes in the file; 0: variable, or no strings */
+    uint64_t count;     /* elements */
+    uint32_t rank;
+    uint32_t compression; /* gzip; 0: none, or another filter */
+    bool shuffle, chunked;
+    uint64_t dims[SWIM_RANK_MAX], maxdims[SWIM_RANK_MAX];
+    uint64_t chunks[SWIM_RANK_MAX]; /* 0: not chunked */
+};
+
+/* Shape, type and storage. */
+SWIM_API int swim_dataset_info(swim_file_t *file, const char *path,
+                               struct swim_dataset_info *info, swim_error_t *err);
+
+/* SWIM_ERR_ARG: another rank, beyond maxdims, not chunked. */
+SWIM_API int swim_dataset_resize(swim_file_t *file, const char *path, uint32_t rank,
+                                 const uint64_t *dims, swim_error_t *err);
+
+/* A part of a dataset: in each dimension count elements from start, stride apart. */
+struct swim_slab {
+    uint32_t rank;          /* of the dataset, and of what follows */
+    const uint64_t *start;  /* NULL: 0 */
+    const uint64_t *stride; /* NULL: 1 */
+    const uint64_t *count;  /* NULL: as many as there are from start on */
+};
+
+/* Read the slab, NULL: all, as elements of type into values, which has room for exactly
+ * count of them.  (Six arguments, as in other calls of this kind: a structure would
+ * hide what is read.)  Strings are allocated one by one: they are the caller's, to be
+ * given to swim_strings_clear(); after an error there are none.
+ *
+ * SWIM_ERR_ARG: the slab ends beyond the dataset or has not count elements; numbers are
+ * asked for as strings or the reverse. */
+SWIM_API int swim_dataset_read(swim_file_t *file, const char *path,
+                               const struct swim_slab *slab, enum swim_data type,
+                               size_t count, void *values, swim_error_t *err);
+
+/* Write values to the slab; the dataset is not resized.  SWIM_ERR_ARG: as above; a
+ * string is longer than those in the file. */
+SWIM_API int swim_dataset_write(swim_file_t *file, const char *path,
+                                const struct swim_slab *slab, enum swim_data type,
+                                size_t count, const void *values, swim_error_t *err);
+
+/* Free each of the strings; strings[i] is NULL then. */
+SWIM_API void swim_strings_clear(char **strings, size_t count);
+
+/* The same, and the array.  Accepts NULL. */
+SWIM_API void swim_strings_free(char **strings, size_t count);
 
 #ifdef __cplusplus
 }
