@@ -261,6 +261,62 @@ SWIM_API void swim_strings_clear(char **strings, size_t count);
 /* The same, and the array.  Accepts NULL. */
 SWIM_API void swim_strings_free(char **strings, size_t count);
 
+/* --- attributes: path is that of a group or dataset, "/" of the file */
+
+struct swim_attribute {
+    enum swim_data type;
+    uint32_t rank; /* 0: one value */
+    uint64_t dims[SWIM_RANK_MAX];
+    size_t count; /* elements; 0, with rank 0: an empty attribute.  Not read by set */
+    void *values;
+};
+
+/* Make it, or replace it whatever it was. */
+SWIM_API int swim_attribute_set(swim_file_t *file, const char *path, const char *name,
+                                const struct swim_attribute *value, swim_error_t *err);
+SWIM_API int swim_attribute_set_int(swim_file_t *file, const char *path,
+                                    const char *name, int64_t value, swim_error_t *err);
+SWIM_API int swim_attribute_set_double(swim_file_t *file, const char *path,
+                                       const char *name, double value,
+                                       swim_error_t *err);
+SWIM_API int swim_attribute_set_text(swim_file_t *file, const char *path,
+                                     const char *name, const char *value,
+                                     swim_error_t *err);
+
+/* The type that it has, whatever its rank.  *out is the caller's, to be given to
+ * swim_attribute_free().  SWIM_ERR_ARG: there is none of that name, or it has a type
+ * that is none of enum swim_data. */
+SWIM_API int swim_attribute_get(swim_file_t *file, const char *path, const char *name,
+                                struct swim_attribute **out, swim_error_t *err);
+
+/* Accepts NULL. */
+SWIM_API void swim_attribute_free(struct swim_attribute *attribute);
+
+/* One value; `otherwise` when the object has no attribute of that name.  SWIM_ERR_ARG:
+ * it is no single value of that type; an int is also taken from a boolean, a double
+ * from any number. */
+SWIM_API int swim_attribute_get_int(swim_file_t *file, const char *path,
+                                    const char *name, int64_t otherwise, int64_t *value,
+                                    swim_error_t *err);
+SWIM_API int swim_attribute_get_double(swim_file_t *file, const char *path,
+                                       const char *name, double otherwise,
+                                       double *value, swim_error_t *err);
+/* *value is the caller's, to be freed by free(); NULL when `otherwise` is and counts.
+ */
+SWIM_API int swim_attribute_get_text(swim_file_t *file, const char *path,
+                                     const char *name, const char *otherwise,
+                                     char **value, swim_error_t *err);
+
+/* SWIM_ERR_ARG: there is none. */
+SWIM_API int swim_attribute_delete(swim_file_t *file, const char *path,
+                                   const char *name, swim_error_t *err);
+SWIM_API int swim_attribute_exists(swim_file_t *file, const char *path,
+                                   const char *name, bool *exists, swim_error_t *err);
+
+/* By name; *names is the caller's, to be given to swim_strings_free(). */
+SWIM_API int swim_attribute_list(swim_file_t *file, const char *path, char ***names,
+                                 size_t *count, swim_error_t *err);
+
 #ifdef __cplusplus
 }
 #endif
