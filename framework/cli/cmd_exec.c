@@ -145,8 +145,8 @@ static bool reserve_storage(void)
     return set;
 }
 
-/* The HDF5 that the preloaded object is going to be linked with, as this command is; by a
- * function that it does not stand before. */
+/* The HDF5 that the preloaded object is going to be linked with, as this command is; by
+ * a function that it does not stand before. */
 static bool hdf5_find(char *path)
 {
     struct link_map *map = NULL;
