@@ -9,11 +9,17 @@
 /* The one place of the object interface where the versions of HDF5 matter. */
 #if H5_VERSION_GE(1, 12, 0)
 typedef H5L_info2_t link_info_t;
+typedef H5O_info2_t object_info_t;
+#define OBJECT_INFO(object, info) H5Oget_info3(object, info, H5O_INFO_BASIC)
+#define OBJECT_PLACE token
 #define LINK_INFO(group, name, info) H5Lget_info2(group, name, info, H5P_DEFAULT)
 #define LINK_ITERATE(group, fn, arg) \
     H5Literate2(group, H5_INDEX_NAME, H5_ITER_INC, NULL, fn, arg)
 #else
 typedef H5L_info_t link_info_t;
+typedef H5O_info_t object_info_t;
+#define OBJECT_INFO(object, info) H5Oget_info2(object, info, H5O_INFO_BASIC)
+#define OBJECT_PLACE addr
 #define LINK_INFO(group, name, info) H5Lget_info(group, name, info, H5P_DEFAULT)
 #define LINK_ITERATE(group, fn, arg) \
     H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, fn, arg)
@@ -61,6 +67,26 @@ enum swim_kind object_kind_of(hid_t file, const char *path, hid_t links)
         return kind;
     }
     return LINK_INFO(file, path, &info) < 0 ? SWIM_KIND_NONE : kind_of_link(&info);
+}
+
+bool object_identify(hid_t file, const char *path, struct object_identity *identity)
+{
+    object_info_t info;
+    hid_t object = H5Oopen(file, path, H5P_DEFAULT);
+    bool is = object >= 0 && OBJECT_INFO(object, &info) >= 0;
+
+    h5_release(object);
+    memset(identity, 0, sizeof(*identity));
+    if (!is)
+        return false;
+    _Static_assert(sizeof(info.fileno) + sizeof(info.OBJECT_PLACE) <=
+                       sizeof(identity->bytes),
+                   "room for it");
+    identity->names = info.rc;
+    memcpy(identity->bytes, &info.fileno, sizeof(info.fileno));
+    memcpy(identity->bytes + sizeof(info.fileno), &info.OBJECT_PLACE,
+           sizeof(info.OBJECT_PLACE));
+    return true;
 }
 
 /* Whether an object is in the file of the call, not in one that it links to. */

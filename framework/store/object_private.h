@@ -45,6 +45,7 @@ struct swim_file {
     char *path; /* absolute */
     bool writable, latest_format;
     struct openfile_options opt;
+    unsigned visits;                /* that are on their way */
     struct object_session *session; /* begun; NULL: each call has its own */
 };
 
@@ -118,6 +119,15 @@ int object_check_free(struct object_call *call);
 /* The links of a group, in the order of names; to be given to swim_entries_free(). */
 int object_links(struct object_call *call, hid_t group, struct swim_entry **entries,
                  size_t *count);
+
+/* What tells an object from others, and how many names it has. */
+struct object_identity {
+    unsigned names;
+    unsigned char bytes[24];
+};
+
+/* Of a group or dataset by its path, links not followed; false: HDF5 could not. */
+bool object_identify(hid_t file, const char *path, struct object_identity *identity);
 
 /* --- object_type.c */
 

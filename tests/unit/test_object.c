@@ -188,6 +188,95 @@ static void external_links_are_followed_to_read_only(void **state)
     assert_int_equal(kind_of(s->file, "/group/new"), SWIM_KIND_GROUP);
 }
 
+/* --- visits */
+
+struct visited {
+    swim_file_t *file;
+    char text[400];
+    int left, rc; /* calls until it returns rc */
+};
+
+static int note_visit(void *arg, const struct swim_entry *entry, swim_error_t *e)
+{
+    struct visited *v = arg;
+
+    (void)e;
+    if (v->left-- == 0)
+        return v->rc;
+    size_t n = strlen(v->text);
+    snprintf(v->text + n, sizeof(v->text) - n, "%s(%s) ", entry->name,
+             swim_kind_name(entry->kind));
+    return 0;
+}
+
+/* Made by plain HDF5: an object of two names, and groups that contain themselves. */
+static void make_loops(const struct object_scene *s)
+{
+    hid_t file = H5Fopen(s->path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t group = H5Gopen2(file, "group", H5P_DEFAULT);
+
+    H5Lcreate_hard(file, "data", group, "again", H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_hard(file, "/group", group, "self", H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_hard(file, "/", group, "root", H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(group, "inner", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Gclose(group);
+    H5Fclose(file);
+}
+
+static void a_visit_comes_to_each_object_once(void **state)
+{
+    const struct object_scene *s = *state;
+    struct visited v = {.left = 99};
+
+    make_links(s);
+    make_loops(s);
+    OK(swim_object_visit(s->file, "/", note_visit, &v, &err));
+    assert_string_equal(v.text, "/astray(soft link) /data(dataset) /group(group) "
+                                "/group/inner(group) /outside(external link) "
+                                "/soft(soft link) ");
+    v = (struct visited){.left = 2, .rc = 1};
+    OK(swim_object_visit(s->file, "/group", note_visit, &v, &err));
+    assert_string_equal(v.text, "/group/again(dataset) /group/inner(group) ");
+    v = (struct visited){.left = 1, .rc = SWIM_ERR_KERNEL};
+    assert_int_equal(swim_object_visit(s->file, "/", note_visit, &v, &err),
+                     SWIM_ERR_KERNEL);
+    REFUSED(swim_object_visit(s->file, "/data", note_visit, &v, &err), SWIM_ERR_ARG,
+            "not a group");
+    OK(swim_group_create(s->file, "/after", &err));
+}
+
+static int change_in_visit(void *arg, const struct swim_entry *entry, swim_error_t *e)
+{
+    const struct visited *v = arg;
+    char path[64];
+
+    (void)e;
+    REFUSED(swim_file_commit(v->file, &err), SWIM_ERR_ARG, "being visited");
+    REFUSED(swim_file_abort(v->file, &err), SWIM_ERR_ARG, "being visited");
+    snprintf(path, sizeof(path), "%s/new", entry->name);
+    if (v->rc == SWIM_OK)
+        OK(swim_group_create(v->file, path, &err));
+    else
+        REFUSED(swim_group_create(v->file, path, &err), v->rc, "begin UPDATE");
+    assert_int_equal(kind_of(v->file, entry->name), SWIM_KIND_GROUP);
+    return 0;
+}
+
+static void a_visit_may_use_its_handle(void **state)
+{
+    const struct object_scene *s = *state;
+    struct visited v = {.file = s->file, .rc = SWIM_ERR_ARG};
+
+    OK(swim_group_create(s->file, "/a", &err));
+    OK(swim_object_visit(s->file, "/", change_in_visit, &v, &err));
+    v.rc = SWIM_OK;
+    OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
+    OK(swim_object_visit(s->file, "/", change_in_visit, &v, &err));
+    OK(swim_file_commit(s->file, &err));
+    assert_int_equal(kind_of(s->file, "/a/new"), SWIM_KIND_GROUP);
+    assert_int_equal(kind_of(s->file, "/a/new/new"), SWIM_KIND_NONE);
+}
+
 /* --- transactions */
 
 static void what_is_grouped_is_seen_at_the_commit(void **state)
@@ -401,6 +490,8 @@ int main(void)
         TEST(what_is_deleted_is_gone_with_all_in_it),
         TEST(a_list_has_names_kinds_and_targets),
         TEST(external_links_are_followed_to_read_only),
+        TEST(a_visit_comes_to_each_object_once),
+        TEST(a_visit_may_use_its_handle),
         TEST(what_is_grouped_is_seen_at_the_commit),
         TEST(what_is_aborted_or_freed_never_was),
         TEST(a_transaction_that_reads_sees_one_state),

@@ -130,7 +130,7 @@ enum swim_kind {
 SWIM_API const char *swim_kind_name(enum swim_kind kind);
 
 struct swim_entry {
-    const char *name;    /* in its group */
+    const char *name;    /* in a list: in its group; in a visit: its path */
     enum swim_kind kind; /* links are not followed */
     const char *target;  /* of a soft link its path, of an external one "FILE:PATH";
                             else NULL */
@@ -153,6 +153,20 @@ SWIM_API int swim_group_list(swim_file_t *file, const char *path,
 
 /* Accepts NULL. */
 SWIM_API void swim_entries_free(struct swim_entry *entries);
+
+/* Return 0 to go on, a positive number to stop (the visit is SWIM_OK), or what
+ * swim_error_set() returns.  entry lives as long as the call. */
+typedef int (*swim_visit_fn)(void *arg, const struct swim_entry *entry,
+                             swim_error_t *err);
+
+/* Call visit for all that is below the group, in the order of names, a group before
+ * what is in it: each object once, by the first path that leads to it, however many
+ * names it has and even if groups contain themselves; and each soft or external link,
+ * which is not followed.  All is one state of the file: what there is was looked up
+ * before the first call.  visit may use the handle: in the visit it has begun READ,
+ * unless something was begun before; it must not end that. */
+SWIM_API int swim_object_visit(swim_file_t *file, const char *path, swim_visit_fn visit,
+                               void *arg, swim_error_t *err);
 
 /* Make a group, and those above it that are not there.  SWIM_ERR_ARG: there is
  * something of that name. */
