@@ -120,10 +120,11 @@ int object_busy_take(struct object_busy **out, const char *path, int64_t wait_ms
     int rc = swim_resource_of_file(path, resource, sizeof(resource), err);
     if (rc != SWIM_OK)
         return rc;
-    struct object_busy *b = malloc(sizeof(*b) + strlen(resource) + 1);
+    size_t size = strlen(resource) + 1;
+    struct object_busy *b = malloc(sizeof(*b) + size);
     if (!b)
         return swim_error_set(err, SWIM_ERR_NOMEM, "open %s: no memory", path);
-    strcpy(b->resource, resource);
+    memcpy(b->resource, resource, size);
     b->owner = pthread_self();
     pthread_mutex_lock(&guard);
     rc = wait_free(resource, path, wait_ms, err);
