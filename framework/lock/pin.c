@@ -243,7 +243,7 @@ static int list_read(const struct redis_answer *answer, struct lock_pin **pins,
             resource, (double)grace_ms / 1000);
     if (n < 2 && good)
         return SWIM_OK;
-    struct lock_pin *list = calloc(n, sizeof(*list));
+    struct lock_pin *list = calloc(n > 0 ? n : 1, sizeof(*list));
     if (!list && good)
         return swim_error_set(err, SWIM_ERR_NOMEM, "list the pins of %s: no memory",
                               resource);

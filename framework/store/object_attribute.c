@@ -295,7 +295,7 @@ static bool as_int(const struct swim_attribute *v, int64_t *value)
 
     switch (v->type) {
     case SWIM_DATA_INT8:
-        *value = *(const int8_t *)v->values;
+        *value = *(const int8_t *)v->values; /* NOLINT(bugprone-signed-char-misuse) */
         return true;
     case SWIM_DATA_INT16:
         *value = *(const int16_t *)v->values;
@@ -404,7 +404,7 @@ int swim_attribute_get_text(swim_file_t *file, const char *path, const char *nam
 
     *value = NULL;
     int rc = one_get(file, path, name, WANTED_TEXT, &found, err);
-    const char *text = found ? *(char **)found->values : otherwise;
+    const char *text = found && found->values ? *(char **)found->values : otherwise;
     if (rc == SWIM_OK && text && !(*value = strdup(text)))
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "read attribute %s of %s: no memory",
                             name, path);

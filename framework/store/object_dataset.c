@@ -53,7 +53,7 @@ static void chunks_choose(const struct swim_dataset_spec *spec, hsize_t *chunks)
         if (chunks[i] == 0)
             chunks[i] = most && most < CHUNK_GROWING ? most : CHUNK_GROWING;
     }
-    for (;;) {
+    while (spec->rank > 0) {
         uint32_t largest = 0;
         double all = (double)bytes;
         for (uint32_t i = 0; i < spec->rank; i++) {

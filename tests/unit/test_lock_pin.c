@@ -398,7 +398,8 @@ static void what_could_not_be_cleared_is_cleared_later(void **state)
 static void ask_pin(swim_session_t *session, const char *serial, const char *wish)
 {
     char epoch[24];
-    const char *argv[] = {session->id, epoch, "7/" LINEAGE "/" RESOURCE, serial, wish};
+    const char *argv[] = {session->id, epoch, ("7/" LINEAGE "/" RESOURCE), serial,
+                          wish};
     struct redis_answer *answer = NULL;
     bool unsure = false;
 

@@ -13,7 +13,7 @@
 #include <hdf5.h>
 
 #define N 1000
-#define CHUNK (64 * 1024 * 1024) /* floats */
+#define CHUNK ((size_t)64 << 20) /* floats */
 
 static hid_t file = H5I_INVALID_HID, external = H5I_INVALID_HID;
 
@@ -116,7 +116,7 @@ static int chunk_write(void)
 
     if (!values)
         return 1;
-    for (int i = 0; i < CHUNK; i++)
+    for (size_t i = 0; i < CHUNK; i++)
         values[i] = (float)rand(); /* NOLINT: noise */
     H5Pset_chunk(dcpl, 1, &dims);
     H5Pset_deflate(dcpl, 4);
