@@ -11,9 +11,15 @@ blocks() {
 }
 
 blocks yaml >"$tmp/wind_speed.yaml"
-blocks c >"$tmp/wind_speed.c"
 cmp "$tmp/wind_speed.yaml" "$SWIM_SOURCE/jobs/wind_speed.yaml"
-cmp "$tmp/wind_speed.c" "$SWIM_SOURCE/kernels/wind_speed.c"
+# A kernel, and a part of an example.
+"$python" - "$readme" "$tmp/wind_speed.c" "$SWIM_SOURCE" <<'PY' || fail "its C code is not that of the tree"
+import re, sys
+kernel, example = re.findall(r"^```c\n(.*?)^```$", open(sys.argv[1]).read(), re.S | re.M)
+assert kernel == open(sys.argv[3] + "/kernels/wind_speed.c").read(), kernel
+assert example in open(sys.argv[3] + "/tests/examples/h5pyswmr.c").read(), example
+open(sys.argv[2], "w").write(kernel)
+PY
 
 # Each program that the commands name is there.
 blocks sh >"$tmp/commands"
