@@ -104,12 +104,21 @@ static int how_of(unsigned flags, const struct vfd_info *info, const char *name,
 static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl,
                      swim_error_t *err)
 {
-    const struct vfd_info *given = H5Pget_driver_info(fapl);
+    const struct vfd_info *given = NULL;
     struct openfile_options opt = {.io = io_in_use, .boot = boot_in_use};
     enum openfile_how how = OPENFILE_READ;
 
+    /* There is none when HDF5_DRIVER chose the driver; HDF5 1.14 calls that an error,
+     * which would be the first that the program sees. */
+    H5E_BEGIN_TRY
+    {
+        given = H5Pget_driver_info(fapl);
+    }
+    H5E_END_TRY;
     if (given)
         v->info = *given;
+    else
+        (void)H5Eclear2(H5E_DEFAULT);
     int rc = how_of(flags, &v->info, name, &how, err);
     if (rc == SWIM_OK)
         rc = store_wait_ms(v->info.wait_ms, &opt.wait_ms, err);
