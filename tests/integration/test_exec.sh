@@ -38,6 +38,21 @@ expect_line '^[^:]*libh5swim-preload.so$' "$tmp/out"
 expect_status 0 "$h5swim" exec -- redis-server --version # takes much thread-local storage
 passed "options, environment and exit statuses"
 
+cmake --install "$SWIM_BUILD" --prefix "$tmp/prefix" >/dev/null
+expect_status 0 "$tmp/prefix/bin/h5swim" exec -- "$steps" create=installed.h5 put=1 close
+expect_status 0 "$tmp/prefix/bin/h5swim" exec -- sh -c "$show_preload"
+expect_line "^$(realpath "$tmp")/prefix/lib/libh5swim-preload.so\$" "$tmp/out"
+mv "$tmp/prefix/lib/libh5swim-audit.so" "$tmp/prefix/audit"
+expect_status 126 "$tmp/prefix/bin/h5swim" exec -- true
+expect_line 'find libh5swim-audit.so beside'
+mkdir "$tmp/with blank"
+mv "$tmp/prefix/audit" "$tmp/prefix/lib/libh5swim-audit.so"
+mv "$tmp/prefix" "$tmp/with blank"
+expect_status 126 "$tmp/with blank/prefix/bin/h5swim" exec -- true
+expect_line 'no blanks and colons'
+rm -r "$tmp/with blank"
+passed "it finds what it preloads where it is installed"
+
 printf 'int main(void) { return 0; }\n' >empty.c
 cc -static -o static empty.c
 expect_status 126 "$h5swim" exec -- ./static

@@ -34,7 +34,7 @@ x_is() {
     local way
     for way in '' swim; do
         [ "$($way "$python" -c 'import h5py
-print(sorted(set(h5py.File("x.h5", "r")["x"][:])))')" = "[$1]" ] || return 1
+print(sorted(set(h5py.File("x.h5", "r")["x"][:].tolist())))')" = "[$1]" ] || return 1
     done
 }
 

@@ -29,16 +29,19 @@ with netCDF4.Dataset("before.nc", "w") as d:
 PYTHON
 cp before.nc a.nc
 
+# In memory, which h5dump of HDF5 1.14 shows.
+addresses='s/DATASET [0-9]+/DATASET/'
+
 # reads COMMAND...: prints the same without exec, with it, and with it while a writer
 # has changed the file.
 reads() {
     expect_status 0 "$@"
-    mv "$tmp/out" "$tmp/want"
+    sed -E "$addresses" "$tmp/out" >"$tmp/want"
     for state in '' 'beside a writer'; do
         [ -z "$state" ] || hold open=a.nc put=2
         expect_status 0 swim "$@"
         [ -z "$state" ] || let_go
-        cmp "$tmp/want" "$tmp/out" || fail "$* $state: not what it prints without exec"
+        sed -E "$addresses" "$tmp/out" | cmp "$tmp/want" - || fail "$* $state: not what it prints without exec"
         cp before.nc a.nc
     done
     passed "$*"

@@ -13,7 +13,7 @@
 #include <hdf5.h>
 
 #define N 1000
-#define CHUNK ((size_t)64 << 20) /* floats */
+#define CHUNK (64UL * 1024 * 1024) /* floats */
 
 static hid_t file = H5I_INVALID_HID, external = H5I_INVALID_HID;
 
