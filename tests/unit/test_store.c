@@ -512,6 +512,10 @@ static void what_cannot_be_is_refused_in_a_line(void **state)
     assert_true(open_by(s, H5F_ACC_RDONLY, fapl) < 0);
     assert_cause("SWIM_WAIT=soon");
     unsetenv("SWIM_WAIT");
+    setenv("SWIM_SYNC", "soon", 1);
+    assert_true(open_by(s, H5F_ACC_RDONLY, fapl) < 0);
+    assert_cause("SWIM_SYNC=soon");
+    unsetenv("SWIM_SYNC");
     H5Pclose(fapl);
 }
 

@@ -1,0 +1,182 @@
+/* test_vfd.c - the driver, and calls of the system that are counted or fail. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#include <h5swim/store.h>
+
+#include "redis_fixture.h"
+#include "scratch_dir.h"
+#include "store/vfd.h"
+
+struct scene {
+    struct redis_fixture redis;
+    struct scratch_dir dir;
+    char path[300];
+};
+
+static hid_t driver(void)
+{
+    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+
+    assert_int_equal(swim_fapl_set(fapl, NULL, NULL), SWIM_OK);
+    return fapl;
+}
+
+static hid_t open_as(const struct scene *s, unsigned flags)
+{
+    hid_t fapl = driver();
+    hid_t file = H5Fopen(s->path, flags, fapl);
+
+    H5Pclose(fapl);
+    assert_true(file >= 0);
+    return file;
+}
+
+/* The file anew, with an attribute "v" of the root group. */
+static void make(const struct scene *s, int value)
+{
+    hid_t fapl = driver(), space = H5Screate(H5S_SCALAR);
+    hid_t file = H5Fcreate(s->path, H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
+
+    assert_true(file >= 0);
+    hid_t attribute =
+        H5Acreate2(file, "v", H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Awrite(attribute, H5T_NATIVE_INT, &value) >= 0);
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Pclose(fapl);
+    assert_true(H5Fclose(file) >= 0);
+}
+
+/* "v", as HDF5 alone reads it. */
+static int value(const struct scene *s)
+{
+    hid_t file = H5Fopen(s->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    int found = -1;
+
+    assert_true(file >= 0);
+    hid_t attribute = H5Aopen(file, "v", H5P_DEFAULT);
+    assert_true(H5Aread(attribute, H5T_NATIVE_INT, &found) >= 0);
+    H5Aclose(attribute);
+    H5Fclose(file);
+    return found;
+}
+
+/* The system's calls, of which syncs are counted and writes may fail. */
+static int n_syncs;
+static bool writes_fail;
+
+static int counted_fdatasync(int fd)
+{
+    n_syncs++;
+    return swim_io_system.fdatasync(fd);
+}
+
+static int counted_fsync(int fd)
+{
+    n_syncs++;
+    return swim_io_system.fsync(fd);
+}
+
+static ssize_t failing_write(int fd, const struct iovec *parts, int n, off_t at)
+{
+    if (!writes_fail)
+        return swim_io_system.pwritev(fd, parts, n, at);
+    errno = ENOSPC;
+    return -1;
+}
+
+static void io_take(void)
+{
+    static struct swim_io io;
+
+    io = swim_io_system;
+    io.fdatasync = counted_fdatasync;
+    io.fsync = counted_fsync;
+    io.pwritev = failing_write;
+    writes_fail = false;
+    n_syncs = 0;
+    vfd_use_io(&io);
+}
+
+static void the_environment_says_whether_commits_are_synced(void **state)
+{
+    struct scene *s = *state;
+
+    io_take();
+    setenv("SWIM_SYNC", "none", 1);
+    make(s, 1);
+    assert_int_equal(n_syncs, 0);
+    setenv("SWIM_SYNC", "commit", 1);
+    make(s, 2);
+    assert_true(n_syncs > 0);
+    unsetenv("SWIM_SYNC");
+    vfd_use_io(NULL);
+    assert_int_equal(value(s), 2);
+}
+
+/* HDF5 keeps the group in memory, and is not told when writing it fails. */
+static void a_close_tells_that_metadata_could_not_be_written(void **state)
+{
+    struct scene *s = *state;
+    swim_error_t why = {0};
+
+    make(s, 1);
+    io_take();
+    hid_t file = open_as(s, H5F_ACC_RDWR);
+    hid_t group = H5Gcreate2(file, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Gclose(group) >= 0);
+    writes_fail = true;
+    (void)vfd_take_failure(&why);
+    assert_true(H5Fclose(file) >= 0);
+    assert_true(vfd_take_failure(&why));
+    assert_int_equal(why.code, SWIM_ERR_IO);
+    vfd_use_io(NULL);
+    assert_int_equal(value(s), 1);
+}
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+
+    *state = s;
+    if (!s || scratch_dir_make(&s->dir) != 0 ||
+        redis_fixture_open(&s->redis, NULL) != 0)
+        return -1;
+    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
+    setenv("SWIM_REDIS_URL", s->redis.url, 1);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+
+    vfd_use_io(NULL);
+    unsetenv("SWIM_SYNC");
+    H5close(); /* the session as well */
+    redis_fixture_close(&s->redis);
+    (void)scratch_dir_remove(&s->dir);
+    free(s);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_environment_says_whether_commits_are_synced),
+        TEST(a_close_tells_that_metadata_could_not_be_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
