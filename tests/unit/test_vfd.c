@@ -104,7 +104,7 @@ static void io_take(void)
     io.pwritev = failing_write;
     writes_fail = false;
     n_syncs = 0;
-    vfd_use_io(&io);
+    vfd_use_io(&io, NULL);
 }
 
 static void the_environment_says_whether_commits_are_synced(void **state)
@@ -119,7 +119,7 @@ static void the_environment_says_whether_commits_are_synced(void **state)
     make(s, 2);
     assert_true(n_syncs > 0);
     unsetenv("SWIM_SYNC");
-    vfd_use_io(NULL);
+    vfd_use_io(NULL, NULL);
     assert_int_equal(value(s), 2);
 }
 
@@ -139,7 +139,7 @@ static void a_close_tells_that_metadata_could_not_be_written(void **state)
     assert_true(H5Fclose(file) >= 0);
     assert_true(vfd_take_failure(&why));
     assert_int_equal(why.code, SWIM_ERR_IO);
-    vfd_use_io(NULL);
+    vfd_use_io(NULL, NULL);
     assert_int_equal(value(s), 1);
 }
 
@@ -161,7 +161,7 @@ static int teardown(void **state)
 {
     struct scene *s = *state;
 
-    vfd_use_io(NULL);
+    vfd_use_io(NULL, NULL);
     unsetenv("SWIM_SYNC");
     H5close(); /* the session as well */
     redis_fixture_close(&s->redis);
