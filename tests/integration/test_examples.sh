@@ -11,6 +11,7 @@ export SWIM_SERVER_IDLE_S=5
 cmake --install "$SWIM_BUILD" --prefix "$tmp/prefix" >/dev/null
 export PKG_CONFIG_PATH=$tmp/prefix/lib/pkgconfig
 read -ra flags <<<"$(pkg-config --cflags --libs h5swim) -Wl,-rpath,$tmp/prefix/lib"
+read -ra header_flags <<<"$(pkg-config --cflags h5swim)"
 for example in "$SWIM_SOURCE"/tests/examples/*.c; do
     cc -std=gnu11 -Wall -Wextra -Werror "$example" -o "$(basename "$example" .c)" "${flags[@]}"
 done
@@ -19,7 +20,7 @@ done
 for header in "$tmp"/prefix/include/h5swim/*.h; do
     for language in c c++; do
         printf '#include <h5swim/%s>\n' "$(basename "$header")" |
-            clang -x "$language" -Wall -Werror -fsyntax-only "-I$tmp/prefix/include" -
+            clang -x "$language" -Wall -Werror -fsyntax-only "${header_flags[@]}" -
     done
 done
 passed "examples and headers compile outside"
