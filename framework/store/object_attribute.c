@@ -295,7 +295,8 @@ static bool as_int(const struct swim_attribute *v, int64_t *value)
 
     switch (v->type) {
     case SWIM_DATA_INT8:
-        *value = *(const int8_t *)v->values; /* NOLINT(bugprone-signed-char-misuse) */
+        /* NOLINTNEXTLINE(bugprone-signed-char-misuse): a number, no character */
+        *value = *(const int8_t *)v->values;
         return true;
     case SWIM_DATA_INT16:
         *value = *(const int16_t *)v->values;
