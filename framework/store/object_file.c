@@ -147,8 +147,22 @@ static bool session_is_foreign(const swim_file_t *file)
     return file->session && file->session->pid != getpid();
 }
 
+/* A visit needs the transaction that it runs in. */
+static int check_use(const swim_file_t *file, const char *verb, swim_error_t *err)
+{
+    if (!file)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s a file: it is NULL", verb);
+    if (file->visits > 0)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s %s: it is being visited (do it after the visit)",
+                              verb, file->path);
+    return SWIM_OK;
+}
+
 int swim_file_begin(swim_file_t *file, enum swim_lock_mode mode, swim_error_t *err)
 {
+    if (check_use(file, "begin a transaction of", err) != SWIM_OK)
+        return SWIM_ERR_ARG;
     if (session_is_foreign(file))
         (void)swim_file_abort(file, NULL);
     if (file->session)
@@ -171,22 +185,11 @@ int swim_file_begin(swim_file_t *file, enum swim_lock_mode mode, swim_error_t *e
                                err);
 }
 
-/* A visit needs the transaction that it runs in. */
-static int check_visits(const swim_file_t *file, const char *verb, swim_error_t *err)
-{
-    if (file->visits == 0)
-        return SWIM_OK;
-    return swim_error_set(err, SWIM_ERR_ARG,
-                          "%s %s: it is being visited (do it after the visit)", verb,
-                          file->path);
-}
-
 int swim_file_commit(swim_file_t *file, swim_error_t *err)
 {
-    struct object_session *s = file->session;
-
-    if (check_visits(file, "commit", err) != SWIM_OK)
+    if (check_use(file, "commit", err) != SWIM_OK)
         return SWIM_ERR_ARG;
+    struct object_session *s = file->session;
 
     if (!s || session_is_foreign(file))
         return swim_error_set(err, SWIM_ERR_ARG,
@@ -204,10 +207,9 @@ int swim_file_commit(swim_file_t *file, swim_error_t *err)
 
 int swim_file_abort(swim_file_t *file, swim_error_t *err)
 {
-    struct object_session *s = file->session;
-
-    if (check_visits(file, "abort", err) != SWIM_OK)
+    if (check_use(file, "abort", err) != SWIM_OK)
         return SWIM_ERR_ARG;
+    struct object_session *s = file->session;
     if (!s)
         return swim_error_set(err, SWIM_ERR_ARG, "abort %s: no transaction was begun",
                               file->path);

@@ -159,7 +159,7 @@ int swim_object_visit(swim_file_t *file, const char *path, swim_visit_fn fn, voi
 {
     struct object_call c;
     struct visit v = {0};
-    bool own = !file->session;
+    bool own = file && !file->session;
 
     int rc = own ? swim_file_begin(file, SWIM_LOCK_READ, err) : SWIM_OK;
     if (rc != SWIM_OK)

@@ -80,6 +80,10 @@ static void what_is_no_hdf5_file_is_refused(void **state)
             "not an HDF5 file");
     REFUSED(swim_file_open(s->other, "a", NULL, &file, &err), SWIM_ERR_ARG,
             "not an HDF5 file");
+    REFUSED(swim_file_begin(file, SWIM_LOCK_READ, &err), SWIM_ERR_ARG, "NULL");
+    REFUSED(swim_file_commit(file, &err), SWIM_ERR_ARG, "NULL");
+    REFUSED(swim_object_visit(file, "/", NULL, NULL, &err), SWIM_ERR_ARG, "NULL");
+    REFUSED(swim_group_create(file, "/", &err), SWIM_ERR_ARG, "NULL");
     REFUSED(swim_file_open("", "a", NULL, &file, &err), SWIM_ERR_ARG, "empty");
     assert_null(file);
 }
