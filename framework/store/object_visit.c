@@ -159,8 +159,11 @@ int swim_object_visit(swim_file_t *file, const char *path, swim_visit_fn fn, voi
 {
     struct object_call c;
     struct visit v = {0};
-    bool own = file && !file->session;
 
+    if (!file || !fn)
+        return swim_error_set(err, SWIM_ERR_ARG, "visit %s: the %s is NULL",
+                              path ? path : "an object", file ? "visitor" : "file");
+    bool own = !file->session;
     int rc = own ? swim_file_begin(file, SWIM_LOCK_READ, err) : SWIM_OK;
     if (rc != SWIM_OK)
         return rc;

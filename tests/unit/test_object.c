@@ -244,6 +244,7 @@ static void a_visit_comes_to_each_object_once(void **state)
     v = (struct visited){.left = 1, .rc = SWIM_ERR_KERNEL};
     assert_int_equal(swim_object_visit(s->file, "/", note_visit, &v, &err),
                      SWIM_ERR_KERNEL);
+    REFUSED(swim_object_visit(s->file, "/", NULL, NULL, &err), SWIM_ERR_ARG, "NULL");
     REFUSED(swim_object_visit(s->file, "/data", note_visit, &v, &err), SWIM_ERR_ARG,
             "not a group");
     OK(swim_group_create(s->file, "/after", &err));
