@@ -78,6 +78,9 @@ passed "programs that nothing can be loaded into are refused"
 expect_status 0 swim "$steps" create=a.h5 put=1 driver close read=a.h5 get close
 expect_output 'driver=sec2' 'x=1'
 [ -z "$(ls a.h5.* 2>/dev/null)" ] || fail "something lies beside a.h5"
+for pid in $(server_pids); do
+    ! grep -q libh5swim- "/proc/$pid/maps" || fail "the lock server has loaded $(grep libh5swim- "/proc/$pid/maps")"
+done
 expect_status 0 swim "$steps" core=c.h5 driver close
 expect_output 'driver=core'
 [ ! -e c.h5 ] || fail "the core driver wrote"
@@ -166,6 +169,13 @@ wait "$victim" || got=$?
 took=$((($(date +%s%N) - began) / 1000000))
 [ "$got" -eq 143 ] || fail "status $got after SIGTERM: $(cat "$tmp/chunk")"
 [ "$took" -lt 1000 ] || fail "gone after $took ms"
+# It was given back, not found with a dead holder.
+lock_is_free() { ! "$h5swim" locks chunk.h5 | grep -q UPDATE; }
+for _ in $(seq 50); do
+    if lock_is_free; then break; fi
+    sleep 0.02
+done
+lock_is_free || fail "it is still locked: $("$h5swim" locks chunk.h5)"
 began=$(date +%s%N)
 expect_status 0 swim --wait 5 "$steps" open=chunk.h5 get close
 expect_output 'x=1'

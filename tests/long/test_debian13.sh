@@ -27,8 +27,8 @@ inside() {
 }
 inside apt-get update -q >"$tmp/apt.log" 2>&1 || fail "$(tail -n 5 "$tmp/apt.log")"
 inside apt-get install -y -q --no-install-recommends "${SWIM_BUILD_PACKAGES[@]}" git openssl \
-    procps hdf5-tools netcdf-bin cdo libcmocka-dev python3 python3-h5py python3-netcdf4 \
-    python3-numpy python3-xarray valkey-server >"$tmp/apt.log" 2>&1 ||
+    procps hdf5-tools netcdf-bin nco cdo libcmocka-dev python3 python3-h5py python3-netcdf4 \
+    python3-numpy python3-pytest python3-tables python3-xarray valkey-server >"$tmp/apt.log" 2>&1 ||
     fail "$(tail -n 5 "$tmp/apt.log")"
 mkdir "$root/root/h5swim"
 git -C "$SWIM_SOURCE" -c safe.directory="$SWIM_SOURCE" ls-files -z |
@@ -40,6 +40,9 @@ passed "it builds without a warning"
 inside sh -c 'cd /root/h5swim && ctest --test-dir build -L "^unit$" --output-on-failure' \
     >"$tmp/unit.log" 2>&1 || fail "$(tail -n 60 "$tmp/unit.log")"
 passed "unit tests: $(grep 'tests passed' "$tmp/unit.log")"
+inside sh -c 'cd /root/h5swim && ctest --test-dir build -R "^integration[.]exec" \
+    --output-on-failure' >"$tmp/exec.log" 2>&1 || fail "$(tail -n 60 "$tmp/exec.log")"
+passed "h5swim exec and the plug-in: $(grep 'tests passed' "$tmp/exec.log")"
 inside sh -c 'cd /root/h5swim && SWIM_TEST_SERVER=valkey-server ctest --test-dir build \
     -R "^unit[.]lock" --output-on-failure' >"$tmp/valkey.log" 2>&1 ||
     fail "$(tail -n 60 "$tmp/valkey.log")"
