@@ -42,21 +42,29 @@ static void fork_watch(void)
     (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
-static void session_unref(struct process_session *s)
+/* One user less; with the guard held.  What nobody uses any more is returned. */
+static struct process_session *session_unref(struct process_session *s)
 {
-    if (--s->users > 0)
-        return;
-    swim_session_close(s->session);
-    free(s);
+    return s && --s->users == 0 ? s : NULL;
 }
 
-static void current_forget(void)
+/* The same for the current one, which is not that any more. */
+static struct process_session *current_forget(void)
 {
     struct process_session *s = current;
 
     current = NULL;
-    if (s)
-        session_unref(s);
+    return session_unref(s);
+}
+
+/* Without the guard: closing takes the one of the session's fork handlers, which comes
+ * before it in a fork. */
+static void session_end(struct process_session *s)
+{
+    if (!s)
+        return;
+    swim_session_close(s->session);
+    free(s);
 }
 
 static int session_start(struct process_session **out, swim_error_t *err)
@@ -121,10 +129,13 @@ swim_session_t *process_session_of(const struct process_session *session)
 
 void process_session_retire(struct process_session *session)
 {
+    struct process_session *unused = NULL;
+
     pthread_mutex_lock(&guard);
     if (session == current)
-        current_forget();
+        unused = current_forget();
     pthread_mutex_unlock(&guard);
+    session_end(unused);
 }
 
 void process_session_drop(struct process_session *session)
@@ -132,13 +143,15 @@ void process_session_drop(struct process_session *session)
     if (!session || session->pid != getpid())
         return;
     pthread_mutex_lock(&guard);
-    session_unref(session);
+    struct process_session *unused = session_unref(session);
     pthread_mutex_unlock(&guard);
+    session_end(unused);
 }
 
 void process_session_end(void)
 {
     pthread_mutex_lock(&guard);
-    current_forget();
+    struct process_session *unused = current_forget();
     pthread_mutex_unlock(&guard);
+    session_end(unused);
 }
