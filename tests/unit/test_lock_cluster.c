@@ -9,6 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lock/notice.h"
+#include "lock/pin.h"
+
 #define NODES 2
 #define SLOTS 16384
 #define TRIES 20
@@ -175,12 +178,40 @@ static void an_epoch_ends_in_a_cluster_too(void **state)
     swim_session_close(b);
 }
 
+/* A notice goes from node to node; a pin is where the locks are. */
+static void notices_and_pins_work_in_a_cluster(void **state)
+{
+    struct scene *s = *state;
+    swim_session_t *a = session_at(s->url, 60000, NULL),
+                   *b = session_at(s->url, 60000, NULL);
+    struct lock_notice *notice = NULL;
+    struct lock_pin *pins = NULL;
+    size_t count = 0;
+    char text[16];
+
+    assert_int_equal(lock_notice_open(a, RESOURCE, &notice, NULL), SWIM_OK);
+    assert_int_equal(lock_notice_send(b, RESOURCE, "commit 1", NULL), SWIM_OK);
+    assert_int_equal(lock_notice_wait(notice, 10000, NULL, text, sizeof(text), NULL),
+                     SWIM_OK);
+    assert_string_equal(text, "commit 1");
+    lock_notice_close(notice);
+    assert_int_equal(lock_pin_set(a, RESOURCE, "ab", 1, NULL), SWIM_OK);
+    assert_int_equal(lock_pin_list(b, RESOURCE, &pins, &count, NULL), SWIM_OK);
+    assert_int_equal(count, 1);
+    free(pins);
+    swim_session_close(a);
+    assert_int_equal(lock_pin_list(b, RESOURCE, &pins, &count, NULL), SWIM_OK);
+    assert_int_equal(count, 0);
+    swim_session_close(b);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_cluster_holds_the_locks),
         TEST(a_process_told_to_go_frees_its_locks),
         TEST(an_epoch_ends_in_a_cluster_too),
+        TEST(notices_and_pins_work_in_a_cluster),
     };
     if (actor_main(argc, argv))
         return 0;

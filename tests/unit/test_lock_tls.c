@@ -23,6 +23,7 @@
 #include <h5swim/lock.h>
 
 #include "actor.h"
+#include "lock/notice.h"
 #include "redis_fixture.h"
 #include "scratch_dir.h"
 
@@ -327,6 +328,47 @@ static void a_lock_changes_hands_over_cut_connections(void **state)
     assert_int_equal(actor_hear(&s->actors[1], NULL), SWIM_OK);
 }
 
+/* In a process that has not connected by TLS before: SWIM_OK when all were heard. */
+static int notices_at(const char *url)
+{
+    const struct swim_session_options opt = {
+        .struct_size = sizeof(opt), .url = url, .rank = -1};
+    swim_session_t *session = NULL;
+    struct lock_notice *notice = NULL;
+    char text[16];
+
+    int rc = swim_session_open(&opt, &session, NULL);
+    if (rc == SWIM_OK)
+        rc = lock_notice_open(session, "r", &notice, NULL);
+    for (int i = 0; rc == SWIM_OK && i < 3; i++)
+        rc = lock_notice_send(session, "r", "commit", NULL);
+    for (int i = 0; rc == SWIM_OK && i < 3; i++)
+        rc = lock_notice_wait(notice, 10000, NULL, text, sizeof(text), NULL);
+    if (rc == SWIM_OK)
+        rc = lock_notice_wait(notice, 0, NULL, text, sizeof(text), NULL) ==
+                     SWIM_ERR_TIMEOUT
+                 ? SWIM_OK
+                 : SWIM_ERR_IO;
+    lock_notice_close(notice);
+    swim_session_close(session);
+    return rc;
+}
+
+static void notices_go_by_tls(void **state)
+{
+    struct scene *s = *state;
+    char url[64];
+    int status = 0;
+
+    assert_int_equal(server_start(s, "server.crt", "no"), 0);
+    snprintf(url, sizeof(url), "rediss://localhost:%s", s->port);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(notices_at(url) == SWIM_OK ? 42 : 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 42);
+}
+
 /* A signal: the command is asked to end the session, and hears by the environment
  * where it is, which others cannot read from its arguments. */
 static void a_holder_told_to_go_has_its_session_ended(void **state)
@@ -403,6 +445,7 @@ int main(int argc, char **argv)
         TEST(tls_and_plain_are_told_apart),
         TEST(a_silent_server_is_said_in_bounded_time),
         TEST(a_lock_changes_hands_over_cut_connections),
+        TEST(notices_go_by_tls),
         TEST(a_holder_told_to_go_has_its_session_ended),
         TEST(a_holder_told_to_go_leaves_nothing),
     };
