@@ -197,9 +197,9 @@ static void child_start(struct scene *s, uint32_t lease_ms)
         for (;;)
             pause();
     }
+    close(out[1]);
     assert_int_equal(read(out[0], s->child_id, SESSION_ID_MAX), SESSION_ID_MAX);
     close(out[0]);
-    close(out[1]);
 }
 
 static void child_stop(struct scene *s)
