@@ -22,11 +22,13 @@ results() {
 results plain
 results swum "$h5swim" exec --
 
-# Raw data in external files are not written under h5swim; a new file has no name before
-# it is committed, and one test looks for it on the disk before it is closed.
-expected='TestExternal::test_(contents|contents_efile_prefix|create_expandable|iter_multi|name_path|name_str)$|TestUnicode::test_unicode_hdf5_python_consistent$'
-diff <(grep -vE "$expected" plain) <(grep -vE "$expected" swum) ||
+# Raw data in external files are not written under h5swim.  A new file has no name before
+# it is committed, and h5py 3.7 has a test that looks for it before it is closed.
+external='TestExternal::test_(contents|contents_efile_prefix|create_expandable|iter_multi|name_path|name_str)$'
+unnamed='TestUnicode::test_unicode_hdf5_python_consistent$'
+diff <(grep -vE "$external|$unnamed" plain) <(grep -vE "$external|$unnamed" swum) ||
     fail "not what they are without exec"
-refused=$(grep -E "$expected" swum | grep -c '^FAILED' || true)
-[ "$refused" -eq "$(grep -cE "$expected" plain)" ] || fail "$(grep -E "$expected" swum)"
+[ "$(grep -E "$external" swum | grep -c '^FAILED')" -eq "$(grep -cE "$external" plain)" ] ||
+    fail "external data were written: $(grep -E "$external" swum)"
+refused=$(grep -E "$external|$unnamed" swum | grep -c '^FAILED')
 passed "h5py $("$python" -c 'import h5py; print(h5py.__version__)'): $(tail -n 1 swum.log), $refused of them by design"
