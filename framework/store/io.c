@@ -7,6 +7,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "store/late_close.h"
+
+#define IO_SEND (8U << 20)   /* 8 MiB: fewer are slower, more leave the disk idle */
+#define IO_PAGES (64U << 10) /* no page is larger */
+
 static int system_open(const char *path, int flags, mode_t mode)
 {
     return open(path, flags, mode);
@@ -20,6 +25,12 @@ static int64_t system_birth_ns(int fd)
         !(sx.stx_mask & STATX_BTIME))
         return 0;
     return sx.stx_btime.tv_sec * 1000000000 + sx.stx_btime.tv_nsec;
+}
+
+/* Not all file systems have it. */
+static int system_start_sync(int fd, off_t at, off_t size)
+{
+    return sync_file_range(fd, at, size, SYNC_FILE_RANGE_WRITE);
 }
 
 const struct swim_io swim_io_system = {
@@ -39,6 +50,8 @@ const struct swim_io swim_io_system = {
     .fchown = fchown,
     .fchmod = fchmod,
     .birth_ns = system_birth_ns,
+    .start_sync = system_start_sync,
+    .close_late = late_close,
 };
 
 int io_read(const struct io_file *file, void *bytes, size_t size, uint64_t at,
@@ -117,4 +130,24 @@ int io_size(const struct io_file *file, uint64_t *size, swim_error_t *err)
         return swim_error_sys(err, errno, "look at %s", file->path);
     *size = (uint64_t)st.st_size;
     return SWIM_OK;
+}
+
+void io_wrote(struct io_unsent *u, const struct io_file *file, uint64_t place,
+              uint64_t size)
+{
+    int saved = errno;
+
+    if (u->bytes == 0 || place < u->from)
+        u->from = place;
+    if (u->bytes == 0 || place + size > u->to)
+        u->to = place + size;
+    u->bytes += size;
+    if (u->bytes < IO_SEND || !file->io->start_sync)
+        return;
+    /* The last page may be written to again. */
+    uint64_t to = u->to & ~(uint64_t)(IO_PAGES - 1);
+    if (to > u->from)
+        (void)file->io->start_sync(file->fd, (off_t)u->from, (off_t)(to - u->from));
+    *u = (struct io_unsent){.bytes = u->to - to, .from = to, .to = u->to};
+    errno = saved;
 }

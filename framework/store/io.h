@@ -32,6 +32,12 @@ struct swim_io {
     int (*fchown)(int fd, uid_t owner, gid_t group);
     int (*fchmod)(int fd, mode_t mode);
     int64_t (*birth_ns)(int fd); /* when the file was made (statx); 0: not known */
+    /* Begin to bring [at, at + size) to the disk, without waiting (sync_file_range(2));
+     * NULL: there is no such thing. */
+    int (*start_sync)(int fd, off_t at, off_t size);
+    /* Close what has no name any more and may be large, perhaps later (late_close());
+     * NULL: as others. */
+    int (*close_late)(int fd);
 };
 
 extern const struct swim_io swim_io_system;
@@ -54,5 +60,17 @@ int io_write(const struct io_file *file, struct iovec *parts, int n, uint64_t at
 int io_truncate(const struct io_file *file, uint64_t size, swim_error_t *err);
 int io_sync(const struct io_file *file, swim_error_t *err);
 int io_size(const struct io_file *file, uint64_t *size, swim_error_t *err);
+
+/* What was written of a file and is not on its way to the disk yet.  All zero: nothing.
+ */
+struct io_unsent {
+    uint64_t bytes, from, to;
+};
+
+/* Some more was written.  When it is much, the disk begins with it now: the sync that
+ * comes later has less to wait for, and less of the memory is full of it.  A hint: what
+ * fails here is told by the sync. */
+void io_wrote(struct io_unsent *unsent, const struct io_file *file, uint64_t place,
+              uint64_t size);
 
 #endif /* SWIM_STORE_IO_H */

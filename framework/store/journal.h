@@ -74,6 +74,7 @@ struct journal_append {
     struct journal *journal; /* becomes the committed state at a commit */
     struct overlay pending;  /* over the journal's overlay */
     uint64_t at, chain, frames;
+    struct io_unsent unsent;
 };
 
 /* The state of a journal with that header and nothing behind it. */

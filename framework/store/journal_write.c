@@ -37,6 +37,7 @@ static void append_reset(struct journal_append *a)
     a->at = a->journal->end;
     a->chain = a->journal->chain;
     a->frames = 0;
+    a->unsent = (struct io_unsent){0};
 }
 
 void journal_append_start(struct journal_append *a, struct journal *journal)
@@ -80,6 +81,7 @@ static int append_one(struct journal_append *a, const unsigned char *bytes,
                          err);
     if (rc != SWIM_OK)
         return rc; /* what was written is written over by the next one */
+    io_wrote(&a->unsent, &j->file, a->at, all);
     a->chain = chain;
     a->at += all;
     a->frames++;

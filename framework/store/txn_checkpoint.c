@@ -71,6 +71,8 @@ static int copy_piece(struct txn *t, const struct overlay_piece *piece, uint64_t
             rc = txn_may_change(t, err);
         if (rc == SWIM_OK)
             rc = io_write(&t->main, &part, 1, at, err);
+        if (rc == SWIM_OK)
+            io_wrote(&t->unsent, &t->main, at, n);
         at += n;
     }
     return rc;

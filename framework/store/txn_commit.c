@@ -132,6 +132,7 @@ int txn_commit_as(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
     if (rc == SWIM_OK) {
         t->state = TXN_CLEAN;
         t->tail_end = t->framed_end = 0;
+        t->unsent = (struct io_unsent){0};
         if (!how)
             txn_rewrite_if_long(t);
     }
@@ -174,6 +175,7 @@ int txn_abort(struct txn *t, swim_error_t *err)
             rc = io_truncate(&t->main, last->high_water, err);
     }
     t->tail_end = t->framed_end = 0;
+    t->unsent = (struct io_unsent){0};
     t->state = rc != SWIM_OK ? TXN_BROKEN : t->fresh ? TXN_CHANGED : TXN_CLEAN;
     if (rc != SWIM_OK && t->broken.code == SWIM_OK)
         t->broken.code = rc;

@@ -11,6 +11,8 @@
 
 #include "txn_private.h"
 
+#define CLOSE_LATE (64U << 20) /* so large that closing it takes its time */
+
 static int journal_check_file(const struct txn *t, const struct stat *st,
                               swim_error_t *err)
 {
@@ -287,6 +289,10 @@ int txn_journal_remove(struct txn *t, swim_error_t *err)
 
     if (rc != SWIM_OK)
         return rc;
+    if (t->io->close_late && t->journal.end > CLOSE_LATE) {
+        (void)t->io->close_late(t->log.fd);
+        t->log.fd = -1;
+    }
     journal_let_go(t);
     overlay_clear(&t->append.pending);
     journal_clear(&t->journal);

@@ -38,10 +38,10 @@ static bool is_bare(struct txn *t, uint64_t place, size_t size)
     return (!a || a->place >= place + size) && (!b || b->place >= place + size);
 }
 
-/* What is there below what is held into current, and what the file itself holds into
- * under. */
+/* What the file itself holds, *below bytes of it into under; *is: what is there below
+ * what is held, the same or in current. */
 static int read_both(struct txn *t, uint64_t place, size_t size, size_t *below,
-                     swim_error_t *err)
+                     const unsigned char **is, swim_error_t *err)
 {
     const struct journal_view view = {&t->journal, &t->append.pending, &t->main,
                                       txn_main_end(t)};
@@ -50,12 +50,11 @@ static int read_both(struct txn *t, uint64_t place, size_t size, size_t *below,
     int rc = io_read(&t->main, t->under, size < there ? size : (size_t)there, place,
                      below, err);
 
-    if (rc != SWIM_OK)
+    *is = t->under;
+    if (rc != SWIM_OK || (is_bare(t, place, size) && *below == size))
         return rc;
-    if (!is_bare(t, place, size) || *below < size)
-        return journal_read(&view, t->current, size, place, err);
-    memcpy(t->current, t->under, size);
-    return SWIM_OK;
+    *is = t->current;
+    return journal_read(&view, t->current, size, place, err);
 }
 
 size_t txn_differs(const unsigned char *bytes, size_t size, const unsigned char *same,
@@ -86,14 +85,15 @@ int txn_frame(struct txn *t, const unsigned char *bytes, size_t size, uint64_t p
     uint64_t last = t->journal.last.size;
     uint64_t there = place < last ? last - place : 0;
     size_t known = size < there ? size : (size_t)there;
+    const unsigned char *is = NULL;
     size_t below = 0, at = 0, n;
-    int rc = read_both(t, place, size, &below, err);
+    int rc = read_both(t, place, size, &below, &is, err);
 
-    while (rc == SWIM_OK && (n = txn_differs(bytes, size, t->current, known, &at))) {
+    while (rc == SWIM_OK && (n = txn_differs(bytes, size, is, known, &at))) {
         bool owned = t->log.fd >= 0 && t->owned;
         rc = txn_journal_begin(t, err);
         if (rc == SWIM_OK && !owned) /* taking over needs the same memory */
-            rc = read_both(t, place, size, &below, err);
+            rc = read_both(t, place, size, &below, &is, err);
         if (rc == SWIM_OK)
             rc = journal_append_frame(&t->append, bytes + at, n, place + at,
                                       t->under + (at < below ? at : below),
@@ -135,7 +135,10 @@ static int write_tail(struct txn *t, const unsigned char *bytes, size_t size,
         return rc;
     if (place + size > t->tail_end)
         t->tail_end = place + size;
-    return io_write(&t->main, &part, 1, place, err);
+    rc = io_write(&t->main, &part, 1, place, err);
+    if (rc == SWIM_OK)
+        io_wrote(&t->unsent, &t->main, place, size);
+    return rc;
 }
 
 /* The state grows to place: what is between is zero, whatever was there before it was
