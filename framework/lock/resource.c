@@ -149,30 +149,39 @@ static int file_system_name(const char *path, char *name, size_t size,
                     (unsigned)id[1]);
 }
 
-int swim_resource_of_file(const char *path, char *resource, size_t size,
+int resource_of_real_path(const char *real, char *resource, size_t size,
                           swim_error_t *err)
 {
-    char real[PATH_MAX], root[PATH_MAX], system[PATH_MAX];
+    char root[PATH_MAX], system[PATH_MAX];
     struct stat st, root_st = {0};
 
     if (size > 0)
         resource[0] = '\0';
-    int rc = resource_real_path(path, real, sizeof(real), err);
-    if (rc == SWIM_OK)
-        rc = root_find(root, &root_st, err);
+    int rc = root_find(root, &root_st, err);
     if (rc != SWIM_OK)
         return rc;
     bool below = root[0] && path_is_below(real, root);
     bool links = stat(real, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink > 1;
     if (links && below && st.st_dev == root_st.st_dev)
-        return name_put(path, resource, size, err, "root:inode:%ju",
+        return name_put(real, resource, size, err, "root:inode:%ju",
                         (uintmax_t)st.st_ino);
     if (links) {
         rc = file_system_name(real, system, sizeof(system), err);
-        return rc == SWIM_OK ? name_put(path, resource, size, err, "inode:%s:%ju",
+        return rc == SWIM_OK ? name_put(real, resource, size, err, "inode:%s:%ju",
                                         system, (uintmax_t)st.st_ino)
                              : rc;
     }
-    return below ? name_put(path, resource, size, err, "root:%s", real + strlen(root))
-                 : name_put(path, resource, size, err, "%s", real);
+    return below ? name_put(real, resource, size, err, "root:%s", real + strlen(root))
+                 : name_put(real, resource, size, err, "%s", real);
+}
+
+int swim_resource_of_file(const char *path, char *resource, size_t size,
+                          swim_error_t *err)
+{
+    char real[PATH_MAX];
+
+    if (size > 0)
+        resource[0] = '\0';
+    int rc = resource_real_path(path, real, sizeof(real), err);
+    return rc == SWIM_OK ? resource_of_real_path(real, resource, size, err) : rc;
 }

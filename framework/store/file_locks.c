@@ -35,8 +35,15 @@ static int open_directory_of(const char *path)
 
 bool file_locks_work(const char *path)
 {
+    static _Atomic dev_t
+        worked_on; /* the file system that was asked last, and has it */
+    struct stat st;
+
     if (!is_wanted())
         return false;
+    bool known = stat(path, &st) == 0;
+    if (known && st.st_dev == worked_on)
+        return true;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         fd = open_directory_of(path);
@@ -45,6 +52,8 @@ bool file_locks_work(const char *path)
     bool works = flock(fd, LOCK_SH | LOCK_NB) == 0 ||
                  (errno != ENOSYS && errno != EOPNOTSUPP && errno != ENOLCK);
     close(fd);
+    if (works && known)
+        worked_on = st.st_dev;
     return works;
 }
 

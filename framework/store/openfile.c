@@ -127,17 +127,25 @@ static int check_access(const char *path, enum openfile_how how, swim_error_t *e
     return SWIM_OK;
 }
 
-static int openfile_new(struct openfile **out, const char *name,
+/* The real path of name, and its resource. */
+static int openfile_name(const char *name, char real[PATH_MAX], struct openfile *f,
+                         swim_error_t *err)
+{
+    int rc = resource_real_path(name, real, PATH_MAX, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    return resource_of_real_path(real, f->resource, sizeof(f->resource), err);
+}
+
+static int openfile_new(struct openfile **out, const char *real,
                         const struct openfile *like, swim_error_t *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    char real[PATH_MAX];
 
     (void)pthread_once(&once, fork_watch);
     *out = NULL;
-    int rc = resource_real_path(name, real, sizeof(real), err);
-    if (rc == SWIM_OK)
-        rc = check_access(real, like->how, err);
+    int rc = check_access(real, like->how, err);
     if (rc != SWIM_OK)
         return rc;
     struct openfile *f = malloc(sizeof(*f));
@@ -145,7 +153,7 @@ static int openfile_new(struct openfile **out, const char *name,
     if (!f || !path) {
         free(f);
         free(path);
-        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s: no memory", name);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s: no memory", real);
     }
     *f = *like;
     f->path = path;
@@ -182,9 +190,10 @@ int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
                  const struct openfile_options *options, swim_error_t *err)
 {
     struct openfile like = {.how = how, .opt = *options, .opens = 1};
+    char real[PATH_MAX];
 
     *out = NULL;
-    int rc = swim_resource_of_file(name, like.resource, sizeof(like.resource), err);
+    int rc = openfile_name(name, real, &like, err);
     if (rc != SWIM_OK)
         return rc;
     pthread_mutex_lock(&guard);
@@ -196,7 +205,7 @@ int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
         *out = rc == SWIM_OK ? f : NULL;
         return rc;
     }
-    rc = openfile_new(&f, name, &like, err);
+    rc = openfile_new(&f, real, &like, err);
     if (f) {
         f->next = files;
         files = f;
@@ -421,10 +430,11 @@ int openfile_look(const char *name, const struct openfile_options *options,
                   struct txn_snapshot *state, swim_error_t *err)
 {
     struct openfile like = {.how = OPENFILE_READ, .opt = *options}, *f = NULL;
+    char real[PATH_MAX];
 
-    int rc = swim_resource_of_file(name, like.resource, sizeof(like.resource), err);
+    int rc = openfile_name(name, real, &like, err);
     if (rc == SWIM_OK)
-        rc = openfile_new(&f, name, &like, err);
+        rc = openfile_new(&f, real, &like, err);
     if (!f)
         return rc;
     rc = openfile_begin(f, err);

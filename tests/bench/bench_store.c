@@ -348,6 +348,7 @@ static void sessions(const char *figure)
     }
     if (!context || context->err)
         fail("PING", "no connection");
+    prepare_whole(false);
     for (int i = 0; i < OPENS; i++) {
         int64_t begin = swim_clock_mono_ns();
         freeReplyObject(redisCommand(context, "PING"));

@@ -74,7 +74,7 @@ static void write_much(struct txn *t, unsigned char value, uint64_t from, uint64
 /* All but what the last sync finds, and no page twice. */
 static void assert_sent(uint64_t sent)
 {
-    assert_in_range(sent, MUCH - 9 * MIB, MUCH + MIB / 2);
+    assert_in_range(sent, MUCH - (uint64_t)9 * MIB, MUCH + MIB / 2);
     assert_true(least_sent >= 7 * (off_t)MIB);
 }
 
