@@ -65,7 +65,7 @@ static void work(const struct object_scene *s, bool writes, int out)
     swim_file_t *file = NULL;
     const struct swim_file_options opt = {.struct_size = sizeof(opt), .wait_ms = 60000};
 
-    int rc = swim_file_open(s->path, writes ? "r+" : "r", &opt, &file, &err);
+    int rc = swim_file_open(s->at.path, writes ? "r+" : "r", &opt, &file, &err);
     while (rc == SWIM_OK) {
         rc = writes ? write_next(file, values, &n, &err)
                     : read_once(file, values, &n, &err);
@@ -170,7 +170,7 @@ static void what_was_committed_stays_when_processes_are_killed(void **state)
     assert_true(n >= c.last && n >= c.heard && n <= c.heard + c.kills);
     assert_true(c.kills >= KILLS);
     OK(write_next(s->file, values, &n, &err));
-    assert_int_equal(scratch_dir_run(&s->dir,
+    assert_int_equal(scratch_dir_run(&s->at.dir,
                                      "test ! -e a.h5.swimlog && "
                                      "/usr/bin/python3 -c \"import h5py\n"
                                      "f = h5py.File('a.h5', 'r')\n"

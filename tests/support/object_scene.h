@@ -1,5 +1,4 @@
-/* object_scene.h - what tests of the object interface share: a lock server, a folder,
- * a file. */
+/* object_scene.h - what tests of the object interface share: a file that is open. */
 #ifndef SWIM_SUPPORT_OBJECT_SCENE_H
 #define SWIM_SUPPORT_OBJECT_SCENE_H
 
@@ -15,14 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "redis_fixture.h"
-#include "scratch_dir.h"
+#include "store_scene.h"
 
 struct object_scene {
-    struct redis_fixture redis;
-    struct scratch_dir dir;
-    char path[300], other[300];
-    swim_file_t *file; /* of path, made by mode x */
+    struct scene at;
+    swim_file_t *file; /* of at.path, made by mode x */
 };
 
 static swim_error_t err;
@@ -62,14 +58,10 @@ static inline int setup(void **state)
     struct object_scene *s = calloc(1, sizeof(*s));
 
     *state = s;
-    if (!s || scratch_dir_make(&s->dir) != 0 ||
-        redis_fixture_open(&s->redis, NULL) != 0)
+    if (!s || scene_open(&s->at) != 0)
         return -1;
-    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
-    snprintf(s->other, sizeof(s->other), "%s/b.h5", s->dir.path);
-    setenv("SWIM_REDIS_URL", s->redis.url, 1);
     swim_error_clear(&err);
-    s->file = open_as(s->path, "x", 20000);
+    s->file = open_as(s->at.path, "x", 20000);
     return 0;
 }
 
@@ -78,11 +70,9 @@ static inline int teardown(void **state)
     struct object_scene *s = *state;
 
     swim_file_free(s->file);
-    H5close(); /* the session as well */
-    redis_fixture_close(&s->redis);
-    (void)scratch_dir_remove(&s->dir);
+    int rc = scene_close(&s->at);
     free(s);
-    return 0;
+    return rc;
 }
 
 #endif /* SWIM_SUPPORT_OBJECT_SCENE_H */

@@ -22,7 +22,7 @@ static enum swim_kind kind_elsewhere(const struct object_scene *s, const char *p
     if (pid == 0) {
         swim_file_t *file = NULL;
         enum swim_kind kind = SWIM_KIND_NONE;
-        if (swim_file_open(s->path, "r", NULL, &file, NULL) != SWIM_OK ||
+        if (swim_file_open(s->at.path, "r", NULL, &file, NULL) != SWIM_OK ||
             swim_object_kind(file, path, &kind, NULL) != SWIM_OK)
             _exit(255);
         _exit((int)kind);
@@ -39,33 +39,33 @@ static void each_mode_is_h5pys(void **state)
     swim_file_t *file = NULL;
 
     OK(swim_group_create(s->file, "/old", &err));
-    REFUSED(swim_file_open(s->path, "x", NULL, &file, &err), SWIM_ERR_ARG,
+    REFUSED(swim_file_open(s->at.path, "x", NULL, &file, &err), SWIM_ERR_ARG,
             "it is there already");
-    REFUSED(swim_file_open(s->path, "rw", NULL, &file, &err), SWIM_ERR_ARG,
+    REFUSED(swim_file_open(s->at.path, "rw", NULL, &file, &err), SWIM_ERR_ARG,
             "there is no mode \"rw\"");
-    REFUSED(swim_file_open(s->other, "r", NULL, &file, &err), SWIM_ERR_IO,
+    REFUSED(swim_file_open(s->at.other, "r", NULL, &file, &err), SWIM_ERR_IO,
             "No such file");
-    REFUSED(swim_file_open(s->other, "r+", NULL, &file, &err), SWIM_ERR_IO,
+    REFUSED(swim_file_open(s->at.other, "r+", NULL, &file, &err), SWIM_ERR_IO,
             "No such file");
     assert_null(file);
 
-    file = open_as(s->path, "r", 0);
+    file = open_as(s->at.path, "r", 0);
     assert_int_equal(kind_of(file, "/old"), SWIM_KIND_GROUP);
     REFUSED(swim_group_create(file, "/new", &err), SWIM_ERR_ARG, "opened for reading");
     REFUSED(swim_file_begin(file, SWIM_LOCK_UPDATE, &err), SWIM_ERR_ARG,
             "opened for reading");
     swim_file_free(file);
-    file = open_as(s->path, "a", 0);
+    file = open_as(s->at.path, "a", 0);
     OK(swim_group_create(file, "new", &err));
     swim_file_free(file);
-    file = open_as(s->path, "r+", 0);
+    file = open_as(s->at.path, "r+", 0);
     assert_int_equal(kind_of(file, "/old"), SWIM_KIND_GROUP);
     assert_int_equal(kind_of(file, "/new"), SWIM_KIND_GROUP);
     swim_file_free(file);
-    file = open_as(s->other, "a", 0);
+    file = open_as(s->at.other, "a", 0);
     assert_int_equal(kind_of(file, "/"), SWIM_KIND_GROUP);
     swim_file_free(file);
-    file = open_as(s->path, "w", 0);
+    file = open_as(s->at.path, "w", 0);
     assert_int_equal(kind_of(file, "/old"), SWIM_KIND_NONE);
     swim_file_free(file);
 }
@@ -75,10 +75,10 @@ static void what_is_no_hdf5_file_is_refused(void **state)
     const struct object_scene *s = *state;
     swim_file_t *file = NULL;
 
-    assert_int_equal(scratch_dir_run(&s->dir, "echo text > b.h5"), 0);
-    REFUSED(swim_file_open(s->other, "r", NULL, &file, &err), SWIM_ERR_ARG,
+    assert_int_equal(scratch_dir_run(&s->at.dir, "echo text > b.h5"), 0);
+    REFUSED(swim_file_open(s->at.other, "r", NULL, &file, &err), SWIM_ERR_ARG,
             "not an HDF5 file");
-    REFUSED(swim_file_open(s->other, "a", NULL, &file, &err), SWIM_ERR_ARG,
+    REFUSED(swim_file_open(s->at.other, "a", NULL, &file, &err), SWIM_ERR_ARG,
             "not an HDF5 file");
     REFUSED(swim_file_begin(file, SWIM_LOCK_READ, &err), SWIM_ERR_ARG, "NULL");
     REFUSED(swim_file_commit(file, &err), SWIM_ERR_ARG, "NULL");
@@ -122,8 +122,8 @@ static void what_is_deleted_is_gone_with_all_in_it(void **state)
 /* Made by plain HDF5: links of each kind. */
 static void make_links(const struct object_scene *s)
 {
-    hid_t other = H5Fcreate(s->other, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t file = H5Fcreate(s->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t other = H5Fcreate(s->at.other, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t file = H5Fcreate(s->at.path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hid_t space = H5Screate(H5S_SCALAR);
 
     H5Gclose(H5Gcreate2(other, "there", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
@@ -216,7 +216,7 @@ static int note_visit(void *arg, const struct swim_entry *entry, swim_error_t *e
 /* Made by plain HDF5: an object of two names, and groups that contain themselves. */
 static void make_loops(const struct object_scene *s)
 {
-    hid_t file = H5Fopen(s->path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t file = H5Fopen(s->at.path, H5F_ACC_RDWR, H5P_DEFAULT);
     hid_t group = H5Gopen2(file, "group", H5P_DEFAULT);
 
     H5Lcreate_hard(file, "data", group, "again", H5P_DEFAULT, H5P_DEFAULT);
@@ -302,7 +302,7 @@ static void what_is_grouped_is_seen_at_the_commit(void **state)
 static void what_is_aborted_or_freed_never_was(void **state)
 {
     const struct object_scene *s = *state;
-    swim_file_t *file = open_as(s->path, "a", 0);
+    swim_file_t *file = open_as(s->at.path, "a", 0);
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
     OK(swim_group_create(s->file, "/a", &err));
@@ -330,7 +330,7 @@ static int make_elsewhere(const struct object_scene *s, const char *path)
 static void a_transaction_that_reads_sees_one_state(void **state)
 {
     const struct object_scene *s = *state;
-    swim_file_t *reader = open_as(s->path, "r", 0);
+    swim_file_t *reader = open_as(s->at.path, "r", 0);
 
     OK(swim_file_begin(reader, SWIM_LOCK_READ, &err));
     assert_int_equal(kind_of(reader, "/a"), SWIM_KIND_NONE);
@@ -362,7 +362,7 @@ static void a_refused_call_leaves_its_transaction(void **state)
 static void a_thread_is_told_that_it_would_wait_for_itself(void **state)
 {
     const struct object_scene *s = *state;
-    swim_file_t *other = open_as(s->path, "a", 0);
+    swim_file_t *other = open_as(s->at.path, "a", 0);
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
     REFUSED(swim_group_create(other, "/a", &err), SWIM_ERR_DEADLOCK, "this thread");
@@ -394,7 +394,7 @@ static void *make_in_thread(void *arg)
 static void threads_take_turns(void **state)
 {
     const struct object_scene *s = *state;
-    struct turn turn = {s->path, SWIM_LOCK_TRY, 0};
+    struct turn turn = {s->at.path, SWIM_LOCK_TRY, 0};
     pthread_t thread;
 
     OK(swim_file_begin(s->file, SWIM_LOCK_UPDATE, &err));
@@ -424,7 +424,7 @@ static void processes_wait_and_are_told_for_whom(void **state)
         const struct swim_file_options opt = {.struct_size = sizeof(opt),
                                               .wait_ms = SWIM_LOCK_TRY};
         snprintf(who, sizeof(who), "%ld", (long)getppid());
-        int rc = swim_file_open(s->path, "a", &opt, &file, &err);
+        int rc = swim_file_open(s->at.path, "a", &opt, &file, &err);
         if (rc == SWIM_OK)
             rc = swim_group_create(file, "/b", &err);
         _exit(rc == SWIM_ERR_TIMEOUT && strstr(err.text, who) ? 0 : 1);
@@ -474,7 +474,7 @@ static void a_file_that_hdf5_has_open_here_is_refused(void **state)
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
 
     assert_int_equal(swim_fapl_set(fapl, &opt, NULL), SWIM_OK);
-    hid_t file = H5Fopen(s->path, H5F_ACC_RDWR, fapl);
+    hid_t file = H5Fopen(s->at.path, H5F_ACC_RDWR, fapl);
     assert_true(file >= 0);
     H5Gclose(H5Gcreate2(file, "own", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     REFUSED(swim_group_create(s->file, "/a", &err), SWIM_ERR_ARG, "open by HDF5");

@@ -144,7 +144,7 @@ static void h5py_and_this_read_each_others(void **state)
 
     OK(swim_attribute_set_text(s->file, "/", "t", "gr\xc3\xbcn", &err));
     OK(swim_attribute_set_int(s->file, "/", "i", -3, &err));
-    assert_int_equal(scratch_dir_run(&s->dir,
+    assert_int_equal(scratch_dir_run(&s->at.dir,
                                      "/usr/bin/python3 -c \"import h5py, numpy as np\n"
                                      "f = h5py.File('a.h5', 'r+')\n"
                                      "assert f.attrs['t'] == 'gr\\xfcn', f.attrs['t']\n"

@@ -10,7 +10,7 @@ static int python(const struct object_scene *s, const char *program)
     char line[2000];
 
     snprintf(line, sizeof(line), PYTHON "\"import h5py, numpy as np\n%s\"", program);
-    return scratch_dir_run(&s->dir, line);
+    return scratch_dir_run(&s->at.dir, line);
 }
 
 static struct swim_dataset_spec spec_of(enum swim_data type, uint32_t rank,

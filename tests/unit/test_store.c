@@ -14,17 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "redis_fixture.h"
-#include "scratch_dir.h"
 #include "store/session.h"
+#include "store_scene.h"
 
 #define N 1000
-
-struct scene {
-    struct redis_fixture redis;
-    struct scratch_dir dir;
-    char path[300], journal[320], other[300];
-};
 
 static hid_t driver(H5F_libver_t low, int64_t wait_ms)
 {
@@ -146,33 +139,6 @@ static int seen_by(const struct scene *s, bool plain)
 static bool there_is(const char *path)
 {
     return access(path, F_OK) == 0;
-}
-
-static int setup(void **state)
-{
-    struct scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    if (!s || scratch_dir_make(&s->dir) != 0 ||
-        redis_fixture_open(&s->redis, NULL) != 0)
-        return -1;
-    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
-    snprintf(s->journal, sizeof(s->journal), "%s.swimlog", s->path);
-    snprintf(s->other, sizeof(s->other), "%s/b.h5", s->dir.path);
-    setenv("SWIM_REDIS_URL", s->redis.url, 1);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    H5close(); /* the session as well */
-    redis_fixture_close(&s->redis);
-    (void)scratch_dir_remove(&s->dir);
-    free(s);
-    return 0;
 }
 
 /* A file whose "x" is value, closed. */
@@ -701,7 +667,7 @@ static void a_commit_can_be_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
         TEST(what_is_written_is_seen_whole_when_it_is_committed),
         TEST(a_reader_sees_one_state_from_open_to_close),
         TEST(what_is_aborted_never_was),

@@ -12,15 +12,8 @@
 
 #include <h5swim/store.h>
 
-#include "redis_fixture.h"
-#include "scratch_dir.h"
 #include "store/vfd.h"
-
-struct scene {
-    struct redis_fixture redis;
-    struct scratch_dir dir;
-    char path[300];
-};
+#include "store_scene.h"
 
 static hid_t driver(void)
 {
@@ -143,34 +136,14 @@ static void a_close_tells_that_metadata_could_not_be_written(void **state)
     assert_int_equal(value(s), 1);
 }
 
-static int setup(void **state)
-{
-    struct scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    if (!s || scratch_dir_make(&s->dir) != 0 ||
-        redis_fixture_open(&s->redis, NULL) != 0)
-        return -1;
-    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
-    setenv("SWIM_REDIS_URL", s->redis.url, 1);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return 0;
-}
-
 static int teardown(void **state)
 {
-    struct scene *s = *state;
-
     vfd_use_io(NULL, NULL);
     unsetenv("SWIM_SYNC");
-    H5close(); /* the session as well */
-    redis_fixture_close(&s->redis);
-    (void)scratch_dir_remove(&s->dir);
-    free(s);
-    return 0;
+    return scene_teardown(state);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, teardown)
 
 int main(void)
 {
