@@ -48,4 +48,22 @@ static inline const char *scratch_dir_file(const struct scratch_dir *dir,
     return paths[next];
 }
 
+/* For cmocka: *state is the folder. */
+static inline int scratch_dir_setup(void **state)
+{
+    struct scratch_dir *dir = calloc(1, sizeof(*dir));
+
+    *state = dir;
+    return dir ? scratch_dir_make(dir) : -1;
+}
+
+static inline int scratch_dir_teardown(void **state)
+{
+    struct scratch_dir *dir = *state;
+    int rc = scratch_dir_remove(dir);
+
+    free(dir);
+    return rc;
+}
+
 #endif /* SWIM_SUPPORT_SCRATCH_DIR_H */

@@ -41,20 +41,8 @@ static hid_t native(enum swim_type type)
 
 static int setup(void **state)
 {
-    struct scratch_dir *dir = calloc(1, sizeof(*dir));
-
-    *state = dir;
     store_quiet();
-    return dir ? scratch_dir_make(dir) : -1;
-}
-
-static int teardown(void **state)
-{
-    struct scratch_dir *dir = *state;
-    int rc = scratch_dir_remove(dir);
-
-    free(dir);
-    return rc;
+    return scratch_dir_setup(state);
 }
 
 static hid_t filtered_dataset(hid_t file, enum swim_type type, bool shuffle,
@@ -298,9 +286,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hdf5_reads_every_combination_of_filters, setup,
-                                        teardown),
+                                        scratch_dir_teardown),
         cmocka_unit_test_setup_teardown(fletcher32_of_an_odd_number_of_bytes, setup,
-                                        teardown),
+                                        scratch_dir_teardown),
         cmocka_unit_test(gather_takes_the_common_part_and_fills_the_rest),
         cmocka_unit_test(gather_of_a_scalar),
         cmocka_unit_test(small_integers_survive_every_pair_of_types),

@@ -13,19 +13,6 @@
 #include "core/command.h"
 #include "scratch_dir.h"
 
-static int setup(void **state)
-{
-    static struct scratch_dir dir;
-
-    *state = &dir;
-    return scratch_dir_make(&dir);
-}
-
-static int teardown(void **state)
-{
-    return scratch_dir_remove(*state);
-}
-
 /* Ask in a process of its own: the answer is found once in each.  NULL for setting:
  * SWIM_COMMAND is not set.  NULL for wanted: nothing is to be found. */
 static void assert_found(const char *setting, const char *wanted)
@@ -84,9 +71,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_found_from_where_the_code_is),
-        cmocka_unit_test_setup_teardown(a_setting_goes_before_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_setting_goes_before_all, scratch_dir_setup,
+                                        scratch_dir_teardown),
         cmocka_unit_test_setup_teardown(
-            a_setting_that_leads_to_no_program_finds_nothing, setup, teardown),
+            a_setting_that_leads_to_no_program_finds_nothing, scratch_dir_setup,
+            scratch_dir_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

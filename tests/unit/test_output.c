@@ -14,8 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "scratch_dir.h"
-#include "store/codec.h"
+#include "dataset_scene.h"
 #include "store/output.h"
 
 static const char input_cdl[] =
@@ -51,38 +50,7 @@ const char *__lsan_default_suppressions(void)
 
 static int setup(void **state)
 {
-    struct scratch_dir *dir = calloc(1, sizeof(*dir));
-    FILE *cdl;
-
-    *state = dir;
-    store_quiet();
-    if (!dir || scratch_dir_make(dir) < 0)
-        return -1;
-    cdl = fopen(scratch_dir_file(dir, "input.cdl"), "w");
-    if (!cdl)
-        return -1;
-    fputs(input_cdl, cdl);
-    fclose(cdl);
-    return scratch_dir_run(dir, "ncgen -k netCDF-4 -o input.nc input.cdl");
-}
-
-static int teardown(void **state)
-{
-    struct scratch_dir *dir = *state;
-    int rc = scratch_dir_remove(dir);
-
-    free(dir);
-    return rc;
-}
-
-static struct dataset_info *inspect(void **state, const char *file, const char *dataset)
-{
-    struct dataset_info *info = NULL;
-    swim_error_t err = {0};
-
-    if (dataset_inspect(scratch_dir_file(*state, file), dataset, &info, &err))
-        fail_msg("%s", err.text);
-    return info;
+    return dataset_scene_setup(state, "input", input_cdl);
 }
 
 /* An output that is like an input in every dimension. */
@@ -150,18 +118,6 @@ static void write_all(const char *file, const struct output_spec *spec)
     codec_destroy(codec);
 }
 
-static void read_all(const struct dataset_info *info, float *buf)
-{
-    const uint64_t zero[SWIM_NDIM_MAX] = {0};
-    struct dataset *ds = NULL;
-    swim_error_t err = {0};
-
-    if (dataset_open(info, SWIM_TYPE_F32, &ds, &err) ||
-        dataset_read(ds, zero, info->shape, buf, info->shape, zero, &err))
-        fail_msg("%s", err.text);
-    dataset_close(ds);
-}
-
 /* The command's output has the given text. */
 static bool says(void **state, const char *command, const char *text)
 {
@@ -192,7 +148,7 @@ static void an_output_starts_all_missing_and_unfinished(void **state)
     assert_true((float)made->missing == 1e20F);
     assert_string_equal(made->units, "K");
     assert_string_equal(made->long_name, "temperature");
-    read_all(made, values);
+    read_all(made, SWIM_TYPE_F32, values);
     for (int i = 0; i < 24; i++)
         assert_true(isnan(values[i]));
     file = scratch_dir_file(*state, "out.nc");
@@ -218,7 +174,7 @@ static void written_chunks_are_read_back(void **state)
     write_all(file, &spec);
     assert_int_equal(output_finish(file, &spec, 1, &err), SWIM_OK);
     made = inspect(state, "out.nc", "r");
-    read_all(made, values);
+    read_all(made, SWIM_TYPE_F32, values);
     for (int i = 0; i < 24; i++)
         assert_true(values[i] == (float)(100 + i));
     assert_int_equal(output_refuse_existing(file, &err), SWIM_ERR_ARG);
@@ -251,7 +207,7 @@ static void slabs_of_every_type_are_read_back(void **state)
         assert_int_equal(output_close(o, NULL), SWIM_OK);
         struct dataset_info *made = inspect(state, "out.nc", "r");
         assert_int_equal(made->stored_type, t);
-        read_all(made, values);
+        read_all(made, SWIM_TYPE_F32, values);
         assert_true(values[0] == 1 && values[1] == 2 && isnan(values[2]));
         dataset_info_destroy(made);
     }
@@ -440,7 +396,7 @@ static void a_scalar_output(void **state)
     assert_int_equal(output_write_slab(o, 0, NULL, NULL, &value, NULL), SWIM_OK);
     assert_int_equal(output_close(o, NULL), SWIM_OK);
     made = inspect(state, "out.nc", "mean");
-    read_all(made, &back);
+    read_all(made, SWIM_TYPE_F32, &back);
     assert_true(back == 7);
     dataset_info_destroy(made);
     dataset_info_destroy(like);
@@ -786,7 +742,7 @@ static void a_killed_session_leaves_the_file_as_it_was(void **state)
     assert_int_equal(output_close(o, NULL), SWIM_OK);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scratch_dir_teardown)
 
 int main(void)
 {
