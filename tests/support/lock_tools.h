@@ -70,6 +70,25 @@ static inline swim_session_t *session_at(const char *url, uint32_t lease_ms,
     return session;
 }
 
+/* A server, and two sessions there; 0: they are open. */
+static inline int pair_open(struct redis_fixture *redis, uint32_t lease_ms,
+                            swim_session_t **a, swim_session_t **b)
+{
+    if (redis_fixture_open(redis, NULL) != 0)
+        return -1;
+    *a = session_at(redis->url, lease_ms, NULL);
+    *b = session_at(redis->url, lease_ms, NULL);
+    return 0;
+}
+
+static inline void pair_close(struct redis_fixture *redis, swim_session_t *a,
+                              swim_session_t *b)
+{
+    swim_session_close(a);
+    swim_session_close(b);
+    redis_fixture_close(redis);
+}
+
 static inline int take_at(swim_session_t *session, const char *resource,
                           enum swim_lock_mode mode, int64_t wait_ms, swim_lock_t **lock,
                           swim_error_t *err)

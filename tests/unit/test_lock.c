@@ -71,9 +71,7 @@ static int teardown(void **state)
         atomic_store(&s->w[i].go, 1);
         pthread_join(s->w[i].thread, NULL);
     }
-    swim_session_close(s->a);
-    swim_session_close(s->b);
-    redis_fixture_close(&s->redis);
+    pair_close(&s->redis, s->a, s->b);
     free(s);
     return 0;
 }

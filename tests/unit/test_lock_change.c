@@ -38,11 +38,7 @@ static int setup(void **state)
     struct scene *s = calloc(1, sizeof(*s));
 
     *state = s;
-    if (!s || redis_fixture_open(&s->redis, NULL) != 0)
-        return -1;
-    s->a = session_at(s->redis.url, 0, NULL);
-    s->b = session_at(s->redis.url, 0, NULL);
-    return 0;
+    return s ? pair_open(&s->redis, 0, &s->a, &s->b) : -1;
 }
 
 static int teardown(void **state)
@@ -55,9 +51,7 @@ static int teardown(void **state)
         atomic_store(&s->w[i].go, 1);
         pthread_join(s->w[i].thread, NULL);
     }
-    swim_session_close(s->a);
-    swim_session_close(s->b);
-    redis_fixture_close(&s->redis);
+    pair_close(&s->redis, s->a, s->b);
     free(s);
     return 0;
 }

@@ -30,9 +30,7 @@ static int teardown(void **state)
 {
     struct scene *s = *state;
 
-    swim_session_close(s->a);
-    swim_session_close(s->b);
-    redis_fixture_close(&s->redis);
+    pair_close(&s->redis, s->a, s->b);
     free(s);
     return 0;
 }

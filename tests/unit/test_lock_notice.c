@@ -33,10 +33,8 @@ static int setup(void **state)
     struct scene *s = calloc(1, sizeof(*s));
 
     *state = s;
-    if (!s || redis_fixture_open(&s->redis, NULL) != 0)
+    if (!s || pair_open(&s->redis, LEASE_MS, &s->a, &s->b) != 0)
         return -1;
-    s->a = session_at(s->redis.url, LEASE_MS, NULL);
-    s->b = session_at(s->redis.url, LEASE_MS, NULL);
     return lock_notice_open(s->a, RESOURCE, &s->notice, NULL);
 }
 
@@ -45,9 +43,7 @@ static int teardown(void **state)
     struct scene *s = *state;
 
     lock_notice_close(s->notice);
-    swim_session_close(s->a);
-    swim_session_close(s->b);
-    redis_fixture_close(&s->redis);
+    pair_close(&s->redis, s->a, s->b);
     free(s);
     return 0;
 }

@@ -34,11 +34,7 @@ static int setup(void **state)
     struct scene *s = calloc(1, sizeof(*s));
 
     *state = s;
-    if (!s || redis_fixture_open(&s->redis, NULL) != 0)
-        return -1;
-    s->a = session_at(s->redis.url, LEASE_MS, NULL);
-    s->b = session_at(s->redis.url, LEASE_MS, NULL);
-    return 0;
+    return s ? pair_open(&s->redis, LEASE_MS, &s->a, &s->b) : -1;
 }
 
 static void child_kill(struct scene *s)
@@ -55,9 +51,7 @@ static int teardown(void **state)
     struct scene *s = *state;
 
     child_kill(s);
-    swim_session_close(s->a);
-    swim_session_close(s->b);
-    redis_fixture_close(&s->redis);
+    pair_close(&s->redis, s->a, s->b);
     free(s);
     return 0;
 }

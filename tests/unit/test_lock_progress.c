@@ -40,11 +40,7 @@ static int setup(void **state)
     struct scene *s = calloc(1, sizeof(*s));
 
     *state = s;
-    if (!s || redis_fixture_open(&s->redis, NULL) != 0)
-        return -1;
-    s->a = session_at(s->redis.url, LEASE_MS, NULL);
-    s->b = session_at(s->redis.url, LEASE_MS, NULL);
-    return 0;
+    return s ? pair_open(&s->redis, LEASE_MS, &s->a, &s->b) : -1;
 }
 
 static int teardown(void **state)
@@ -52,9 +48,7 @@ static int teardown(void **state)
     struct scene *s = *state;
 
     actor_kill(&s->actor);
-    swim_session_close(s->a);
-    swim_session_close(s->b);
-    redis_fixture_close(&s->redis);
+    pair_close(&s->redis, s->a, s->b);
     free(s);
     return 0;
 }

@@ -13,19 +13,13 @@ static swim_session_t *holder, *waiter;
 static int setup(void **state)
 {
     (void)state;
-    if (redis_fixture_open(&redis, NULL) != 0)
-        return -1;
-    holder = session_at(redis.url, 60000, NULL);
-    waiter = session_at(redis.url, 60000, NULL);
-    return 0;
+    return pair_open(&redis, 60000, &holder, &waiter);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    swim_session_close(waiter);
-    swim_session_close(holder);
-    redis_fixture_close(&redis);
+    pair_close(&redis, waiter, holder);
     return 0;
 }
 
