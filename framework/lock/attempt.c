@@ -331,10 +331,6 @@ int attempt_run(struct attempt *a, swim_error_t *err)
     if (rc == SWIM_OK)
         return rc;
     attempt_undo(a, rc);
-    if (rc == SWIM_ERR_UNSURE) {
-        rc = SWIM_ERR_IO; /* given back above, or soon by the pulse thread */
-        if (err)
-            err->code = rc;
-    }
-    return rc;
+    /* Given back now, or soon by the pulse thread. */
+    return redis_unsure_is_io(rc, err);
 }

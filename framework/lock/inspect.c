@@ -376,12 +376,7 @@ static int look_end(struct look *l, int rc, struct inspection **out, swim_error_
         inspection_free(l->out);
     }
     /* Nothing was to change, so an answer that is missing leaves nothing unsure. */
-    if (rc == SWIM_ERR_UNSURE) {
-        rc = SWIM_ERR_IO;
-        if (err)
-            err->code = rc;
-    }
-    return rc;
+    return redis_unsure_is_io(rc, err);
 }
 
 int inspect_look(struct inspector *inspector, const char *const *names, size_t n_names,

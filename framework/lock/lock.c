@@ -206,11 +206,7 @@ static int raise_drop_stray(struct swim_lock *lk, swim_error_t *err)
         give_back(lk, &script_lower, 6, argv, status, sizeof(status), &unsure, err);
     if (rc == SWIM_OK)
         lk->stray[0] = '\0';
-    if (rc != SWIM_ERR_UNSURE)
-        return rc;
-    if (err)
-        err->code = SWIM_ERR_IO; /* it is the UPDATE that it was */
-    return SWIM_ERR_IO;
+    return redis_unsure_is_io(rc, err); /* it is the UPDATE that it was */
 }
 
 int swim_lock_raise(swim_lock_t *lk, const struct swim_lock_options *opt,

@@ -144,6 +144,11 @@ int session_say(swim_session_t *session, int argc, const char *const *argv,
 int session_check(swim_session_t *session, uint32_t margin_ms, const char *what,
                   swim_error_t *err);
 
+/* The same; before it SWIM_ERR_ARG for no session, or a resource that has no name or
+ * too long a one.  about: what is asked for of it. */
+int session_check_resource(swim_session_t *session, const char *about,
+                           const char *resource, swim_error_t *err);
+
 /* The server does not know the session, as of the asking that read seq before: tell it
  * anew when it has begun another epoch.  SWIM_ERR_LOST: the session has ended. */
 int session_revive(swim_session_t *session, uint64_t seq, const char *what,

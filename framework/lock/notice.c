@@ -22,30 +22,10 @@ struct lock_notice {
     char resource[RESOURCE_MAX + 1];
 };
 
-static int notice_check(swim_session_t *s, const char *resource, swim_error_t *err)
-{
-    if (!s || !resource || !resource[0] || strlen(resource) > RESOURCE_MAX)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "notices of a resource: no session, no resource, or one "
-                              "longer than %d bytes",
-                              RESOURCE_MAX);
-    return session_check(s, 0, resource, err);
-}
-
 static void channel_of(const swim_session_t *s, const char *resource, char *channel,
                        size_t size)
 {
     snprintf(channel, size, "{h5swim}:told:%d:%s", s->url.db, resource);
-}
-
-/* A notice that may or may not have been sent is as good as a lost one. */
-static int unsure_is_io(int rc, swim_error_t *err)
-{
-    if (rc != SWIM_ERR_UNSURE)
-        return rc;
-    if (err)
-        err->code = SWIM_ERR_IO;
-    return SWIM_ERR_IO;
 }
 
 int lock_notice_send(swim_session_t *s, const char *resource, const char *text,
@@ -55,13 +35,13 @@ int lock_notice_send(swim_session_t *s, const char *resource, const char *text,
     const char *argv[] = {"PUBLISH", channel, text};
     struct redis_answer *answer = NULL;
 
-    int rc = notice_check(s, resource, err);
+    int rc = session_check_resource(s, "notices", resource, err);
     if (rc != SWIM_OK)
         return rc;
     channel_of(s, resource, channel, sizeof(channel));
     rc = session_say(s, 3, argv, &answer, err);
     redis_answer_free(answer);
-    return unsure_is_io(rc, err);
+    return redis_unsure_is_io(rc, err); /* as good as a lost one */
 }
 
 /* Subscribe over a connection that is new: one that was used before may be broken. */
@@ -80,14 +60,14 @@ static int notice_subscribe(const struct lock_notice *n, swim_error_t *err)
     redis_link_close(n->waiter->link);
     int rc = redis_link_call(n->waiter->link, 2, argv, &wait, &answer, err);
     redis_answer_free(answer);
-    return unsure_is_io(rc, err);
+    return redis_unsure_is_io(rc, err);
 }
 
 int lock_notice_open(swim_session_t *s, const char *resource, struct lock_notice **out,
                      swim_error_t *err)
 {
     *out = NULL;
-    int rc = notice_check(s, resource, err);
+    int rc = session_check_resource(s, "notices", resource, err);
     if (rc == SWIM_OK)
         rc = swim_signals_check(resource, err);
     if (rc != SWIM_OK)

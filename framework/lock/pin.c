@@ -20,16 +20,6 @@
 #define SERVER_AWAY_MS 10000
 #define HEX_DIGITS "0123456789abcdef"
 
-static int resource_check(swim_session_t *s, const char *resource, swim_error_t *err)
-{
-    if (!s || !resource || !resource[0] || strlen(resource) > RESOURCE_MAX)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "pins of a resource: no session, no resource, or one "
-                              "longer than %d bytes",
-                              RESOURCE_MAX);
-    return session_check(s, 0, resource, err);
-}
-
 /* What the pin is called, into PIN_WHAT_MAX bytes. */
 static int pin_name(swim_session_t *s, const char *resource, const char *lineage,
                     uint64_t number, char *what, swim_error_t *err)
@@ -42,7 +32,7 @@ static int pin_name(swim_session_t *s, const char *resource, const char *lineage
             "pin a commit: the lineage %.80s is not 1 to %d digits of "
             "0-9a-f",
             lineage ? lineage : "(none)", LOCK_LINEAGE_MAX);
-    int rc = resource_check(s, resource, err);
+    int rc = session_check_resource(s, "pins", resource, err);
     if (rc == SWIM_OK)
         snprintf(what, PIN_WHAT_MAX, "%" PRIu64 "/%s/%s", number, lineage, resource);
     return rc;
@@ -159,15 +149,6 @@ static int pin_tell(swim_session_t *s, const char *what, unsigned long long seri
     return rc;
 }
 
-static int unsure_is_io(int rc, swim_error_t *err)
-{
-    if (rc != SWIM_ERR_UNSURE)
-        return rc;
-    if (err)
-        err->code = SWIM_ERR_IO;
-    return SWIM_ERR_IO;
-}
-
 int lock_pin_set(swim_session_t *s, const char *resource, const char *lineage_hex,
                  uint64_t number, swim_error_t *err)
 {
@@ -185,7 +166,7 @@ int lock_pin_set(swim_session_t *s, const char *resource, const char *lineage_he
     if (rc == SWIM_OK)
         return session_check(s, 0, resource, err);
     (void)pin_leave(s, what, &serial); /* the pulse thread clears it */
-    return unsure_is_io(rc, err);
+    return redis_unsure_is_io(rc, err);
 }
 
 int lock_pin_clear(swim_session_t *s, const char *resource, const char *lineage_hex,
@@ -269,12 +250,12 @@ int lock_pin_list(swim_session_t *s, const char *resource, struct lock_pin **pin
 
     *pins = NULL;
     *count = 0;
-    int rc = resource_check(s, resource, err);
+    int rc = session_check_resource(s, "pins", resource, err);
     if (rc != SWIM_OK)
         return rc;
     rc = pin_ask(s, &script_pins, 3, argv, &answer, err);
     if (rc == SWIM_OK)
         rc = list_read(answer, pins, count, resource, err);
     redis_answer_free(answer);
-    return unsure_is_io(rc, err);
+    return redis_unsure_is_io(rc, err);
 }

@@ -189,7 +189,7 @@ static int pulse_listen(swim_session_t *s, int64_t next_ms)
     if (rc == SWIM_OK && redis_answer_count(answer) == 2)
         rc = SWIM_ERR_LOST;
     redis_answer_free(answer);
-    return rc == SWIM_ERR_UNSURE ? SWIM_ERR_IO : rc;
+    return redis_unsure_is_io(rc, NULL);
 }
 
 static void *pulse_main(void *arg)

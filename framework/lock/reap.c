@@ -16,11 +16,7 @@ static int reap_ask(swim_session_t *s, const struct lock_script *script, int arg
 
     int rc =
         session_ask(s, script, argc, argv, swim_clock_mono_ns(), answer, &unsure, err);
-    if (rc != SWIM_ERR_UNSURE)
-        return rc;
-    if (err)
-        err->code = SWIM_ERR_IO; /* to end it twice is to end it */
-    return SWIM_ERR_IO;
+    return redis_unsure_is_io(rc, err); /* to end it twice is to end it */
 }
 
 /* The parent's word is not enough: a number may be another process's by now. */

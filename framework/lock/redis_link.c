@@ -100,6 +100,15 @@ int redis_link_fd(const struct redis_link *link)
     return atomic_load(&link->fd);
 }
 
+int redis_unsure_is_io(int rc, swim_error_t *err)
+{
+    if (rc != SWIM_ERR_UNSURE)
+        return rc;
+    if (err)
+        err->code = SWIM_ERR_IO;
+    return SWIM_ERR_IO;
+}
+
 static const struct lock_url *link_target(const struct redis_link *link)
 {
     return link->is_moved ? &link->moved : link->url;
@@ -270,11 +279,8 @@ static int link_greet(struct redis_link *link, int argc, const char *const *argv
     char shown[320];
 
     int rc = link_ask(link, argc, argv, wait, &reply, err);
-    if (rc != SWIM_OK) {
-        if (err && err->code == SWIM_ERR_UNSURE)
-            err->code = SWIM_ERR_IO;
-        return rc == SWIM_ERR_UNSURE ? SWIM_ERR_IO : rc;
-    }
+    if (rc != SWIM_OK)
+        return redis_unsure_is_io(rc, err);
     if (reply->type == REDIS_REPLY_ERROR) {
         link->refused = 1;
         rc = swim_error_set(err, SWIM_ERR_IO, "%s lock server %s: %s", attempt,
@@ -319,11 +325,7 @@ static int link_greet_by(struct redis_link *link, const struct redis_wait *wait,
     if (rc == SWIM_OK)
         return rc;
     redis_link_close(link);
-    if (rc == SWIM_ERR_UNSURE)
-        rc = SWIM_ERR_IO;
-    if (err)
-        err->code = rc;
-    return rc;
+    return redis_unsure_is_io(rc, err);
 }
 
 static int link_open(struct redis_link *link, const struct redis_wait *asking,
@@ -473,9 +475,7 @@ int redis_link_listen(struct redis_link *link, const struct redis_wait *wait,
     if (rc != SWIM_ERR_UNSURE)
         return rc;
     redis_link_close(link);
-    if (err)
-        err->code = SWIM_ERR_IO;
-    return SWIM_ERR_IO;
+    return redis_unsure_is_io(rc, err);
 }
 
 int redis_link_eval(struct redis_link *link, const struct lock_script *script, int argc,

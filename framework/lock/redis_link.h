@@ -80,6 +80,10 @@ int redis_link_eval(struct redis_link *link, const struct lock_script *script, i
 int redis_link_listen(struct redis_link *link, const struct redis_wait *wait,
                       struct redis_answer **answer, swim_error_t *err);
 
+/* For whoever need not know whether it was asked: SWIM_ERR_UNSURE becomes SWIM_ERR_IO,
+ * in *err as well. */
+int redis_unsure_is_io(int rc, swim_error_t *err);
+
 /* The last failure was an answer of the server: asking again gives the same. */
 int redis_link_refused(const struct redis_link *link);
 

@@ -61,6 +61,17 @@ int session_check(swim_session_t *s, uint32_t margin_ms, const char *what,
     return SWIM_OK;
 }
 
+int session_check_resource(swim_session_t *s, const char *about, const char *resource,
+                           swim_error_t *err)
+{
+    if (!s || !resource || !resource[0] || strlen(resource) > RESOURCE_MAX)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s of a resource: no session, no resource, or one "
+                              "longer than %d bytes",
+                              about, RESOURCE_MAX);
+    return session_check(s, 0, resource, err);
+}
+
 bool session_extend(swim_session_t *s, int64_t sent_ns)
 {
     long long wanted_ns = sent_ns + (int64_t)s->lease_ms * 1000000;
@@ -448,12 +459,7 @@ int session_open(const struct swim_session_options *opt,
     if (rc != SWIM_OK) {
         fork_guard_remove(s);
         session_free(s);
-        if (rc != SWIM_ERR_UNSURE)
-            return rc;
-        if (err)
-            err->code =
-                SWIM_ERR_IO; /* a session that nobody uses ends with its lease */
-        return SWIM_ERR_IO;
+        return redis_unsure_is_io(rc, err); /* nobody uses it: its lease ends it */
     }
     *out = s;
     return SWIM_OK;
