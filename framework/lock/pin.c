@@ -209,34 +209,39 @@ static bool pin_read(const char *text, struct lock_pin *pin)
     return true;
 }
 
+static int list_odd(const char *resource, swim_error_t *err)
+{
+    return swim_error_set(err, SWIM_ERR_IO,
+                          "list the pins of %s: the lock server's answer is no list of "
+                          "pins",
+                          resource);
+}
+
 static int list_read(const struct redis_answer *answer, struct lock_pin **pins,
                      size_t *count, const char *resource, swim_error_t *err)
 {
     size_t n = redis_answer_count(answer);
     long long grace_ms = redis_answer_number(redis_answer_at(answer, 0));
-    bool good = n > 0;
 
+    if (n == 0)
+        return list_odd(resource, err);
     if (grace_ms > 0)
         return swim_error_set(
             err, SWIM_ERR_TIMEOUT,
             "list the pins of %s: the lock server is new or lost its data, and may not "
             "know all of them for another %.1f s (try again then)",
             resource, (double)grace_ms / 1000);
-    if (n < 2 && good)
+    if (n == 1)
         return SWIM_OK;
-    struct lock_pin *list = calloc(n > 0 ? n : 1, sizeof(*list));
-    if (!list && good)
+    struct lock_pin *list = calloc(n - 1, sizeof(*list));
+    if (!list)
         return swim_error_set(err, SWIM_ERR_NOMEM, "list the pins of %s: no memory",
                               resource);
-    for (size_t i = 1; good && i < n; i++)
-        good = pin_read(redis_answer_text(redis_answer_at(answer, i)), &list[i - 1]);
-    if (!good) {
-        free(list);
-        return swim_error_set(err, SWIM_ERR_IO,
-                              "list the pins of %s: the lock server's answer is no "
-                              "list of pins",
-                              resource);
-    }
+    for (size_t i = 1; i < n; i++)
+        if (!pin_read(redis_answer_text(redis_answer_at(answer, i)), &list[i - 1])) {
+            free(list);
+            return list_odd(resource, err);
+        }
     *pins = list;
     *count = n - 1;
     return SWIM_OK;

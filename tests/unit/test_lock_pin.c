@@ -391,9 +391,9 @@ static void what_could_not_be_cleared_is_cleared_later(void **state)
 
 static void ask_pin(swim_session_t *session, const char *serial, const char *wish)
 {
+    static const char what[] = "7/" LINEAGE "/" RESOURCE;
     char epoch[24];
-    const char *argv[] = {session->id, epoch, ("7/" LINEAGE "/" RESOURCE), serial,
-                          wish};
+    const char *argv[] = {session->id, epoch, what, serial, wish};
     struct redis_answer *answer = NULL;
     bool unsure = false;
 
@@ -422,10 +422,8 @@ static void pins_of_forgotten_sessions_are_swept_from_the_list(void **state)
 {
     struct scene *s = *state;
 
-    say(&s->redis,
-        "HSET {h5swim}:p:" RESOURCE " 7/" LINEAGE "/gone:1:2 1 8/" LINEAGE
-        "/gone:1:2 2",
-        ":2");
+    say(&s->redis, "HSET {h5swim}:p:" RESOURCE " 7/" LINEAGE "/gone:1:2 1", ":1");
+    say(&s->redis, "HSET {h5swim}:p:" RESOURCE " 8/" LINEAGE "/gone:1:2 2", ":1");
     assert_int_equal(listed(s->b, 7), 0);
     assert_int_equal(redis_fixture_number(&s->redis, LEFT), 0);
 }
