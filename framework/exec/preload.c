@@ -199,6 +199,16 @@ static bool fapl_take(const char *name, unsigned flags, bool create, hid_t *fapl
     return true;
 }
 
+/* H5Pclose() leaves the error stack of a failure empty. */
+static void fapl_drop(hid_t fapl, bool failed)
+{
+    hid_t stack = failed ? H5Eget_current_stack() : H5I_INVALID_HID;
+
+    (void)H5Pclose(fapl);
+    if (stack >= 0)
+        (void)H5Eset_current_stack(stack);
+}
+
 static int file_bytes(void *arg, void *bytes, size_t size, uint64_t place, size_t *got,
                       swim_error_t *err)
 {
@@ -236,11 +246,7 @@ EXEC_API hid_t H5Fopen(const char *name, unsigned flags, hid_t fapl)
     hid_t file = next(name, flags, fapl);
     if (file < 0)
         say_if_marked(name);
-    /* H5Pclose() leaves the error stack of a failure empty. */
-    hid_t stack = file < 0 ? H5Eget_current_stack() : H5I_INVALID_HID;
-    (void)H5Pclose(fapl);
-    if (stack >= 0)
-        (void)H5Eset_current_stack(stack);
+    fapl_drop(fapl, file < 0);
     return file;
 }
 
@@ -250,10 +256,7 @@ EXEC_API hid_t H5Fcreate(const char *name, unsigned flags, hid_t fcpl, hid_t fap
     if (!fapl_take(name, flags, true, &fapl))
         return next(name, flags, fcpl, fapl);
     hid_t file = next(name, flags, fcpl, fapl);
-    hid_t stack = file < 0 ? H5Eget_current_stack() : H5I_INVALID_HID;
-    (void)H5Pclose(fapl);
-    if (stack >= 0)
-        (void)H5Eset_current_stack(stack);
+    fapl_drop(fapl, file < 0);
     return file;
 }
 
@@ -299,32 +302,26 @@ EXEC_API hid_t H5Pget_driver(hid_t plist)
  * HDF5 must not be told by its driver that a close failed.  The program is told here,
  * when HDF5 is done: the id is gone, as after a close that went well. */
 
-static bool commit_failed(const char *function)
+static int close_by(int (*next)(hid_t), hid_t id, const char *function)
 {
     swim_error_t why = {0};
 
-    if (!swim_vfd_take_failure(&why))
-        return false;
+    (void)swim_vfd_take_failure(&why); /* of an earlier call */
+    int rc = next(id);
+    if (rc < 0 || !swim_vfd_take_failure(&why))
+        return rc;
     exec_fail(function, H5E_CANTCLOSEFILE, "%s", why.text);
-    return true;
+    return -1;
 }
 
 EXEC_API herr_t H5Fclose(hid_t file)
 {
-    swim_error_t old = {0};
-
     NEXT(H5Fclose);
-    (void)swim_vfd_take_failure(&old);
-    herr_t rc = next(file);
-    return rc >= 0 && commit_failed(__func__) ? -1 : rc;
+    return close_by(next, file, __func__);
 }
 
 EXEC_API int H5Idec_ref(hid_t id)
 {
-    swim_error_t old = {0};
-
     NEXT(H5Idec_ref);
-    (void)swim_vfd_take_failure(&old);
-    int rc = next(id);
-    return rc >= 0 && commit_failed(__func__) ? -1 : rc;
+    return close_by(next, id, __func__);
 }
