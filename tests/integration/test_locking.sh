@@ -14,25 +14,7 @@ import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.arange(6400, dtype="f4").reshape(100, 64), chunks=(1, 64))
 PY
-cat > slow.c <<'C'
-#include <time.h>
-#include <h5swim/kernel.h>
-static int apply(void *state, const struct swim_block *block, swim_error_t *err)
-{
-    const struct timespec nap = {0, 50000000};
-    (void)state;
-    (void)err;
-    nanosleep(&nap, NULL);
-    for (uint64_t i = 0; i < block->outputs[0]->count; i++)
-        ((float *)block->outputs[0]->data)[i] = 2 * ((const float *)block->inputs[0]->data)[i];
-    return SWIM_OK;
-}
-static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
-static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
-SWIM_KERNEL_DEFINE(.name = "slow", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
-                   .inputs = in, .outputs = out, .apply = apply);
-C
-printf 'kernel: slow.c\ninputs: {u: {file: in.h5, dataset: U}}\noutputs: {y: {file: out.h5, dataset: Y}}\nblock: [1, 64]\n' > slow.yaml
+slow_job 50
 
 "$h5swim" run slow.yaml --readers 1 --quiet &
 job=$!

@@ -234,26 +234,7 @@ passed "5,000 resources"
 export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=600000
 "$python" -c 'import h5py, numpy as np
 h5py.File("in.h5", "w").create_dataset("U", data=np.ones((9, 64), "f4"), chunks=(1, 64))'
-cat > slow.c <<'C'
-#include <time.h>
-#include <h5swim/kernel.h>
-static int apply(void *state, const struct swim_block *block, swim_error_t *err)
-{
-    const struct timespec nap = {1, 0};
-    (void)state;
-    (void)err;
-    nanosleep(&nap, NULL);
-    for (uint64_t i = 0; i < block->outputs[0]->count; i++)
-        ((float *)block->outputs[0]->data)[i] = 1;
-    return SWIM_OK;
-}
-static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
-static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
-SWIM_KERNEL_DEFINE(.name = "slow", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
-                   .inputs = in, .outputs = out, .apply = apply);
-C
-printf '%s\n' 'kernel: slow.c' 'inputs: {u: {file: in.h5, dataset: U}}' \
-    'outputs: {y: {file: out.h5, dataset: Y}}' 'block: [1, 64]' > slow.yaml
+slow_job 1000
 child_of() { pgrep -P "$1" | head -n 1; }
 hold b.h5 read # keeps the server
 for victim in reader rank; do

@@ -13,26 +13,8 @@ import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.ones((2, 64), dtype="f4"), chunks=(1, 64))
 PY
-cat > wait.c <<'C'
-#include <time.h>
-#include <h5swim/kernel.h>
-static int apply(void *state, const struct swim_block *block, swim_error_t *err)
-{
-    const struct timespec nap = {4, 0};
-    (void)state;
-    (void)err;
-    nanosleep(&nap, NULL);
-    for (uint64_t i = 0; i < block->outputs[0]->count; i++)
-        ((float *)block->outputs[0]->data)[i] = 1;
-    return SWIM_OK;
-}
-static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
-static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
-SWIM_KERNEL_DEFINE(.name = "wait", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
-                   .inputs = in, .outputs = out, .apply = apply);
-C
-printf 'kernel: wait.c\ninputs: {u: {file: in.h5, dataset: U}}\noutputs: {y: {file: out.h5, dataset: Y}}\nblock: [1, 64]\n' > wait.yaml
-"$h5swim" run wait.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
+slow_job 4000
+"$h5swim" run slow.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
 
 mine() { # pids of h5swim in this folder, the driver or the ranks first
     local p
@@ -67,7 +49,7 @@ look_at_workers() { # LAUNCHED_BY_MPI
     [ "$loaded" = "$1" ] || fail "MPI is loaded in $loaded processes, not in $1"
 }
 
-"$h5swim" run wait.yaml -n 4 --readers 1 --quiet --overwrite &
+"$h5swim" run slow.yaml -n 4 --readers 1 --quiet --overwrite &
 job=$!
 wait_for 17 # driver, 4 x (rank, spawner, reader, writer)
 sleep 1
@@ -80,7 +62,7 @@ wait "$job"
 passed "4 ranks that wait burn $burnt % of a core together"
 
 if command -v mpirun >/dev/null; then
-    mpirun --oversubscribe -n 2 "$h5swim" run wait.yaml --readers 1 --quiet --overwrite &
+    mpirun --oversubscribe -n 2 "$h5swim" run slow.yaml --readers 1 --quiet --overwrite &
     job=$!
     wait_for 8
     sleep 1
@@ -95,22 +77,22 @@ fi
 
 # Progress: one line that is rewritten on a terminal, none when quiet, plain text elsewhere.
 if script -qec true typescript >/dev/null 2>&1; then
-    TERM=xterm script -qec "'$h5swim' run wait.yaml -n 2 --readers 1 --overwrite" typescript >/dev/null
+    TERM=xterm script -qec "'$h5swim' run slow.yaml -n 2 --readers 1 --overwrite" typescript >/dev/null
     grep -q $'\r\033\[K' typescript || fail "no progress line on a terminal"
-    grep -qE 'wait \[[=.]+\] [0-9]+/2 blocks  [0-9.]+ GB/s  ETA' typescript || fail "progress without blocks, rate, ETA"
+    grep -qE 'slow \[[=.]+\] [0-9]+/2 blocks  [0-9.]+ GB/s  ETA' typescript || fail "progress without blocks, rate, ETA"
 else
     echo "skipped: there are no pseudo-terminals here, the progress line is not looked at"
 fi
-expect_status 0 "$h5swim" run wait.yaml -n 2 --readers 1 --overwrite --quiet
+expect_status 0 "$h5swim" run slow.yaml -n 2 --readers 1 --overwrite --quiet
 [ ! -s "$tmp/out" ] || fail "--quiet prints on stdout"
 [ ! -s "$tmp/err" ] || fail "--quiet prints on stderr"
-expect_status 0 "$h5swim" run wait.yaml -n 2 --readers 1 --overwrite --json
+expect_status 0 "$h5swim" run slow.yaml -n 2 --readers 1 --overwrite --json
 "$python" -c 'import json, sys
 r = json.load(open(sys.argv[1]))
 assert r["status"] == "done" and r["exit_status"] == 0 and r["ranks"] == 2 and r["blocks"] == 2
 assert r["error"] is None and r["outputs"][0]["dataset"] == "Y" and r["locks"]["acquired"] > 0' "$tmp/out"
 [ ! -s "$tmp/err" ] || fail "--json prints on stderr"
-expect_status 1 "$h5swim" run wait.yaml --json --overwrite --redis unix:///nonexistent/redis.sock
+expect_status 1 "$h5swim" run slow.yaml --json --overwrite --redis unix:///nonexistent/redis.sock
 "$python" -c 'import json, sys
 r = json.load(open(sys.argv[1]))
 assert r["status"] == "failed" and r["exit_status"] == 1 and "nonexistent" in r["error"]' "$tmp/out"

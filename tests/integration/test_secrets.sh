@@ -16,7 +16,7 @@ start_redis "$socket" --requirepass "$plain"
 "$python" - <<'PY'
 import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
-    f.create_dataset("U", data=np.ones((8, 4), dtype="f4"), chunks=(1, 4))
+    f.create_dataset("U", data=np.ones((8, 64), dtype="f4"), chunks=(1, 64))
 PY
 cat >job.yaml <<'YAML'
 kernel: wind_speed
@@ -75,31 +75,8 @@ done
 passed "errors do not tell it"
 
 # A run that goes on until it is let go: what other users can see of its processes.
-cat >slow.c <<'C'
-#include <unistd.h>
-#include <h5swim/kernel.h>
-static int apply(void *state, const struct swim_block *block, swim_error_t *err)
-{
-    (void)state;
-    (void)err;
-    for (int i = 0; i < 3000 && access("go", F_OK) != 0; i++)
-        usleep(10000);
-    for (uint64_t i = 0; i < block->outputs[0]->count; i++)
-        ((float *)block->outputs[0]->data)[i] = ((const float *)block->inputs[0]->data)[i];
-    return SWIM_OK;
-}
-static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
-static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
-SWIM_KERNEL_DEFINE(.name = "slow", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
-                   .inputs = in, .outputs = out, .apply = apply);
-C
-cat >slow.yaml <<'YAML'
-kernel: slow.c
-inputs: {u: {file: in.h5, dataset: U}}
-outputs: {y: {file: slow.h5, dataset: Y}}
-block: [1, 4]
-YAML
-"$h5swim" run slow.yaml --readers 2 >"$tmp/run.out" 2>"$tmp/run.err" &
+slow_job 30000 go
+"$h5swim" run slow.yaml --readers 2 --overwrite >"$tmp/run.out" 2>"$tmp/run.err" &
 run=$!
 on_exit "kill $run 2>/dev/null; wait $run"
 # look_at_processes: those of the run, counted in seen.

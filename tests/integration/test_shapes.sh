@@ -20,115 +20,9 @@ with h5py.File("in.h5", "w") as f:
     f["GRID"] = r.random((64, 48)).astype("f4")
 PY
 
-# Two outputs of other types: the double of an integer, and whether it is positive.
-cat > pair.c <<'C'
-#include <h5swim/kernel.h>
-static int apply(void *state, const struct swim_block *b, swim_error_t *err)
-{
-    const struct swim_array *in = b->inputs[0];
-    const int32_t *a = in->data;
-    int64_t *twice = b->outputs[0]->data;
-    uint8_t *positive = b->outputs[1]->data;
-    (void)state; (void)err;
-    for (uint64_t i = 0; i < in->count; i++) {
-        int gone = in->has_missing && a[i] == in->missing.i;
-        twice[i] = gone ? b->outputs[0]->missing.i : 2 * (int64_t)a[i];
-        positive[i] = gone ? (uint8_t)b->outputs[1]->missing.i : a[i] > 0;
-    }
-    return SWIM_OK;
-}
-static const struct swim_port in[] = {{.name = "a", .type = SWIM_TYPE_I32}};
-static const struct swim_port out[] = {{.name = "twice", .type = SWIM_TYPE_I64},
-                                       {.name = "positive", .type = SWIM_TYPE_U8}};
-SWIM_KERNEL_DEFINE(.name = "pair", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 2,
-                   .inputs = in, .outputs = out, .apply = apply);
-C
-# The sum and the number of elements over all axes, or over all but the one kept.
-cat > total.c <<'C'
-#include <stdlib.h>
-#include <unistd.h>
-#include <h5swim/kernel.h>
-static const struct swim_param params[] = {
-    {.name = "keep", .type = SWIM_PARAM_INT, .preset = "-1", .description = "axis to keep"},
-    {.name = "fail", .type = SWIM_PARAM_TEXT, .preset = "", .description = "where to fail"}};
-struct total { int64_t keep; char fail; };
-static int total_open(const swim_params_t *p, void **state, swim_error_t *err)
-{
-    struct total *t = calloc(1, sizeof(*t));
-    (void)err;
-    if (!t)
-        return SWIM_ERR_NOMEM;
-    t->keep = swim_params_int(p, "keep");
-    t->fail = swim_params_text(p, "fail")[0];
-    *state = t;
-    if (t->fail == 'o')
-        return SWIM_ERR_NOMEM; /* without a word */
-    return SWIM_OK;
-}
-static int total_plan(void *state, struct swim_plan *plan, swim_error_t *err)
-{
-    const struct total *t = state;
-    (void)err;
-    if (t->fail == 'p')
-        exit(3);
-    if (t->fail == 's')
-        sleep(20);
-    if (t->keep < 0)
-        return SWIM_OK;
-    plan->reduced[t->keep] = 0;
-    plan->outputs[0]->ndim = 1;
-    plan->outputs[0]->from_axis[0] = (int32_t)t->keep;
-    return SWIM_OK;
-}
-static uint64_t total_acc_bytes(void *state, const struct swim_block *b)
-{
-    (void)state;
-    return b->outputs[0]->count * sizeof(double);
-}
-static int total_partial(void *state, const struct swim_block *b, void *acc, swim_error_t *err)
-{
-    const struct total *t = state;
-    const struct swim_array *in = b->inputs[0];
-    const double *x = in->data;
-    double *sum = acc;
-    (void)err;
-    if (t->fail == 'e')
-        exit(3);
-    for (uint64_t i = 0; i < in->count; i++) {
-        uint64_t place = t->keep < 0 ? 0 : i / (uint64_t)in->strides[t->keep] % in->shape[t->keep];
-        sum[place] += x[i] == x[i] ? x[i] : 0;
-    }
-    return SWIM_OK;
-}
-static int total_merge(void *state, const struct swim_block *b, void *acc, const void *other, swim_error_t *err)
-{
-    double *sum = acc;
-    const double *more = other;
-    (void)state; (void)err;
-    for (uint64_t i = 0; i < b->outputs[0]->count; i++)
-        sum[i] += more[i];
-    return SWIM_OK;
-}
-static int total_finish(void *state, const struct swim_block *b, const void *acc, swim_error_t *err)
-{
-    const struct total *t = state;
-    if (t->fail == 'f')
-        return swim_error_set(err, SWIM_ERR_KERNEL, "nothing to finish");
-    for (uint64_t i = 0; i < b->outputs[0]->count; i++)
-        ((double *)b->outputs[0]->data)[i] = ((const double *)acc)[i];
-    return SWIM_OK;
-}
-static const struct swim_port in[] = {{.name = "x", .type = SWIM_TYPE_F64}};
-static const struct swim_port out[] = {{.name = "sum", .type = SWIM_TYPE_F64}};
-SWIM_KERNEL_DEFINE(.name = "total", .kind = SWIM_KERNEL_REDUCE, .n_inputs = 1, .n_outputs = 1,
-                   .inputs = in, .outputs = out, .n_params = 2, .params = params,
-                   .open = total_open, .plan = total_plan, .acc_bytes = total_acc_bytes,
-                   .partial = total_partial, .merge = total_merge, .finish = total_finish,
-                   .close = free);
-C
 mkdir sub
-cat > pair.yaml <<'YAML'
-kernel: pair.c
+cat > pair.yaml <<YAML
+kernel: $support/kernels/pair.c
 inputs: {a: {file: in.h5, dataset: A}}
 outputs:
   twice: {file: twice.h5, dataset: /deep/er/T, type: int32, fill: -7, chunks: [7, 9, 11]}
@@ -137,7 +31,8 @@ YAML
 total() { # DATASET OUTPUT OPTION...
     local dataset=$1 output=$2
     shift 2
-    printf 'kernel: total.c\ninputs: {x: {file: in.h5, dataset: %s}}\noutputs: {sum: {file: %s, dataset: S}}\n' "$dataset" "$output" > total.yaml
+    printf 'kernel: %s/kernels/total.c\ninputs: {x: {file: in.h5, dataset: %s}}\noutputs: {sum: {file: %s, dataset: S}}\n' \
+        "$support" "$dataset" "$output" > total.yaml
     "$h5swim" run total.yaml --quiet "$@"
 }
 

@@ -14,30 +14,7 @@ import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.ones((4000, 64), dtype="f4"), chunks=(1, 64))
 PY
-cat > slow.c <<'C'
-#include <time.h>
-#include <h5swim/kernel.h>
-static int apply(void *state, const struct swim_block *block, swim_error_t *err)
-{
-    const struct timespec nap = {0, 20000000};
-    (void)state;
-    (void)err;
-    nanosleep(&nap, NULL);
-    for (uint64_t i = 0; i < block->inputs[0]->count; i++)
-        ((float *)block->outputs[0]->data)[i] = 2 * ((const float *)block->inputs[0]->data)[i];
-    return SWIM_OK;
-}
-static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
-static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
-SWIM_KERNEL_DEFINE(.name = "slow", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
-                   .inputs = in, .outputs = out, .apply = apply);
-C
-cat > slow.yaml <<'YAML'
-kernel: slow.c
-inputs: {u: {file: in.h5, dataset: U}}
-outputs: {y: {file: out.h5, dataset: Y}}
-block: [1, 64]
-YAML
+slow_job 20
 
 # The lock server is everybody's, not the job's: start it outside the marked environment.
 "$hold_lock" in.h5 read </dev/null >/dev/null

@@ -116,6 +116,14 @@ run_job() {
     expect_status 0 "${launcher[@]}" "$h5swim" run "$SWIM_SOURCE/jobs/$job.yaml" --quiet \
         "${settings[@]}" "$@"
 }
+# slow_job MS [UNTIL]: slow.yaml, a job here that doubles U of in.h5 row by row and takes
+# so long for each, but no longer than until there is a file UNTIL.
+slow_job() {
+    printf '%s\n' "kernel: $support/kernels/slow.c" "params: {ms: $1, until: '${2:-}'}" \
+        'inputs: {u: {file: in.h5, dataset: U}}' 'outputs: {y: {file: out.h5, dataset: Y}}' \
+        'block: [1, 64]' > slow.yaml
+}
+
 # What run_job starts h5swim with, e.g. mpirun, and where it finds its data.
 launcher=()
 data=
