@@ -15,6 +15,7 @@
 
 #include "core/clock.h"
 #include "redis_command.h"
+#include "redis_refusal.h"
 #include "redis_tls.h"
 
 #define HOPS_MAX 3
@@ -358,52 +359,12 @@ static int link_open(struct redis_link *link, const struct redis_wait *asking,
     return rc;
 }
 
-/* Errors that pass by themselves, which a script may put others before: the same
- * question may be asked again.  After those of a server that is the primary no more,
- * where the URL leads to may be another one. */
-static bool reply_is_passing(struct redis_link *link, const redisReply *reply)
-{
-    static const struct {
-        const char *word;
-        bool elsewhere;
-    } passing[] = {{"LOADING", false},    {"BUSY", false},      {"TRYAGAIN", false},
-                   {"CLUSTERDOWN", true}, {"MASTERDOWN", true}, {"READONLY", true},
-                   {"ASK ", true},        {"MOVED ", true}};
-
-    for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++) {
-        if (strstr(reply->str, passing[i].word) == NULL)
-            continue;
-        if (passing[i].elsewhere) {
-            redis_link_close(link);
-            link->is_moved = false;
-        }
-        return true;
-    }
-    return false;
-}
-
-/* "MOVED SLOT HOST:PORT": go there.  No host: the same one, another port. */
 static bool link_follow(struct redis_link *link, const char *reply)
 {
-    struct lock_url to = *link_target(link);
-    const char *place =
-        strncmp(reply, "MOVED ", 6) == 0 ? strchr(reply + 6, ' ') : NULL;
-    const char *colon = place ? strrchr(place, ':') : NULL;
-    char *end = NULL;
+    struct lock_url to;
 
-    long port = colon ? strtol(colon + 1, &end, 10) : 0;
-    if (port <= 0 || port > 65535 || *end)
+    if (!redis_refusal_moves(reply, link_target(link), &to))
         return false;
-    place++;
-    if (colon > place) {
-        int n = snprintf(to.host, sizeof(to.host), "%.*s", (int)(colon - place), place);
-        if (n >= (int)sizeof(to.host))
-            return false;
-    } else if (to.is_unix) {
-        return false;
-    }
-    to.is_unix = false;
-    to.port = (int)port;
     redis_link_close(link);
     link->moved = to;
     link->is_moved = true;
@@ -440,7 +401,12 @@ int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
         return rc;
     if (reply->type == REDIS_REPLY_ERROR) {
         rc = link_failed(link, SWIM_ERR_IO, reply->str, err);
-        link->refused = !reply_is_passing(link, reply);
+        enum redis_refusal is = redis_refusal_of(reply->str);
+        link->refused = is == REDIS_REFUSED;
+        if (is == REDIS_REFUSED_HERE) {
+            redis_link_close(link);
+            link->is_moved = false;
+        }
         freeReplyObject(reply);
         return rc;
     }
