@@ -19,6 +19,7 @@
 #include <h5swim/store.h>
 
 #include "exec/exec_private.h"
+#include "store/hdf5_version.h"
 #include "store/superblock.h"
 #include "store/vfd_exec.h"
 
@@ -260,7 +261,7 @@ EXEC_API hid_t H5Fcreate(const char *name, unsigned flags, hid_t fcpl, hid_t fap
     return file;
 }
 
-#if H5_VERSION_GE(1, 13, 0)
+#if HDF5_HAS_ASYNC
 #undef H5Fopen_async
 #undef H5Fcreate_async
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/hdf5_version.h"
 #include "store/store_private.h"
 
 bool h5_attr_exists(hid_t object, const char *name)
@@ -23,11 +24,7 @@ static void attr_reclaim(hid_t type, hid_t attr, void *buf)
 {
     hid_t space = H5Aget_space(attr);
 
-#if H5_VERSION_GE(1, 12, 0)
-    H5Treclaim(type, space, H5P_DEFAULT, buf);
-#else
-    H5Dvlen_reclaim(type, space, H5P_DEFAULT, buf);
-#endif
+    HDF5_RECLAIM(type, space, buf);
     h5_release(space);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "store/hdf5_version.h"
 #include "store/store_private.h"
 
 #define NAMES_MAX 4096 /* more are not looked at: a hint need not be complete */
@@ -15,14 +16,8 @@ struct each {
     void *arg;
 };
 
-/* The one place where the versions of H5Ovisit matter. */
-#if H5_VERSION_GE(1, 12, 0)
-static herr_t each_visit(hid_t object, const char *name, const H5O_info2_t *info,
+static herr_t each_visit(hid_t object, const char *name, const hdf5_object_info_t *info,
                          void *arg)
-#else
-static herr_t each_visit(hid_t object, const char *name, const H5O_info_t *info,
-                         void *arg)
-#endif
 {
     struct each *each = (struct each *)arg;
 
@@ -35,13 +30,7 @@ int names_each_dataset(hid_t object, int (*fn)(hid_t object, const char *path, v
 {
     struct each each = {object, fn, arg};
 
-#if H5_VERSION_GE(1, 12, 0)
-    return H5Ovisit3(object, H5_INDEX_NAME, H5_ITER_NATIVE, each_visit, &each,
-                     H5O_INFO_BASIC);
-#else
-    return H5Ovisit2(object, H5_INDEX_NAME, H5_ITER_NATIVE, each_visit, &each,
-                     H5O_INFO_BASIC);
-#endif
+    return HDF5_OBJECT_VISIT(object, H5_ITER_NATIVE, each_visit, &each);
 }
 
 struct names {

@@ -4,26 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/hdf5_version.h"
 #include "store/object_private.h"
-
-/* The one place of the object interface where the versions of HDF5 matter. */
-#if H5_VERSION_GE(1, 12, 0)
-typedef H5L_info2_t link_info_t;
-typedef H5O_info2_t object_info_t;
-#define OBJECT_INFO(object, info) H5Oget_info3(object, info, H5O_INFO_BASIC)
-#define OBJECT_PLACE token
-#define LINK_INFO(group, name, info) H5Lget_info2(group, name, info, H5P_DEFAULT)
-#define LINK_ITERATE(group, fn, arg) \
-    H5Literate2(group, H5_INDEX_NAME, H5_ITER_INC, NULL, fn, arg)
-#else
-typedef H5L_info_t link_info_t;
-typedef H5O_info_t object_info_t;
-#define OBJECT_INFO(object, info) H5Oget_info2(object, info, H5O_INFO_BASIC)
-#define OBJECT_PLACE addr
-#define LINK_INFO(group, name, info) H5Lget_info(group, name, info, H5P_DEFAULT)
-#define LINK_ITERATE(group, fn, arg) \
-    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, fn, arg)
-#endif
 
 const char *swim_kind_name(enum swim_kind kind)
 {
@@ -49,7 +31,7 @@ static enum swim_kind kind_of_id(hid_t object)
     }
 }
 
-static enum swim_kind kind_of_link(const link_info_t *info)
+static enum swim_kind kind_of_link(const hdf5_link_info_t *info)
 {
     if (info->type == H5L_TYPE_SOFT)
         return SWIM_KIND_SOFT_LINK;
@@ -58,7 +40,7 @@ static enum swim_kind kind_of_link(const link_info_t *info)
 
 enum swim_kind object_kind_of(hid_t file, const char *path, hid_t links)
 {
-    link_info_t info;
+    hdf5_link_info_t info;
     hid_t object = H5Oopen(file, path, links);
 
     if (object >= 0) {
@@ -66,26 +48,26 @@ enum swim_kind object_kind_of(hid_t file, const char *path, hid_t links)
         h5_release(object);
         return kind;
     }
-    return LINK_INFO(file, path, &info) < 0 ? SWIM_KIND_NONE : kind_of_link(&info);
+    return HDF5_LINK_INFO(file, path, &info) < 0 ? SWIM_KIND_NONE : kind_of_link(&info);
 }
 
 bool object_identify(hid_t file, const char *path, struct object_identity *identity)
 {
-    object_info_t info;
+    hdf5_object_info_t info;
     hid_t object = H5Oopen(file, path, H5P_DEFAULT);
-    bool is = object >= 0 && OBJECT_INFO(object, &info) >= 0;
+    bool is = object >= 0 && HDF5_OBJECT_INFO(object, &info) >= 0;
 
     h5_release(object);
     memset(identity, 0, sizeof(*identity));
     if (!is)
         return false;
-    _Static_assert(sizeof(info.fileno) + sizeof(info.OBJECT_PLACE) <=
+    _Static_assert(sizeof(info.fileno) + sizeof(info.HDF5_OBJECT_PLACE) <=
                        sizeof(identity->bytes),
                    "room for it");
     identity->names = info.rc;
     memcpy(identity->bytes, &info.fileno, sizeof(info.fileno));
-    memcpy(identity->bytes + sizeof(info.fileno), &info.OBJECT_PLACE,
-           sizeof(info.OBJECT_PLACE));
+    memcpy(identity->bytes + sizeof(info.fileno), &info.HDF5_OBJECT_PLACE,
+           sizeof(info.HDF5_OBJECT_PLACE));
     return true;
 }
 
@@ -219,7 +201,7 @@ void swim_entries_free(struct swim_entry *entries)
 }
 
 /* Of a soft or external link; NULL: no memory, or unreadable. */
-static char *link_target(hid_t group, const char *name, const link_info_t *info)
+static char *link_target(hid_t group, const char *name, const hdf5_link_info_t *info)
 {
     const char *file = NULL, *path = NULL;
     size_t size = info->u.val_size;
@@ -255,7 +237,7 @@ static bool listing_grow(struct listing *l)
     return true;
 }
 
-static herr_t listing_add(hid_t group, const char *name, const link_info_t *info,
+static herr_t listing_add(hid_t group, const char *name, const hdf5_link_info_t *info,
                           void *arg)
 {
     struct listing *l = arg;
@@ -288,7 +270,7 @@ int object_links(struct object_call *c, hid_t group, struct swim_entry **entries
     *count = 0;
     if (!listing_grow(&l))
         return object_fail(c, SWIM_ERR_NOMEM, "no memory");
-    if (LINK_ITERATE(group, listing_add, &l) < 0) {
+    if (HDF5_LINK_ITERATE(group, listing_add, &l) < 0) {
         int rc = object_fail_h5(c, "list its links");
         swim_entries_free(l.entries);
         return rc;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/hdf5_version.h"
 #include "store/store_private.h"
 
 #define COPY_MAX_BYTES ((size_t)1 << 30)
@@ -241,11 +242,7 @@ static int copy_data(hid_t from, hid_t to, hid_t type, hid_t space, size_t n,
     else if (H5Dwrite(to, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buf) < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "write a coordinate variable");
     if (H5Tis_variable_str(type) > 0) {
-#if H5_VERSION_GE(1, 12, 0)
-        H5Treclaim(type, space, H5P_DEFAULT, buf);
-#else
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, buf);
-#endif
+        HDF5_RECLAIM(type, space, buf);
     }
     free(buf);
     return rc;

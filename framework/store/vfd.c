@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "store/hdf5_version.h"
 #include "store/process_session.h"
 #include "store/store_wait.h"
-#include "store/vfd_class.h"
 
 struct vfd {
     H5FD_t head; /* HDF5's */
@@ -311,7 +311,7 @@ static herr_t vfd_terminate(void)
 }
 
 static const H5FD_class_t vfd_class = {
-    VFD_CLASS_HEAD.name = "h5swim",
+    HDF5_CLASS_HEAD.name = "h5swim",
     .maxaddr = JOURNAL_PLACE_MAX,
     .fc_degree = H5F_CLOSE_WEAK,
     .terminate = vfd_terminate,

@@ -27,6 +27,7 @@
 #include "redis_fixture.h"
 #include "scratch_dir.h"
 #include "sim_disk.h"
+#include "store/hdf5_version.h"
 #include "store/vfd.h"
 
 #define LENGTH 40
@@ -103,7 +104,7 @@ static herr_t add_values(hid_t set, XXH3_state_t *sum)
     return H5Sclose(space);
 }
 
-static herr_t add_object(hid_t root, const char *name, const H5O_info_t *info,
+static herr_t add_object(hid_t root, const char *name, const hdf5_object_info_t *info,
                          void *arg)
 {
     hid_t object = H5Oopen(root, name, H5P_DEFAULT);
@@ -124,12 +125,7 @@ static XXH64_hash_t digest_of(hid_t file)
     XXH64_hash_t digest = 0;
 
     XXH3_64bits_reset(sum);
-#if H5_VERSION_GE(1, 12, 0)
-    herr_t rc = H5Ovisit3(file, H5_INDEX_NAME, H5_ITER_INC, (H5O_iterate2_t)add_object,
-                          sum, H5O_INFO_BASIC);
-#else
-    herr_t rc = H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, add_object, sum);
-#endif
+    herr_t rc = HDF5_OBJECT_VISIT(file, H5_ITER_INC, add_object, sum);
     if (rc >= 0)
         digest = XXH3_64bits_digest(sum);
     XXH3_freeState(sum);
