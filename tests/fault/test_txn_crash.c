@@ -227,7 +227,9 @@ static int session(swim_error_t *err)
 
 static void story_begin(unsigned seed)
 {
-    memset(&story, 0, sizeof(story));
+    memset(&story.made, 0, sizeof(story.made));
+    story.has_pinned = story.fresh = false;
+    story.fence = 0;
     story.dice = seed;
     story.boot = 1;
     story.made.size = 1 + dice(BYTES / 2);

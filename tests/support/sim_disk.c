@@ -23,7 +23,8 @@ struct inode {
     bool used;
     unsigned char *now, *synced; /* SIM_FILE_MAX each, zero behind the size */
     uint64_t size, synced_size;
-    long touched; /* when it was changed last */
+    uint64_t reach; /* it was never longer */
+    long touched;   /* when it was changed last */
     struct change *changes;
     size_t count;
 };
@@ -84,6 +85,14 @@ static void inode_free(struct inode *i)
     free(i->now);
     free(i->synced);
     *i = (struct inode){0};
+}
+
+/* Its size changes. */
+static void inode_size(struct inode *i, uint64_t size)
+{
+    i->size = size;
+    if (size > i->reach)
+        i->reach = size;
 }
 
 /* What no name has led to since the last sync of the folder, and nobody has open. */
@@ -168,7 +177,8 @@ void sim_disk_put(const char *path, const void *bytes, size_t size)
 
     memcpy(i->now, bytes, size);
     memcpy(i->synced, bytes, size);
-    i->size = i->synced_size = size;
+    inode_size(i, size);
+    i->synced_size = size;
     name->led_to[0] = n;
     name->count = 1;
 }
@@ -179,8 +189,9 @@ long sim_disk_get(const char *path, void *bytes, size_t size)
 
     if (n < 0)
         return -1;
-    memcpy(bytes, disk.inodes[n].now, size < SIM_FILE_MAX ? size : SIM_FILE_MAX);
-    return (long)disk.inodes[n].size;
+    const struct inode *i = &disk.inodes[n];
+    memcpy(bytes, i->now, size < i->size ? size : i->size);
+    return (long)i->size;
 }
 
 void sim_disk_arm(long n, int errnum)
@@ -286,7 +297,7 @@ static void inode_write(struct inode *i, const struct iovec *part, uint64_t at)
     memcpy(i->now + at, bytes, part->iov_len);
     change_add(i, (struct change){at, part->iov_len, bytes});
     if (at + part->iov_len > i->size)
-        i->size = at + part->iov_len;
+        inode_size(i, at + part->iov_len);
 }
 
 static ssize_t sim_pwritev(int fd, const struct iovec *parts, int n, off_t at)
@@ -322,7 +333,7 @@ static int sim_ftruncate(int fd, off_t size)
     need((uint64_t)size <= SIM_FILE_MAX, "a file");
     if ((uint64_t)size < i->size)
         memset(i->now + size, 0, (size_t)(i->size - (uint64_t)size));
-    i->size = (uint64_t)size;
+    inode_size(i, (uint64_t)size);
     change_add(i, (struct change){(uint64_t)size, 0, NULL});
     return 0;
 }
@@ -332,7 +343,7 @@ static int sim_fdatasync(int fd)
     if (is_dead() || disk_hits())
         return -1;
     struct inode *i = inode_of(fd);
-    memcpy(i->synced, i->now, SIM_FILE_MAX);
+    memcpy(i->synced, i->now, i->reach);
     i->synced_size = i->size;
     changes_forget(i);
     return 0;
@@ -511,7 +522,7 @@ static void inode_lose(struct inode *i)
     uint64_t size = size_after(i, how > 3   ? dice((unsigned)all + 1)
                                   : how > 0 ? all
                                             : 0);
-    for (uint64_t s = 0; s < SIM_FILE_MAX / SECTOR; s++) {
+    for (uint64_t s = 0; s * SECTOR < i->reach; s++) {
         size_t n = how == 1 ? all : 0;
         if (how == 2 || how == 3)
             n = (dice(8) == 0) == (how == 3) ? all : 0;
@@ -519,9 +530,9 @@ static void inode_lose(struct inode *i)
             n = dice((unsigned)all + 1);
         sector_after(i, s, n, i->now + s * SECTOR);
     }
-    memset(i->now + size, 0, (size_t)(SIM_FILE_MAX - size));
+    memset(i->now + size, 0, (size_t)(i->reach - size));
     i->size = size;
-    memcpy(i->synced, i->now, SIM_FILE_MAX);
+    memcpy(i->synced, i->now, i->reach);
     i->synced_size = size;
     changes_forget(i);
 }
@@ -571,7 +582,7 @@ static void name_keep(struct name *name, uint64_t *kept)
 
 static void inode_keep(struct inode *i, uint64_t *kept)
 {
-    memcpy(i->now, i->synced, SIM_FILE_MAX);
+    memcpy(i->now, i->synced, i->reach);
     i->size = i->synced_size;
     for (size_t c = 0; c < i->count; c++) {
         const struct change *change = &i->changes[c];
@@ -586,7 +597,7 @@ static void inode_keep(struct inode *i, uint64_t *kept)
         else if (change->at + change->size > i->size)
             i->size = change->at + change->size;
     }
-    memcpy(i->synced, i->now, SIM_FILE_MAX);
+    memcpy(i->synced, i->now, i->reach);
     i->synced_size = i->size;
     changes_forget(i);
 }
