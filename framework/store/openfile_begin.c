@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/signals.h"
 #include "lock/notice.h"
+#include "lock/wanted.h"
 #include "store/boot_id.h"
 #include "store/file_locks.h"
 #include "store/openfile_private.h"
@@ -40,6 +41,13 @@ static int may_rewrite(void *arg)
     int rc = lock_pin_list(f->session, f->resource, &pins, &n, NULL);
     free(pins);
     return rc == SWIM_OK && n > 0 ? SWIM_ERR_TIMEOUT : rc;
+}
+
+static bool is_wanted(void *arg)
+{
+    const struct openfile *f = arg;
+
+    return lock_is_wanted(f->lock);
 }
 
 static void tell_wait(void *arg, const char *text)
@@ -126,6 +134,7 @@ static int txn_begin(struct openfile *f, int64_t until_ns, swim_error_t *err)
                               .fence = swim_lock_fence(f->lock),
                               .may_change = may_change,
                               .may_rewrite = may_rewrite,
+                              .is_wanted = is_wanted,
                               .arg = f};
     int64_t nap_ns = NAP_MIN_NS,
             tell_ns = swim_clock_mono_ns() + TELL_AFTER_MS * NS_PER_MS;

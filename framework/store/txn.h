@@ -49,6 +49,9 @@ struct txn_options {
      * stays.  NULL: it may be. */
     uint64_t rewrite_over;
     int (*may_rewrite)(void *arg);
+    /* Whether others wait for the file: asked now and then while it is copied, which
+     * then is left to a later session.  NULL: nobody ever does. */
+    bool (*is_wanted)(void *arg);
     void *arg;
 };
 
@@ -114,9 +117,9 @@ int txn_commit(struct txn *txn, bool sync, swim_error_t *err);
 int txn_abort(struct txn *txn, swim_error_t *err);
 
 /* Copy what is committed into the file and remove the journal; nothing may be
- * uncommitted.  SWIM_ERR_TIMEOUT: another session or program has the file open, and the
- * file is to be closed now: it is not locked any more.  SWIM_ERR_CORRUPT: it was
- * changed from outside. */
+ * uncommitted.  SWIM_ERR_TIMEOUT: another session or program has the file open, or waits
+ * for it, and the file is to be closed now: it may not be locked any more.
+ * SWIM_ERR_CORRUPT: it was changed from outside. */
 int txn_checkpoint(struct txn *txn, swim_error_t *err);
 
 /* txn_commit(), and, where the caller is alone with the file (it holds WRITE),

@@ -12,16 +12,42 @@
 
 #include "txn_private.h"
 
+#define STEP (64U << 20)
+
+/* Those who want the file meanwhile wait for a step of the work, not for all of it:
+ * what was copied is put on the disk by then, or the sync at the end would take its
+ * time. */
+static int checkpoint_step(struct txn *t, uint64_t bytes, bool wrote, swim_error_t *err)
+{
+    t->step += bytes;
+    if (t->step < STEP || !t->opt.is_wanted)
+        return SWIM_OK;
+    t->step = 0;
+    int rc = wrote ? io_sync(&t->main, err) : SWIM_OK;
+    if (rc != SWIM_OK || !t->opt.is_wanted(t->opt.arg))
+        return rc;
+    return swim_error_set(err, SWIM_ERR_TIMEOUT,
+                          "copy the journal into %s: others wait for it", t->path);
+}
+
+struct verify {
+    struct txn *txn;
+    bool for_copy;
+};
+
 /* Compare what the file holds below a frame with what it held. */
 static int verify_frame(void *arg, const struct journal_frame *frame, uint64_t extent,
                         swim_error_t *err)
 {
-    const struct txn *t = arg;
+    const struct verify *verify = arg;
+    struct txn *t = verify->txn;
     uint64_t sum = 0;
 
     int rc = journal_sum_of(&t->main, frame->place, frame->size, extent,
                             t->journal.seed, &sum, err);
-    if (rc != SWIM_OK || sum == frame->under)
+    if (rc == SWIM_OK && sum == frame->under)
+        return verify->for_copy ? checkpoint_step(t, frame->size, false, err) : rc;
+    if (rc != SWIM_OK)
         return rc;
     return swim_error_set(err, SWIM_ERR_CORRUPT,
                           "write to %s: it was changed from outside at byte %" PRIu64
@@ -30,13 +56,20 @@ static int verify_frame(void *arg, const struct journal_frame *frame, uint64_t e
 }
 
 /* All frames, in the state before any of them was copied. */
-int txn_verify(struct txn *t, swim_error_t *err)
+static int verify_all(struct txn *t, bool for_copy, swim_error_t *err)
 {
+    struct verify verify = {t, for_copy};
+
     if (t->began || t->journal.may_be_copied)
         return SWIM_OK;
-    int rc = journal_each_frame(&t->journal, verify_frame, t, err);
+    int rc = journal_each_frame(&t->journal, verify_frame, &verify, err);
     t->began = rc == SWIM_OK;
     return rc;
+}
+
+int txn_verify(struct txn *t, swim_error_t *err)
+{
+    return verify_all(t, false, err);
 }
 
 /* All of the journal is on the disk, also what was found in it and what was committed
@@ -73,6 +106,8 @@ static int copy_piece(struct txn *t, const struct overlay_piece *piece, uint64_t
             rc = io_write(&t->main, &part, 1, at, err);
         if (rc == SWIM_OK)
             io_wrote(&t->unsent, &t->main, at, n);
+        if (rc == SWIM_OK)
+            rc = checkpoint_step(t, n, true, err);
         at += n;
     }
     return rc;
@@ -125,7 +160,7 @@ static int checkpoint_begin(struct txn *t, swim_error_t *err)
 
     if (rc == SWIM_OK)
         rc = txn_may_change(t, err);
-    return rc == SWIM_OK ? txn_verify(t, err) : rc;
+    return rc == SWIM_OK ? verify_all(t, true, err) : rc;
 }
 
 int txn_checkpoint(struct txn *t, swim_error_t *err)

@@ -52,9 +52,10 @@ struct txn {
     /* What may not be on the disk yet; of what was found nothing is known: a writer may
      * have been killed before it synced it. */
     bool main_unsynced, dir_unsynced, log_unsynced;
-    uint64_t rewrite_over;   /* the journal is left as it is up to here */
-    bool owes_sync;          /* it has committed without one */
-    uint64_t size;           /* of the state that is made */
+    uint64_t step;         /* bytes of a copy since it was looked whether others wait */
+    uint64_t rewrite_over; /* the journal is left as it is up to here */
+    bool owes_sync;        /* it has committed without one */
+    uint64_t size;         /* of the state that is made */
     struct io_unsent unsent; /* of the file itself */
     uint64_t tail_end; /* of what was written to the file itself since the last commit;
                           0: nothing */

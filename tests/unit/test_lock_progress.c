@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lock/wanted.h"
+
 #define LEASE_MS 60000
 #define SOON_MS 100
 #define AGAIN_MS 10000
@@ -323,6 +325,25 @@ static void a_long_name_is_said_by_its_end(void **state)
     assert_int_equal(swim_lock_release(held, NULL), SWIM_OK);
 }
 
+static void a_holder_can_ask_whether_others_wait(void **state)
+{
+    struct scene *s = *state;
+    swim_lock_t *held = NULL, *other = NULL;
+
+    assert_int_equal(take_at(s->a, RESOURCE, SWIM_LOCK_WRITE, 0, &held, NULL), SWIM_OK);
+    assert_int_equal(take_at(s->a, "/data/b.h5", SWIM_LOCK_WRITE, 0, &other, NULL),
+                     SWIM_OK);
+    assert_false(lock_is_wanted(held));
+    start(&s->redis, &s->actor, LEASE_MS, SWIM_LOCK_READ, WAIT_MS);
+    assert_true(redis_fixture_await(&s->redis, QUEUE, 1));
+    assert_true(lock_is_wanted(held));
+    assert_false(lock_is_wanted(other));
+    redis_fixture_kill(&s->redis);
+    assert_true(lock_is_wanted(other)); /* who knows? */
+    (void)swim_lock_release(other, NULL);
+    (void)swim_lock_release(held, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +356,7 @@ int main(int argc, char **argv)
         TEST(who_is_told_may_give_up),
         TEST(a_server_that_lost_its_data_is_named),
         TEST(a_long_name_is_said_by_its_end),
+        TEST(a_holder_can_ask_whether_others_wait),
     };
 
     (void)actor_main(argc, argv);

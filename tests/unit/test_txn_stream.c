@@ -149,6 +149,94 @@ static void a_large_journal_is_closed_when_there_is_time(void **state)
     txn_close(t);
 }
 
+/* --- others who wait */
+
+static int asked, answers_no, file_syncs, syncs_when_asked;
+
+static int seen_fdatasync(int fd)
+{
+    file_syncs += !is_journal(fd);
+    return fdatasync(fd);
+}
+
+static bool is_wanted(void *arg)
+{
+    (void)arg;
+    asked++;
+    syncs_when_asked = file_syncs;
+    return answers_no-- <= 0;
+}
+
+static struct txn *open_asking(const struct scene *s)
+{
+    const struct txn_options opt = {.io = &counted,
+                                    .write = true,
+                                    .flocks = true,
+                                    .fence = 1,
+                                    .boot = "boot",
+                                    .is_wanted = is_wanted};
+    struct txn *t = NULL;
+
+    assert_int_equal(txn_open(&t, s->path, &opt, NULL), SWIM_OK);
+    return t;
+}
+
+static void assert_all_is(struct txn *t, unsigned char value)
+{
+    unsigned char is = 0;
+
+    for (uint64_t at = 0; at < 2 * MUCH; at += MIB / 2) {
+        assert_int_equal(txn_read(t, &is, 1, at, NULL), SWIM_OK);
+        assert_int_equal(is, value);
+    }
+}
+
+static void assert_stops(struct scene *s, int after, bool copied)
+{
+    unsigned char is = 0;
+    struct txn *t = open_asking(s), *reader = NULL;
+    swim_error_t err = {0};
+
+    asked = file_syncs = 0;
+    answers_no = after;
+    assert_int_equal(txn_checkpoint(t, &err), SWIM_ERR_TIMEOUT);
+    assert_non_null(strstr(err.text, "others wait for it"));
+    assert_int_equal(asked, after + 1);
+    assert_int_equal(syncs_when_asked, copied ? 2 : 0); /* what was found, and this */
+    txn_close(t);
+    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(pread(fd, &is, 1, 0), 1);
+    close(fd);
+    assert_int_equal(is, copied ? 2 : 1);
+    reader = must_open(s, false);
+    assert_all_is(reader, 2);
+    txn_close(reader);
+}
+
+static void who_waits_for_a_file_waits_for_a_step_of_its_copy(void **state)
+{
+    struct scene *s = *state;
+
+    counted.fdatasync = seen_fdatasync;
+    struct txn *t = must_open(s, true);
+    write_much(t, 1, 0, 2 * MUCH);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    write_much(t, 2, 0, 2 * MUCH);
+    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+    txn_close(t);
+    assert_stops(s, 0, false); /* while it is looked at */
+    assert_stops(s, 1, false);
+    assert_stops(s, 2, true); /* and while it is copied */
+    assert_stops(s, 0, true);
+    t = open_asking(s);
+    answers_no = 100;
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    assert_all_is(t, 2);
+    txn_close(t);
+    assert_false(is_there(s->journal));
+}
+
 static int open_count(void)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -185,6 +273,7 @@ int main(void)
         TEST(a_little_is_left_to_the_sync),
         TEST(without_a_way_to_send_it_is_only_synced),
         TEST(a_large_journal_is_closed_when_there_is_time),
+        TEST(who_waits_for_a_file_waits_for_a_step_of_its_copy),
         cmocka_unit_test(what_is_closed_late_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <h5swim/store.h>
 
@@ -136,6 +140,112 @@ static void a_close_tells_that_metadata_could_not_be_written(void **state)
     assert_int_equal(value(s), 1);
 }
 
+/* --- a reader that comes while a journal is copied */
+
+#define LARGE (100U << 20)
+
+static const struct scene *copying;
+static int copies_begun[2]; /* a pipe: a byte when a first step is on the disk */
+
+/* "x", LARGE bytes of value, made when it is not there. */
+static void fill(hid_t file, unsigned char value)
+{
+    const hsize_t size = LARGE;
+    unsigned char *bytes = malloc(LARGE);
+    hid_t space = H5Screate_simple(1, &size, NULL);
+
+    assert_non_null(bytes);
+    memset(bytes, value, LARGE);
+    hid_t set = H5Lexists(file, "x", H5P_DEFAULT) > 0
+                    ? H5Dopen2(file, "x", H5P_DEFAULT)
+                    : H5Dcreate2(file, "x", H5T_NATIVE_UCHAR, space, H5P_DEFAULT,
+                                 H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Dwrite(set, H5T_NATIVE_UCHAR, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >=
+                0);
+    H5Dclose(set);
+    H5Sclose(space);
+    free(bytes);
+}
+
+static bool is_all(hid_t file, unsigned char value)
+{
+    unsigned char *bytes = malloc(LARGE);
+    hid_t set = H5Dopen2(file, "x", H5P_DEFAULT);
+    bool is = bytes &&
+              H5Dread(set, H5T_NATIVE_UCHAR, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0;
+
+    for (size_t i = 0; is && i < LARGE; i++)
+        is = bytes[i] == value;
+    H5Dclose(set);
+    free(bytes);
+    return is;
+}
+
+/* The first sync of the file itself waits until somebody waits for it. */
+static int sync_until_wanted(int fd)
+{
+    static bool done;
+    char name[64], command[400];
+    struct stat st, file;
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    if (done || stat(name, &st) != 0 || stat(copying->path, &file) != 0 ||
+        st.st_ino != file.st_ino)
+        return swim_io_system.fdatasync(fd);
+    done = true;
+    snprintf(command, sizeof(command), "ZCARD {h5swim}:q:%s", copying->path);
+    if (write(copies_begun[1], "c", 1) != 1 ||
+        !redis_fixture_await(&copying->redis, command, 1))
+        _exit(3);
+    return swim_io_system.fdatasync(fd);
+}
+
+static void overwrite_and_exit(const struct scene *s, const char *path)
+{
+    static struct swim_io io;
+    swim_error_t why = {0};
+    hid_t fapl = driver();
+
+    io = swim_io_system;
+    io.fdatasync = sync_until_wanted;
+    copying = s;
+    vfd_use_io(&io, NULL);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, fapl);
+    if (file < 0)
+        _exit(1);
+    fill(file, 2);
+    H5Fclose(file);
+    _exit(vfd_take_failure(&why) ? 2 : 0);
+}
+
+static void a_reader_need_not_wait_until_a_journal_is_copied(void **state)
+{
+    const struct scene *s = *state;
+    int status = -1;
+    char byte;
+
+    hid_t file = H5Fcreate(s->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    fill(file, 1);
+    assert_true(H5Fclose(file) >= 0);
+    assert_int_equal(pipe(copies_begun), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        overwrite_and_exit(s, s->path);
+    assert_int_equal(read(copies_begun[0], &byte, 1), 1);
+    file = open_as(s, H5F_ACC_RDONLY);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(access(s->journal, F_OK), 0); /* some is left to be copied */
+    assert_true(is_all(file, 2));
+    assert_true(H5Fclose(file) >= 0); /* by who was waited for */
+    assert_int_equal(access(s->journal, F_OK), -1);
+    file = H5Fopen(s->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(is_all(file, 2));
+    assert_true(H5Fclose(file) >= 0);
+    close(copies_begun[0]);
+    close(copies_begun[1]);
+}
+
 static int teardown(void **state)
 {
     vfd_use_io(NULL, NULL);
@@ -150,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_environment_says_whether_commits_are_synced),
         TEST(a_close_tells_that_metadata_could_not_be_written),
+        TEST(a_reader_need_not_wait_until_a_journal_is_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
