@@ -117,16 +117,9 @@ int txn_commit(struct txn *txn, bool sync, swim_error_t *err);
 int txn_abort(struct txn *txn, swim_error_t *err);
 
 /* Copy what is committed into the file and remove the journal; nothing may be
- * uncommitted.  SWIM_ERR_TIMEOUT: another session or program has the file open, or waits
- * for it, and the file is to be closed now: it may not be locked any more.
+ * uncommitted.  SWIM_ERR_TIMEOUT: another session or program has the file open, or
+ * waits for it, and the file is to be closed now: it may not be locked any more.
  * SWIM_ERR_CORRUPT: it was changed from outside. */
 int txn_checkpoint(struct txn *txn, swim_error_t *err);
-
-/* txn_commit(), and, where the caller is alone with the file (it holds WRITE),
- * txn_checkpoint(): one sync less than both.  What is copied is synced in any case.
- * The file is to be closed afterwards.  SWIM_OK: it is committed; *copied: the journal
- * is gone; else err says why, when it should be, and it is left to a later session.
- * Errors as of txn_commit(); SWIM_ERR_TIMEOUT: a program that writes has locked it. */
-int txn_finish(struct txn *txn, bool sync, bool alone, bool *copied, swim_error_t *err);
 
 #endif /* SWIM_STORE_TXN_H */

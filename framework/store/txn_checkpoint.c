@@ -180,23 +180,3 @@ int txn_checkpoint(struct txn *t, swim_error_t *err)
         rc = checkpoint_copy(t, err);
     return rc == SWIM_OK ? checkpoint_end(t, err) : rc;
 }
-
-/* The commit that is made is the mark, if the file can be copied into.  Where others
- * have it locked the try has lost the lock that keeps writers out. */
-static int finish_mark(struct txn *t, uint32_t *flags, swim_error_t *err)
-{
-    if (checkpoint_begin(t, NULL) != SWIM_OK)
-        return txn_flock(t, &t->main, LOCK_SH, err);
-    *flags = JOURNAL_MAY_BE_COPIED;
-    return SWIM_OK;
-}
-
-int txn_finish(struct txn *t, bool sync, bool alone, bool *copied, swim_error_t *err)
-{
-    int rc = txn_commit_as(t, sync, alone ? finish_mark : NULL, err);
-
-    if (rc == SWIM_OK && alone)
-        (void)txn_checkpoint(t, err); /* what is committed stays so */
-    *copied = rc == SWIM_OK && t->log.fd < 0;
-    return rc;
-}

@@ -70,11 +70,10 @@ static int commit_is_seen(struct txn *t, swim_error_t *err)
                           t->path);
 }
 
-static int commit_record(struct txn *t, bool sync, uint32_t flags, swim_error_t *err)
+static int commit_record(struct txn *t, bool sync, swim_error_t *err)
 {
     struct timespec now;
     struct journal_commit c = {
-        .flags = flags,
         .fence = t->opt.fence,
         .size = t->size,
         .high_water =
@@ -103,7 +102,7 @@ static int commit_nothing(struct txn *t, bool sync, swim_error_t *err)
     return rc == SWIM_OK && sync && t->owes_sync ? txn_sync_all(t, err) : rc;
 }
 
-static int commit_changes(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
+static int commit_changes(struct txn *t, bool sync, swim_error_t *err)
 {
     bool needed = false;
     int rc = txn_held_frame(t, t->size, err);
@@ -112,14 +111,11 @@ static int commit_changes(struct txn *t, bool sync, txn_how *how, swim_error_t *
         rc = commit_is_needed(t, &needed, err);
     if (rc != SWIM_OK || !needed)
         return rc == SWIM_OK ? commit_nothing(t, sync, err) : rc;
-    uint32_t flags = 0;
     rc = txn_journal_begin(t, err);
-    if (rc == SWIM_OK && how)
-        rc = how(t, &flags, err);
-    return rc == SWIM_OK ? commit_record(t, sync || flags != 0, flags, err) : rc;
+    return rc == SWIM_OK ? commit_record(t, sync, err) : rc;
 }
 
-int txn_commit_as(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
+int txn_commit(struct txn *t, bool sync, swim_error_t *err)
 {
     swim_error_t now = {0};
 
@@ -127,21 +123,14 @@ int txn_commit_as(struct txn *t, bool sync, txn_how *how, swim_error_t *err)
         return sync && t->owes_sync ? txn_sync_all(t, err) : SWIM_OK;
     int rc = txn_begin_change(t, &now);
     if (rc == SWIM_OK)
-        rc = t->fresh ? txn_commit_fresh(t, sync, &now)
-                      : commit_changes(t, sync, how, &now);
+        rc = t->fresh ? txn_commit_fresh(t, sync, &now) : commit_changes(t, sync, &now);
     if (rc == SWIM_OK) {
         t->state = TXN_CLEAN;
         t->tail_end = t->framed_end = 0;
         t->unsent = (struct io_unsent){0};
-        if (!how)
-            txn_rewrite_if_long(t);
+        txn_rewrite_if_long(t);
     }
     return txn_fail(t, rc, &now, err);
-}
-
-int txn_commit(struct txn *t, bool sync, swim_error_t *err)
-{
-    return txn_commit_as(t, sync, NULL, err);
 }
 
 /* All of it was held. */

@@ -83,12 +83,6 @@ uint64_t txn_main_end(const struct txn *txn);
 
 int txn_commit_fresh(struct txn *txn, bool sync, swim_error_t *err);
 
-/* txn_commit(); how gives the flags of the commit record, once it is certain that there
- * will be one, and when it fails there is none; NULL: no flags.  One with a flag is
- * synced. */
-typedef int txn_how(struct txn *txn, uint32_t *flags, swim_error_t *err);
-int txn_commit_as(struct txn *txn, bool sync, txn_how *how, swim_error_t *err);
-
 /* May it change the file now?  And what it says when a change failed: rc, and the same
  * from then on. */
 int txn_begin_change(struct txn *txn, swim_error_t *err);

@@ -130,34 +130,28 @@ static int set_size(struct txn *t, swim_error_t *err)
     return txn_set_size(t, size, err);
 }
 
-/* And copy it all into the file, if so. */
-enum then { THEN_GO_ON, THEN_FINISH };
-static int commit_and(struct txn *t, enum then then, swim_error_t *err)
+static int commit_as_it_is(struct txn *t, swim_error_t *err)
 {
     /* That does not ask whether what was found is there for good. */
     bool nothing =
         !story.fresh && memcmp(&story.made, &story.base, sizeof(story.made)) == 0;
-    bool copied = false;
 
     assert_in_range(story.n, 1, CANDIDATES - 1);
     if (!nothing)
         story.may_be[story.n++] = story.made;
-    int rc = then == THEN_FINISH ? txn_finish(t, true, true, &copied, err)
-                                 : txn_commit(t, true, err);
-    /* What fails behind the commit is told as well. */
-    int later = rc == SWIM_OK && then == THEN_FINISH && !copied ? err->code : rc;
+    int rc = txn_commit(t, true, err);
     if (rc != SWIM_OK || nothing)
-        return later;
+        return rc;
     story.base = story.may_be[0] = story.made;
     story.n = 1;
     story.fresh = false;
-    return later;
+    return rc;
 }
 
 /* Perhaps the journal is written anew, also when it is not long. */
 static int commit(struct txn *t, swim_error_t *err)
 {
-    int rc = commit_and(t, THEN_GO_ON, err);
+    int rc = commit_as_it_is(t, err);
 
     if (rc != SWIM_OK || dice(3) || txn_number(t) == 0)
         return rc;
@@ -210,10 +204,7 @@ static int session(swim_error_t *err)
     int rc = dice(4) ? open_txn(&t, true, err) : create_txn(&t, err);
     for (; rc == SWIM_OK && steps > 0; steps--)
         rc = step(t, err);
-    unsigned end = dice(4);
-    if (rc == SWIM_OK && end == 1)
-        rc = commit_and(t, THEN_FINISH, err);
-    if (rc == SWIM_OK && end > 1) {
+    if (rc == SWIM_OK && dice(4)) {
         rc = commit(t, err);
         if (rc == SWIM_OK && dice(2))
             rc = txn_checkpoint(t, err);
@@ -326,12 +317,11 @@ static int recover(bool longer, bool stop, swim_error_t *err)
         find_state(t, longer && txn_number(t) == 0, "a writer");
     if (rc == SWIM_OK && dice(2))
         rc = write_somewhere(t, err);
-    bool finish = dice(3) == 0;
     if (rc == SWIM_OK)
-        rc = commit_and(t, finish ? THEN_FINISH : THEN_GO_ON, err);
-    if (rc == SWIM_OK && stop && !finish && dice(4) == 0)
+        rc = commit_as_it_is(t, err);
+    if (rc == SWIM_OK && stop && dice(4) == 0)
         sim_disk_arm(1, 0); /* no further */
-    if (rc == SWIM_OK && !finish)
+    if (rc == SWIM_OK)
         rc = txn_checkpoint(t, err);
     if (rc == SWIM_OK && dice(3) == 0) { /* and give something up */
         rc = write_somewhere(t, err);

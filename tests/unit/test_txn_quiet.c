@@ -6,8 +6,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <errno.h>
-#include <sys/file.h>
 
 #include "txn_scene.h"
 
@@ -166,117 +164,6 @@ static void small_writes_side_by_side_are_one_frame(void **state)
     txn_close(t);
 }
 
-/* Data behind the end, and a superblock that says so. */
-static int syncs_of_an_append(struct scene *s, bool at_once)
-{
-    struct txn *t = must_open(s, true);
-    bool copied = false;
-    uint64_t end = txn_size(t);
-
-    must_write(s, t, "marked", 7);
-    must_write(s, t, "behind the end", end);
-    must_write(s, t, "mended", 7);
-    syncs = 0;
-    if (at_once) {
-        assert_int_equal(txn_finish(t, true, true, &copied, NULL), SWIM_OK);
-        assert_true(copied);
-    } else {
-        assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
-        assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
-    }
-    int all = syncs;
-    txn_close(t);
-    assert_int_equal(syncs, all);
-    assert_false(is_there(s->journal));
-    assert_true(file_begins(s, s->bytes, BYTES));
-    assert_int_equal(size_of(s->path), end + 14);
-    return all;
-}
-
-static void a_commit_at_the_end_of_a_session_that_is_alone_syncs_once_less(void **state)
-{
-    struct scene *s = *state;
-
-    assert_int_equal(syncs_of_an_append(s, false), 6);
-    assert_int_equal(syncs_of_an_append(s, true), 5);
-}
-
-/* It asks for the lock, though its caller says that it is alone. */
-static void one_that_is_not_alone_after_all_commits_and_copies_nothing(void **state)
-{
-    struct scene *s = *state;
-    struct txn *reader = must_open(s, false), *t = must_open(s, true);
-    unsigned char was[BYTES], seen[BYTES];
-    swim_error_t err = {0};
-    bool copied = true;
-
-    memcpy(was, s->bytes, BYTES);
-    must_write(s, t, "old place", 5000);
-    assert_int_equal(txn_finish(t, true, true, &copied, &err), SWIM_OK);
-    assert_false(copied);
-    assert_non_null(strstr(err.text, "another program has it locked"));
-    txn_close(t);
-    assert_int_equal(txn_read(reader, seen, BYTES, 0, NULL), SWIM_OK);
-    assert_memory_equal(seen, was, BYTES);
-    txn_close(reader);
-    assert_true(file_begins(s, was, BYTES));
-    t = must_open(s, true); /* nothing was copied, and none of it is marked so */
-    assert_int_equal(txn_finish(t, true, true, &copied, NULL), SWIM_OK);
-    assert_true(copied);
-    txn_close(t);
-    assert_true(file_begins(s, s->bytes, BYTES));
-}
-
-/* A program that writes came between the two. */
-static int no_flock_any_more(int fd, int how)
-{
-    (void)fd;
-    (void)how;
-    errno = EWOULDBLOCK;
-    return -1;
-}
-
-static void one_that_has_lost_the_lock_commits_nothing(void **state)
-{
-    struct scene *s = *state;
-    struct txn *t = must_open(s, true), *reader = NULL;
-    bool copied = true;
-
-    must_write(s, t, "behind the end", BYTES);
-    counted.flock = no_flock_any_more;
-    assert_int_equal(txn_finish(t, true, true, &copied, NULL), SWIM_ERR_TIMEOUT);
-    assert_false(copied);
-    counted.flock = flock;
-    reader = must_open(s, false);
-    assert_int_equal(txn_size(reader), BYTES);
-    txn_close(reader);
-    txn_close(t);
-}
-
-static void a_change_from_outside_is_seen_before_it_is_finished(void **state)
-{
-    struct scene *s = *state;
-    struct txn *t = must_open(s, true);
-    swim_error_t err = {0};
-    bool copied = true;
-
-    must_write(s, t, "old place", 5000);
-    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
-    txn_close(t);
-    int fd = open(s->path, O_RDWR | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, "?", 1, 5003), 1);
-    close(fd);
-    t = must_open(s, true);
-    must_write(s, t, "another", 9000);
-    assert_int_equal(txn_finish(t, true, true, &copied, &err), SWIM_OK);
-    assert_false(copied);
-    assert_int_equal(err.code, SWIM_ERR_CORRUPT);
-    txn_close(t);
-    t = must_open(s, true);
-    assert_int_equal(txn_checkpoint(t, NULL), SWIM_ERR_CORRUPT);
-    txn_close(t);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -289,10 +176,6 @@ int main(void)
         TEST(one_that_has_committed_without_a_sync_makes_up_for_it),
         TEST(what_was_written_last_is_read_however_it_was_written),
         TEST(small_writes_side_by_side_are_one_frame),
-        TEST(a_commit_at_the_end_of_a_session_that_is_alone_syncs_once_less),
-        TEST(one_that_is_not_alone_after_all_commits_and_copies_nothing),
-        TEST(one_that_has_lost_the_lock_commits_nothing),
-        TEST(a_change_from_outside_is_seen_before_it_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
