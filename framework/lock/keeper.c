@@ -176,12 +176,13 @@ static void keeper_end(const struct keeper *k, bool idle)
     _exit(0);
 }
 
-/* Idle for long enough: look once more while nobody can find the server. */
+/* Idle for long enough: look once more while nobody can find the server, as nobody can
+ * when its folder is gone. */
 static void keeper_end_if_unused(struct keeper *k)
 {
     int fd = server_lock_start(k->place, 0);
 
-    if (fd < 0)
+    if (fd < 0 && errno != ENOENT)
         return; /* somebody is looking for the server at this moment */
     if (!keeper_sees_use(k))
         keeper_end(k, true);

@@ -169,6 +169,25 @@ static void it_ends_when_idle_and_not_before(void **state)
     swim_session_close(session_new()); /* and it comes again */
 }
 
+static void one_whose_folder_is_gone_ends_when_idle(void **state)
+{
+    struct scene *s = *state;
+    char command[128];
+
+    swim_session_t *session = session_new();
+    long pid = server_pid();
+    snprintf(command, sizeof(command), "rm -r '%s'", s->dir);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a test */
+    test_nap_ms(2500);
+    assert_int_equal(kill((pid_t)pid, 0), 0); /* a session is open */
+    swim_session_close(session);
+    int64_t until = test_now_ms() + 8000;
+    while (kill((pid_t)pid, 0) == 0 && test_now_ms() < until)
+        test_nap_ms(5);
+    if (kill((pid_t)pid, SIGKILL) == 0)
+        fail_msg("server %ld stays for ever", pid);
+}
+
 static void a_killed_one_is_replaced(void **state)
 {
     swim_session_t *session = session_new();
@@ -529,6 +548,7 @@ int main(void)
         TEST(it_is_started_and_nobody_else_gets_in),
         TEST(many_that_start_at_once_share_one),
         TEST(it_ends_when_idle_and_not_before),
+        TEST(one_whose_folder_is_gone_ends_when_idle),
         TEST(a_killed_one_is_replaced),
         TEST(one_that_hangs_is_not_replaced),
         TEST(one_that_hangs_holds_nobody_up),
