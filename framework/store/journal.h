@@ -52,6 +52,11 @@ typedef int journal_frame_fn(void *arg, const struct journal_frame *frame,
 int journal_each_frame(const struct journal *journal, journal_frame_fn *fn, void *arg,
                        swim_error_t *err);
 
+/* That of the bytes which a program that writes to an HDF5 file changes: the first
+ * JOURNAL_FIRST, and as many from the superblock on where they do not reach it. */
+int journal_first_of(const struct io_file *file, uint64_t end, uint64_t seed,
+                     uint64_t *sum, swim_error_t *err);
+
 /* The checksum of a file's bytes at [place, place + size), as far as they lie before
  * end and the file goes. */
 int journal_sum_of(const struct io_file *file, uint64_t place, uint64_t size,

@@ -14,7 +14,7 @@
 #define JOURNAL_REWRITTEN_SUFFIX JOURNAL_SUFFIX ".new"
 #define JOURNAL_NEW_SUFFIX ".swimnew"
 #define JOURNAL_DISCARDED_SUFFIX JOURNAL_SUFFIX ".discarded"
-#define JOURNAL_VERSION 2
+#define JOURNAL_VERSION 3
 #define JOURNAL_ID 16
 #define JOURNAL_HEADER 128
 #define JOURNAL_FRAME 40
@@ -26,7 +26,7 @@
 struct journal_header {
     unsigned char id[JOURNAL_ID], continues[JOURNAL_ID];
     uint64_t number, inode, size, high_water, fence;
-    uint64_t first; /* checksum of the file's first JOURNAL_FIRST bytes */
+    uint64_t first; /* checksum of JOURNAL_FIRST bytes, see journal_first_of() */
     unsigned char lineage[JOURNAL_ID];
     uint64_t ctime_ns;
 };

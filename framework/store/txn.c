@@ -203,8 +203,8 @@ static int txn_check_first(const struct txn *t, swim_error_t *err)
 
     if (t->log.fd < 0 || t->journal.may_be_copied)
         return SWIM_OK;
-    int rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, t->journal.header.size,
-                            t->journal.seed, &sum, err);
+    int rc =
+        journal_first_of(&t->main, t->journal.header.size, t->journal.seed, &sum, err);
     if (rc != SWIM_OK || sum == t->journal.header.first)
         return rc;
     return swim_error_set(err, SWIM_ERR_CORRUPT,

@@ -190,8 +190,7 @@ static int journal_fill(struct txn *t, swim_error_t *err)
     if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
         return swim_error_sys(err, errno, "name the journal of %s", t->path);
     memcpy(h.lineage, h.id, JOURNAL_ID);
-    rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, h.size, journal_seed(h.id),
-                        &h.first, err);
+    rc = journal_first_of(&t->main, h.size, journal_seed(h.id), &h.first, err);
     if (rc == SWIM_OK)
         rc = journal_begin(&t->journal, &t->log, &h, err);
     if (rc == SWIM_OK)

@@ -70,8 +70,7 @@ static int rewrite_begin(struct txn *t, struct rewriting *r, swim_error_t *err)
         h.size = last->extent;
         h.high_water = last->high_water;
     }
-    int rc = journal_sum_of(&t->main, 0, JOURNAL_FIRST, h.size, journal_seed(h.id),
-                            &h.first, err);
+    int rc = journal_first_of(&t->main, h.size, journal_seed(h.id), &h.first, err);
     if (rc == SWIM_OK)
         rc = txn_may_change(t, err);
     if (rc == SWIM_OK)

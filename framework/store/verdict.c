@@ -83,14 +83,15 @@ static int compare_size(struct verdict *v)
 static int compare_first(struct verdict *v, swim_error_t *err)
 {
     uint64_t sum = 0;
-    int rc = journal_sum_of(&v->main, 0, JOURNAL_FIRST, v->journal.header.size,
-                            v->journal.seed, &sum, err);
+    int rc =
+        journal_first_of(&v->main, v->journal.header.size, v->journal.seed, &sum, err);
 
     if (rc == SWIM_OK && sum != v->journal.header.first)
-        foreign(v,
-                "the first %d bytes of the file were changed from outside since its "
-                "journal was begun",
-                JOURNAL_FIRST);
+        foreign(
+            v,
+            "the first %d bytes of the file, or behind its user block, were changed "
+            "from outside since its journal was begun",
+            JOURNAL_FIRST);
     return rc;
 }
 

@@ -212,7 +212,7 @@ with h5py.File("a.h5", "r+") as f:
     f["other"] = 5'
 }
 foreign 2
-check 5 'foreign: .*the first 4096 bytes of the file were changed from outside'
+check 5 'foreign: .*the first 4096 bytes of the file, .*were changed from outside'
 json 'assert d["changed_from_outside"]'
 says '^  --apply +makes the file anew'
 says 'HDF5 +the file itself, without its journal, has a superblock'
