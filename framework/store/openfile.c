@@ -370,6 +370,14 @@ static int clear_mark(struct openfile *f, swim_error_t *err)
     return txn_write(f->txn, bytes, superblock_unmark(&s, bytes), s.at, err);
 }
 
+int openfile_failed(struct openfile *f, swim_error_t *err)
+{
+    if (f->state != OPENFILE_LOST)
+        return SWIM_OK;
+    f->untold = false;
+    return swim_error_set(err, f->why.code, "commit %s: %s", f->path, f->why.text);
+}
+
 int openfile_commit(struct openfile *f, swim_error_t *err)
 {
     int rc = openfile_enter(f, err);
@@ -380,10 +388,9 @@ int openfile_commit(struct openfile *f, swim_error_t *err)
     if (f->how == OPENFILE_READ)
         return swim_error_set(err, SWIM_ERR_ARG, "commit %s: it is open for reading",
                               f->path);
-    if (f->state == OPENFILE_LOST) {
-        f->untold = false;
-        return swim_error_set(err, f->why.code, "commit %s: %s", f->path, f->why.text);
-    }
+    rc = openfile_failed(f, err);
+    if (rc != SWIM_OK)
+        return rc;
     rc = clear_mark(f, &now);
     if (rc == SWIM_OK)
         rc = openfile_commit_now(f, &now);

@@ -72,6 +72,8 @@ int openfile_set_size(struct openfile *file, uint64_t size, swim_error_t *err);
 /* Without status flags in the superblock, if it has them. */
 int openfile_commit(struct openfile *file, swim_error_t *err);
 int openfile_abort(struct openfile *file, swim_error_t *err);
+/* Why nothing of it is committed any more; SWIM_OK: it can be.  Told once. */
+int openfile_failed(struct openfile *file, swim_error_t *err);
 
 /* What is read, or was committed last.  SWIM_ERR_ARG: it is new, and nothing was. */
 int openfile_snapshot(struct openfile *file, struct txn_snapshot *snapshot,

@@ -86,6 +86,36 @@ static int file_behind(hid_t object, const char *what, hid_t *file,
     return rc;
 }
 
+/* Where a file keeps its free space from session to session, HDF5 writes that down when
+ * it closes the file alone.  What it flushes before names a place that is in use again:
+ * such a state can be read, and HDF5 cannot add to it. */
+static bool keeps_free_space(hid_t file)
+{
+    H5F_fspace_strategy_t strategy;
+    hbool_t keeps = 0;
+    hsize_t threshold = 0;
+    hid_t fcpl = H5Fget_create_plist(file);
+
+    if (fcpl < 0 || H5Pget_file_space_strategy(fcpl, &strategy, &keeps, &threshold) < 0)
+        (void)H5Eclear2(H5E_DEFAULT);
+    h5_release(fcpl);
+    return keeps;
+}
+
+static int check_is_closed_first(struct openfile *f, hid_t file, swim_error_t *err)
+{
+    if (!openfile_writes(f) || !keeps_free_space(file))
+        return SWIM_OK;
+    int rc = openfile_failed(f, err);
+    return rc != SWIM_OK
+               ? rc
+               : swim_error_set(err, SWIM_ERR_ARG,
+                                "commit %s: it keeps its free space from session to "
+                                "session (H5Pset_file_space_strategy), which HDF5 "
+                                "writes when it closes the file (close it)",
+                                openfile_path(f));
+}
+
 int swim_commit(hid_t object, swim_error_t *err)
 {
     struct openfile *f = NULL;
@@ -94,6 +124,11 @@ int swim_commit(hid_t object, swim_error_t *err)
     int rc = file_behind(object, "commit", &file, &f, err);
     if (rc != SWIM_OK)
         return rc;
+    rc = check_is_closed_first(f, file, err);
+    if (rc != SWIM_OK) {
+        h5_release(file);
+        return rc;
+    }
     bool flushed = !openfile_writes(f) || H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
     /* A failed write says why; a flush may fail for reasons of HDF5 alone. */
     if (flushed)
@@ -127,8 +162,11 @@ int swim_close(hid_t file, swim_error_t *err)
     int rc = file_behind(file, "close", &again, &f, &now);
     bool writes = rc == SWIM_OK && openfile_writes(f);
     h5_release(again);
-    if (rc == SWIM_OK && writes)
+    bool commits = writes && !keeps_free_space(file); /* else the close does */
+    if (commits)
         rc = swim_commit(file, &now);
+    else if (writes)
+        rc = openfile_failed(f, &now);
     (void)vfd_take_failure(&why);
     if (H5Fclose(file) < 0 && rc == SWIM_OK)
         rc = h5_fail(&now, SWIM_ERR_IO, "close a file");

@@ -343,11 +343,73 @@ static void a_change_from_outside_is_seen_in_every_form(void **state)
     }
 }
 
+static hid_t keeping_open(const struct store_scene *s, bool create)
+{
+    hid_t fapl = store_driver(5000), fcpl = H5Pcreate(H5P_FILE_CREATE);
+
+    assert_true(H5Pset_file_space_strategy(fcpl, H5F_FSPACE_STRATEGY_FSM_AGGR, 1, 1) >=
+                0);
+    hid_t file = create ? H5Fcreate(s->path, H5F_ACC_TRUNC, fcpl, fapl)
+                        : H5Fopen(s->path, H5F_ACC_RDWR, fapl);
+    H5Pclose(fcpl);
+    H5Pclose(fapl);
+    assert_true(file >= 0);
+    return file;
+}
+
+static void keep_and_die(struct store_scene *s)
+{
+    hid_t file = keeping_open(s, false);
+
+    put(file, 3);
+    H5Fflush(file, H5F_SCOPE_GLOBAL);
+    raise(SIGKILL);
+}
+
+/* Else a killed writer could leave a state that nobody can add to. */
+static void
+a_file_that_keeps_its_free_space_is_committed_when_it_is_closed(void **state)
+{
+    struct store_scene *s = *state;
+    swim_error_t err = {0};
+
+    form = &forms[0];
+    hid_t file = keeping_open(s, true);
+    put(file, 1);
+    assert_int_equal(swim_commit(file, &err), SWIM_ERR_ARG);
+    assert_non_null(strstr(err.text, "close it"));
+    assert_false(store_there_is(s->path));
+    assert_int_equal(swim_close(file, NULL), SWIM_OK);
+    is_seen(s, true, 1);
+    file = keeping_open(s, false);
+    put(file, 2);
+    assert_int_equal(swim_commit(file, NULL), SWIM_ERR_ARG);
+    put(file, 3);
+    assert_int_equal(swim_abort(file, NULL), SWIM_OK);
+    assert_int_equal(swim_commit(file, NULL), SWIM_ERR_ARG);
+    swim_error_clear(&err);
+    assert_int_equal(swim_close(file, &err), SWIM_ERR_ARG);
+    assert_non_null(strstr(err.text, "it was aborted"));
+    is_seen(s, true, 1);
+    file = keeping_open(s, false);
+    put(file, 2);
+    assert_true(H5Fclose(file) >= 0);
+    is_seen(s, true, 2);
+    assert_int_equal(WTERMSIG(store_in_a_child(s, keep_and_die)), SIGKILL);
+    is_seen(s, true, 2);
+    file = keeping_open(s, false);
+    put(file, 3);
+    put(file, 4);
+    assert_true(H5Fclose(file) >= 0);
+    is_seen(s, true, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(every_form_lives_under_the_driver),
         STORE_TEST(every_form_is_recovered_as_decided),
+        STORE_TEST(a_file_that_keeps_its_free_space_is_committed_when_it_is_closed),
         STORE_TEST(a_change_from_outside_is_seen_in_every_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

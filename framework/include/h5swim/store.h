@@ -94,9 +94,13 @@ SWIM_API int swim_fapl_set(hid_t fapl, const struct swim_store_options *options,
 
 /* Flush the file (an object in it will do) and commit: SWIM_OK when others see it and,
  * with SWIM_SYNC_COMMIT, it is on the disk.  The file stays open.
- * Errors: SWIM_ERR_ARG (not opened by this driver, or for reading), SWIM_ERR_LOST (the
- * lease ended: others may have written), SWIM_ERR_CORRUPT (changed from outside),
- * SWIM_ERR_IO.  After a failure the file keeps the last committed state. */
+ * A file that keeps its free space from session to session (persist of
+ * H5Pset_file_space_strategy) is committed by its close alone: HDF5 can not go on from
+ * what it flushes before.
+ * Errors: SWIM_ERR_ARG (not opened by this driver, or for reading; keeps free space),
+ * SWIM_ERR_LOST (the lease ended: others may have written), SWIM_ERR_CORRUPT (changed
+ * from outside), SWIM_ERR_IO.  After a failure the file keeps the last committed state.
+ */
 SWIM_API int swim_commit(hid_t file, swim_error_t *err);
 
 /* Forget all since the last commit.  From then on the file can only be closed: reads
