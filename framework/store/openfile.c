@@ -221,15 +221,18 @@ int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
     return rc;
 }
 
-bool openfile_is_open(const char *name)
+bool openfile_is_open(const char *name, const struct txn_snapshot *at)
 {
-    const struct openfile_options last = {0};
+    struct openfile_options like = {.at_snapshot = at != NULL};
     char resource[PATH_MAX];
+
+    if (at)
+        like.snapshot = *at;
 
     if (swim_resource_of_file(name, resource, sizeof(resource), NULL) != SWIM_OK)
         return false;
     pthread_mutex_lock(&guard);
-    bool is = find(resource, &last) != NULL;
+    bool is = find(resource, &like) != NULL;
     pthread_mutex_unlock(&guard);
     return is;
 }

@@ -54,8 +54,8 @@ struct openfile;
 int openfile_get(struct openfile **out, const char *name, enum openfile_how how,
                  const struct openfile_options *options, swim_error_t *err);
 
-/* Whether this process has it open. */
-bool openfile_is_open(const char *name);
+/* Whether this process has it open, at that snapshot; NULL: at the last state. */
+bool openfile_is_open(const char *name, const struct txn_snapshot *at);
 
 /* After the last one: commit if it is to be written.  A failure of that is returned,
  * but the file is closed all the same.  Accepts NULL. */

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -30,7 +31,7 @@ struct vfd {
     struct vfd *next;
     struct openfile *file;
     haddr_t eoa;
-    bool writes;
+    bool writes, told;
     struct vfd_info info; /* external links inherit it */
     int fd;               /* that get_handle has given away a pointer to */
 };
@@ -78,6 +79,24 @@ static struct vfd *of(const H5FD_t *head)
     return (struct vfd *)(uintptr_t)head;
 }
 
+/* HDF5 looks for a file that a link leads to in several folders, and forgets why it
+ * could not be opened in one; a virtual dataset shows fill values then. */
+static void tell_of_link(struct vfd *v, const char *name, const swim_error_t *why)
+{
+    if (!v->info.inherited || v->told || access(name, F_OK) != 0)
+        return;
+    v->told = true;
+    fprintf(stderr, "h5swim: follow a link: %s\n", why->text);
+}
+
+/* A call on an open file, which may be the one that enters it. */
+static int vfd_fail_on(const H5FD_t *head, const char *function,
+                       const swim_error_t *err)
+{
+    tell_of_link(of(head), openfile_path(of(head)->file), err);
+    return vfd_fail(function, err);
+}
+
 static int how_of(unsigned flags, const struct vfd_info *info, const char *name,
                   enum openfile_how *how, swim_error_t *err)
 {
@@ -101,6 +120,19 @@ static int how_of(unsigned flags, const struct vfd_info *info, const char *name,
     return SWIM_OK;
 }
 
+/* A snapshot is of one file.  Those that its links lead to are read in their last
+ * state. */
+static void snapshot_leave(struct vfd_info *info, const char *name)
+{
+    struct stat st;
+
+    if (!info->at_snapshot || openfile_is_open(name, &info->snapshot) ||
+        (stat(name, &st) == 0 && (uint64_t)st.st_ino == info->snapshot.inode))
+        return;
+    info->at_snapshot = false;
+    info->read_only = true;
+}
+
 static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl,
                      swim_error_t *err)
 {
@@ -119,6 +151,8 @@ static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl
         v->info = *given;
     else
         (void)H5Eclear2(H5E_DEFAULT);
+    if (v->info.inherited)
+        snapshot_leave(&v->info, name);
     int rc = how_of(flags, &v->info, name, &how, err);
     if (rc == SWIM_OK)
         rc = store_wait_ms(v->info.wait_ms, &opt.wait_ms, err);
@@ -137,8 +171,10 @@ static void *vfd_fapl_get(H5FD_t *head)
 {
     struct vfd_info *info = malloc(sizeof(*info));
 
-    if (info)
-        *info = of(head)->info;
+    if (!info)
+        return NULL;
+    *info = of(head)->info;
+    info->inherited = true;
     return info;
 }
 
@@ -170,6 +206,8 @@ static H5FD_t *vfd_open(const char *name, unsigned flags, hid_t fapl, haddr_t ma
         vfds = v;
         return &v->head;
     }
+    if (v)
+        tell_of_link(v, name, &err);
     free(v);
     (void)vfd_fail(__func__, &err);
     return NULL;
@@ -232,7 +270,7 @@ static haddr_t vfd_get_eof(const H5FD_t *head, H5FD_mem_t type)
     (void)type;
     if (openfile_size(of(head)->file, &size, &err) == SWIM_OK)
         return size;
-    (void)vfd_fail(__func__, &err);
+    (void)vfd_fail_on(head, __func__, &err);
     return HADDR_UNDEF;
 }
 
@@ -258,7 +296,7 @@ static herr_t vfd_read(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
     (void)dxpl;
     if (openfile_read(of(head)->file, buffer, size, addr, &err) == SWIM_OK)
         return 0;
-    return vfd_fail(__func__, &err);
+    return vfd_fail_on(head, __func__, &err);
 }
 
 static herr_t vfd_write(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
@@ -291,12 +329,22 @@ static herr_t vfd_lock(H5FD_t *head, hbool_t rw)
     (void)rw;
     if (openfile_enter(of(head)->file, &err) == SWIM_OK)
         return 0;
-    return vfd_fail(__func__, &err);
+    return vfd_fail_on(head, __func__, &err);
 }
 
+/* HDF5 asks for it when a writer turns to SWMR mode, and never else.  Programs that do
+ * so go on to write as others do; only their readers see it later. */
 static herr_t vfd_unlock(H5FD_t *head)
 {
-    (void)head;
+    struct vfd *v = of(head);
+
+    if (v->writes && !v->told)
+        fprintf(stderr,
+                "h5swim: start HDF5's SWMR mode of %s: others see what is written when "
+                "it is committed or the file is closed, not before (as for any file "
+                "under h5swim)\n",
+                openfile_path(v->file));
+    v->told = true;
     return 0;
 }
 

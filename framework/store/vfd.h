@@ -15,6 +15,7 @@ struct vfd_info {
     int64_t wait_ms;
     swim_session_t *session;
     bool no_sync, read_only, at_snapshot;
+    bool inherited; /* of a file that is open: HDF5 follows a link of it */
     struct txn_snapshot snapshot;
 };
 

@@ -15,7 +15,7 @@ const void *swim_vfd_class(void)
 
 bool swim_vfd_has_open(const char *name)
 {
-    return openfile_is_open(name);
+    return openfile_is_open(name, NULL);
 }
 
 bool swim_vfd_take_failure(swim_error_t *why)

@@ -36,6 +36,13 @@
  * without flock, all that is written goes through the journal and only the locks in
  * Redis keep sessions apart.
  *
+ * Links.  A file that an external link or a virtual dataset leads to is opened by HDF5
+ * with the same property list, so it has a session of its own: it is read in its last
+ * committed state, also from a snapshot, and what is written to it is another
+ * transaction, which ends when HDF5 closes it (swim_commit() of an object in it commits
+ * it).  When it cannot be opened, one line on stderr says why: HDF5 shows fill values
+ * in its place in a virtual dataset.
+ *
  * Not covered: raw data in external files (H5Pset_external), which HDF5 reads and
  * writes without its driver; SWMR mode of HDF5 (H5F_ACC_SWMR_*), which is refused.
  *
