@@ -290,6 +290,21 @@ EXEC_API hid_t H5Fcreate_async(const char *app_file, const char *app_func,
 }
 #endif
 
+/* A program that says how files are to be opened that links lead to (h5py does) says it
+ * for HDF5's usual driver. */
+EXEC_API herr_t H5Pset_elink_fapl(hid_t lapl, hid_t fapl)
+{
+    NEXT(H5Pset_elink_fapl);
+    if (fapl == H5P_DEFAULT || exec_driver_of(fapl) != H5FD_SEC2 || is_own_command())
+        return next(lapl, fapl);
+    hid_t copy = H5Pcopy(fapl);
+    if (copy < 0 || swim_vfd_set_for_links(copy) < 0)
+        return -1;
+    herr_t rc = next(lapl, copy);
+    (void)H5Pclose(copy);
+    return rc;
+}
+
 /* Programs know HDF5's own drivers. */
 EXEC_API hid_t H5Pget_driver(hid_t plist)
 {

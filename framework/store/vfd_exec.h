@@ -15,6 +15,10 @@ SWIM_API hid_t swim_vfd_id(void);
 /* The driver's H5FD_class_t, for a plug-in. */
 SWIM_API const void *swim_vfd_class(void);
 
+/* The driver for files that links lead to, as they inherit it otherwise; negative: HDF5
+ * could not. */
+SWIM_API herr_t swim_vfd_set_for_links(hid_t fapl);
+
 /* Whether this process has the file open by the driver.  A new one has no name yet that
  * others would find. */
 SWIM_API bool swim_vfd_has_open(const char *name);

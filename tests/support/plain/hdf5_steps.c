@@ -2,10 +2,10 @@
  * order, on one file.
  *
  * Each step is one argument: create=F, open=F (to write), read=F, swmr=F, close,
- * core=F, groups=N, put=N (dataset "x", int[1000]), get, external=FILE, open-external,
- * write-external, driver, chunk (256 MiB in one gzip chunk), say=TEXT, wait (for a line
- * on stdin). A step that HDF5 refuses says "STEP failed: WHY" and the program goes on;
- * its exit status is then 1. */
+ * core=F, multi=F, groups=N, put=N (dataset "x", int[1000]), get, external=FILE,
+ * open-external, write-external, driver, chunk (256 MiB in one gzip chunk), say=TEXT,
+ * wait (for a line on stdin). A step that HDF5 refuses says "STEP failed: WHY" and the
+ * program goes on; its exit status is then 1. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,11 +142,14 @@ static int driver_show(void)
     return 0;
 }
 
-static int core_new(const char *name)
+static int other_new(const char *name, int is_multi)
 {
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
 
-    H5Pset_fapl_core(fapl, 4096, 0);
+    if (is_multi)
+        H5Pset_fapl_multi(fapl, NULL, NULL, NULL, NULL, 1);
+    else
+        H5Pset_fapl_core(fapl, 4096, 0);
     file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, fapl);
     H5Pclose(fapl);
     return file < 0;
@@ -179,7 +182,9 @@ static int take_named(const char *step)
     if ((v = value_of(step, "swmr")))
         return file_open(v, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ);
     if ((v = value_of(step, "core")))
-        return core_new(v);
+        return other_new(v, 0);
+    if ((v = value_of(step, "multi")))
+        return other_new(v, 1);
     if ((v = value_of(step, "put")))
         return put((int)strtol(v, NULL, 10));
     if ((v = value_of(step, "groups")))
