@@ -154,6 +154,18 @@ static void journal_discard(struct txn *t)
     journal_let_go(t);
 }
 
+void txn_open_to_readers(const struct txn *t, const struct io_file *file)
+{
+    struct stat st;
+
+    if (t->io->fstat(file->fd, &st) != 0)
+        return; /* it is for this user, then */
+    if (st.st_gid != t->st.st_gid)
+        (void)t->io->fchown(file->fd, (uid_t)-1, t->st.st_gid);
+    if ((st.st_mode & 0666) != (t->st.st_mode & 0666))
+        (void)t->io->fchmod(file->fd, t->st.st_mode & 0666);
+}
+
 /* Locked, by its name, and still with the right to: nobody has done anything to the
  * file since it was looked at. */
 static int journal_claim(struct txn *t, swim_error_t *err)
@@ -184,6 +196,7 @@ static int journal_fill(struct txn *t, swim_error_t *err)
 
     if (rc != SWIM_OK)
         return rc;
+    txn_open_to_readers(t, &t->log);
     if (t->io->fstat(t->main.fd, &st) != 0)
         return swim_error_sys(err, errno, "look at %s", t->path);
     h.ctime_ns = txn_ctime(&st);

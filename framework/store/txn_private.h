@@ -116,6 +116,9 @@ int txn_take_over(struct txn *txn, swim_error_t *err);
 int txn_journal_is_there(const struct txn *txn, bool *is, swim_error_t *err);
 /* SWIM_ERR_CORRUPT: what is below the frames was changed from outside. */
 int txn_verify(struct txn *txn, swim_error_t *err);
+/* Who may read the file may read what lies beside it, whatever the umask says, and
+ * whatever group this user's files have. */
+void txn_open_to_readers(const struct txn *txn, const struct io_file *file);
 /* A new file that is locked; one that a dead writer left there is removed.  file has a
  * path. */
 int txn_open_anew(const struct txn *txn, struct io_file *file, mode_t mode,

@@ -76,6 +76,8 @@ static int rewrite_begin(struct txn *t, struct rewriting *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = txn_open_anew(t, &r->file, t->st.st_mode & 0666, err);
     if (rc == SWIM_OK)
+        txn_open_to_readers(t, &r->file);
+    if (rc == SWIM_OK)
         rc = journal_begin(&r->journal, &r->file, &h, err);
     return rc == SWIM_OK ? journal_append_begin(&r->append, &r->journal, err) : rc;
 }

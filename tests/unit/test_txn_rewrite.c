@@ -301,6 +301,43 @@ static void one_whose_first_commit_is_damaged_is_refused(void **state)
     assert_non_null(strstr(err.text, "the commit with which it begins is damaged"));
 }
 
+/* Mode and group of the journal are those of the file, as far as they are about reading
+ * and writing. */
+static void assert_open_to_readers(const struct scene *s)
+{
+    struct stat st;
+
+    assert_int_equal(stat(s->journal, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0664);
+    if (geteuid() == 0)
+        assert_int_equal(st.st_gid, 4321);
+}
+
+/* Else readers of the file would be refused by a journal that they cannot read. */
+static void who_may_read_the_file_may_read_its_journal(void **state)
+{
+    struct scene *s = *state;
+    mode_t was = umask(077);
+
+    assert_int_equal(chmod(s->path, 02775), 0);
+    if (geteuid() == 0)
+        assert_int_equal(chown(s->path, 1234, 4321), 0);
+    struct txn *t = must_open_writer(s, 1);
+    rewriting_is_allowed = false;
+    must_write(s, t, "first", 5);
+    must_commit(t);
+    assert_open_to_readers(s);
+    rewriting_is_allowed = true;
+    for (int i = 0; i < 5; i++) {
+        must_write(s, t, i % 2 ? "again" : "still", 5);
+        must_commit(t);
+    }
+    assert_true(rewritten > 1);
+    assert_open_to_readers(s);
+    txn_close(t);
+    (void)umask(was);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scene_teardown)
 
 int main(void)
@@ -309,6 +346,7 @@ int main(void)
         TEST(ten_thousand_commits_beside_readers_leave_a_short_journal),
         TEST(number_and_lineage_stay_and_the_last_state_can_be_opened),
         TEST(what_is_pinned_is_kept),
+        TEST(who_may_read_the_file_may_read_its_journal),
         TEST(a_change_from_outside_is_not_covered_up),
         TEST(what_the_file_holds_itself_is_left_out),
         TEST(a_commit_is_made_though_rewriting_fails),
