@@ -15,43 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "redis_fixture.h"
-#include "scratch_dir.h"
+#include "store_scene.h"
 
 #define STORE_N 1000 /* integers in a dataset */
-
-struct store_scene {
-    struct redis_fixture redis;
-    struct scratch_dir dir;
-    char path[300], journal[320], other[300];
-};
-
-static inline int store_setup(void **state)
-{
-    struct store_scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    if (!s || scratch_dir_make(&s->dir) != 0 ||
-        redis_fixture_open(&s->redis, NULL) != 0)
-        return -1;
-    snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
-    snprintf(s->journal, sizeof(s->journal), "%s.swimlog", s->path);
-    snprintf(s->other, sizeof(s->other), "%s/b.h5", s->dir.path);
-    setenv("SWIM_REDIS_URL", s->redis.url, 1);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return 0;
-}
-
-static inline int store_teardown(void **state)
-{
-    struct store_scene *s = *state;
-
-    H5close(); /* the session as well */
-    redis_fixture_close(&s->redis);
-    (void)scratch_dir_remove(&s->dir);
-    free(s);
-    return 0;
-}
 
 /* Files that are opened with it wait so long for others. */
 static inline hid_t store_driver(int64_t wait_ms)
@@ -148,8 +114,7 @@ static inline void store_make(const char *path, int value)
 }
 
 /* Another process runs this on the scene; how it ended. */
-static inline int store_in_a_child(struct store_scene *s,
-                                   void (*run)(struct store_scene *))
+static inline int store_in_a_child(struct scene *s, void (*run)(struct scene *))
 {
     int status = 0;
     pid_t pid = fork();
@@ -190,6 +155,6 @@ static inline bool store_there_is(const char *path)
 }
 
 #define STORE_TEST(name) \
-    cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
+    cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 #endif /* SWIM_SUPPORT_STORE_TOOLS_H */

@@ -56,7 +56,7 @@ static hid_t form_fapl(void)
     return fapl;
 }
 
-static hid_t form_open(const struct store_scene *s, unsigned flags)
+static hid_t form_open(const struct scene *s, unsigned flags)
 {
     hid_t fapl = form_fapl();
     hid_t file = H5Fopen(s->path, flags, fapl);
@@ -67,7 +67,7 @@ static hid_t form_open(const struct store_scene *s, unsigned flags)
     return file;
 }
 
-static hid_t form_create(const struct store_scene *s)
+static hid_t form_create(const struct scene *s)
 {
     hid_t fapl = form_fapl(), fcpl = H5Pcreate(H5P_FILE_CREATE);
 
@@ -150,7 +150,7 @@ static int get(hid_t file)
 }
 
 /* Of another process, which opens it in that form or knows nothing of it. */
-static int seen(const struct store_scene *s, bool plain)
+static int seen(const struct scene *s, bool plain)
 {
     int status = 0;
     pid_t pid = fork();
@@ -165,7 +165,7 @@ static int seen(const struct store_scene *s, bool plain)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 254;
 }
 
-static void is_seen(const struct store_scene *s, bool plain, int value)
+static void is_seen(const struct scene *s, bool plain, int value)
 {
     int is = seen(s, plain);
 
@@ -180,7 +180,7 @@ static unsigned char userblock_byte(hsize_t at)
 }
 
 /* The user block is for other programs: HDF5 does not look at it. */
-static void userblock_fill(const struct store_scene *s)
+static void userblock_fill(const struct scene *s)
 {
     unsigned char bytes[USERBLOCK_MAX];
     int fd = open(s->path, O_WRONLY | O_CLOEXEC);
@@ -191,7 +191,7 @@ static void userblock_fill(const struct store_scene *s)
     close(fd);
 }
 
-static void userblock_is_kept(const struct store_scene *s)
+static void userblock_is_kept(const struct scene *s)
 {
     unsigned char bytes[USERBLOCK_MAX];
     int fd = open(s->path, O_RDONLY | O_CLOEXEC);
@@ -204,7 +204,7 @@ static void userblock_is_kept(const struct store_scene *s)
 }
 
 /* The verdict, with the superblock that was found in what is committed. */
-static void verdict_is(const struct store_scene *s, enum verdict_is is)
+static void verdict_is(const struct scene *s, enum verdict_is is)
 {
     struct verdict_options opt = {0};
     struct verdict *v = NULL;
@@ -224,7 +224,7 @@ static void verdict_is(const struct store_scene *s, enum verdict_is is)
     verdict_close(v);
 }
 
-static void commit_and_die(struct store_scene *s)
+static void commit_and_die(struct scene *s)
 {
     hid_t file = form_open(s, H5F_ACC_RDWR);
 
@@ -236,7 +236,7 @@ static void commit_and_die(struct store_scene *s)
     raise(SIGKILL);
 }
 
-static void recover(const struct store_scene *s, enum recover_action action)
+static void recover(const struct scene *s, enum recover_action action)
 {
     struct txn_options opt = {.write = true, .flocks = true, .fence = 1000};
     struct recover_plan done;
@@ -250,7 +250,7 @@ static void recover(const struct store_scene *s, enum recover_action action)
         fail_msg("%s: %s", form->name, err.text);
 }
 
-static void one_life(struct store_scene *s)
+static void one_life(struct scene *s)
 {
     hid_t file = form_create(s);
 
@@ -292,7 +292,7 @@ static void every_form_lives_under_the_driver(void **state)
 static void every_form_is_recovered_as_decided(void **state)
 {
     static const enum recover_action actions[] = {RECOVER_APPLY, RECOVER_DISCARD};
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     for (size_t i = 0; i < N_FORMS; i++)
         for (int a = 0; a < 2; a++) {
@@ -312,7 +312,7 @@ static void every_form_is_recovered_as_decided(void **state)
 
 /* A plain program adds to the file after a kill; HDF5 then changes the superblock,
  * wherever that is. */
-static void change_from_outside(struct store_scene *s)
+static void change_from_outside(struct scene *s)
 {
     hid_t file = H5Fopen(s->path, H5F_ACC_RDWR, H5P_DEFAULT);
 
@@ -322,7 +322,7 @@ static void change_from_outside(struct store_scene *s)
 
 static void a_change_from_outside_is_seen_in_every_form(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     for (size_t i = 0; i < N_FORMS; i++) {
         form = &forms[i];
@@ -343,7 +343,7 @@ static void a_change_from_outside_is_seen_in_every_form(void **state)
     }
 }
 
-static hid_t keeping_open(const struct store_scene *s, bool create)
+static hid_t keeping_open(const struct scene *s, bool create)
 {
     hid_t fapl = store_driver(5000), fcpl = H5Pcreate(H5P_FILE_CREATE);
 
@@ -357,7 +357,7 @@ static hid_t keeping_open(const struct store_scene *s, bool create)
     return file;
 }
 
-static void keep_and_die(struct store_scene *s)
+static void keep_and_die(struct scene *s)
 {
     hid_t file = keeping_open(s, false);
 
@@ -370,7 +370,7 @@ static void keep_and_die(struct store_scene *s)
 static void
 a_file_that_keeps_its_free_space_is_committed_when_it_is_closed(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     swim_error_t err = {0};
 
     form = &forms[0];

@@ -90,7 +90,7 @@ static int get(hid_t file)
     return value;
 }
 
-static int seen(const struct store_scene *s, bool plain)
+static int seen(const struct scene *s, bool plain)
 {
     int status = 0;
     pid_t pid = fork();
@@ -120,7 +120,7 @@ static uint64_t size_of(const char *path)
     return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static void commit_and_die(struct store_scene *s)
+static void commit_and_die(struct scene *s)
 {
     hid_t file = store_open(s->path, H5F_ACC_RDWR, NULL);
 
@@ -132,7 +132,7 @@ static void commit_and_die(struct store_scene *s)
     raise(SIGKILL);
 }
 
-static void one_life(struct store_scene *s, hsize_t chunk)
+static void one_life(struct scene *s, hsize_t chunk)
 {
     hid_t file = store_create(s->path);
 
@@ -155,7 +155,7 @@ static void one_life(struct store_scene *s, hsize_t chunk)
 
 static void a_file_of_more_than_4_gib_is_a_file_like_others(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     one_life(s, 0);
     assert_true(size_of(s->path) > SIZE);
@@ -165,7 +165,7 @@ static void a_file_of_more_than_4_gib_is_a_file_like_others(void **state)
 
 static void it_grows_beyond_4_gib_and_shrinks_again(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     store_make(s->path, 1);
     uint64_t small = size_of(s->path);

@@ -13,7 +13,7 @@
 #define FILES 20
 
 /* "to" in the file leads to "x" of the other. */
-static void link_to_other(const struct store_scene *s)
+static void link_to_other(const struct scene *s)
 {
     hid_t file = store_create(s->path);
 
@@ -26,7 +26,7 @@ static void link_to_other(const struct store_scene *s)
 }
 
 /* "v" of the file is the first half of "x" of the other and the second of its own. */
-static void virtual_new(const struct store_scene *s)
+static void virtual_new(const struct scene *s)
 {
     const hsize_t dims = STORE_N, half = STORE_N / 2;
     hid_t file = store_create(s->path), dcpl = H5Pcreate(H5P_DATASET_CREATE);
@@ -58,7 +58,7 @@ static void virtual_new(const struct store_scene *s)
 static pid_t writer;
 static int to_writer = -1;
 
-static void writer_start(const struct store_scene *s)
+static void writer_start(const struct scene *s)
 {
     int up[2], down[2];
     char byte = 0;
@@ -98,7 +98,7 @@ static void writer_end(int sig)
 
 static void what_a_link_leads_to_is_read_in_its_committed_state(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     store_make(s->other, 1);
     link_to_other(s);
@@ -118,7 +118,7 @@ static void what_a_link_leads_to_is_read_in_its_committed_state(void **state)
 
 static void a_journal_that_nobody_settled_counts_through_a_link(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     store_make(s->other, 1);
     link_to_other(s);
@@ -131,7 +131,7 @@ static void a_journal_that_nobody_settled_counts_through_a_link(void **state)
 
 static void what_is_written_by_a_link_is_a_transaction_of_the_other_file(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     store_make(s->other, 1);
     link_to_other(s);
@@ -155,7 +155,7 @@ static void what_is_written_by_a_link_is_a_transaction_of_the_other_file(void **
  * lines have both parts, and that there are no others. */
 static int kept_stderr = -1;
 
-static void tell_begin(const struct store_scene *s)
+static void tell_begin(const struct scene *s)
 {
     fflush(stderr);
     kept_stderr = dup(STDERR_FILENO);
@@ -165,7 +165,7 @@ static void tell_begin(const struct store_scene *s)
     close(fd);
 }
 
-static int tell_end(const struct store_scene *s, const char *part, const char *other)
+static int tell_end(const struct scene *s, const char *part, const char *other)
 {
     char line[1000];
     int n = 0;
@@ -186,7 +186,7 @@ static int tell_end(const struct store_scene *s, const char *part, const char *o
 
 static void who_cannot_follow_a_link_is_told_why(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     char who[32];
 
     store_make(s->other, 1);
@@ -213,7 +213,7 @@ static void who_cannot_follow_a_link_is_told_why(void **state)
 
 static void a_link_to_the_file_itself_is_the_same_file(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     hid_t file = store_create(s->path);
 
     store_put(file, "x", 1);
@@ -230,7 +230,7 @@ static void a_link_to_the_file_itself_is_the_same_file(void **state)
 }
 
 /* Of what a virtual dataset of another process shows: its two ends. */
-static int virtual_seen(const struct store_scene *s, bool plain)
+static int virtual_seen(const struct scene *s, bool plain)
 {
     int status = 0;
     pid_t pid = fork();
@@ -251,7 +251,7 @@ static int virtual_seen(const struct store_scene *s, bool plain)
 
 static void a_virtual_dataset_is_of_committed_states(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     store_make(s->other, 1);
     virtual_new(s);
@@ -276,7 +276,7 @@ static void a_virtual_dataset_is_of_committed_states(void **state)
 
 static swim_snapshot_t wanted;
 
-static int seen_at_snapshot(const struct store_scene *s, const char *name)
+static int seen_at_snapshot(const struct scene *s, const char *name)
 {
     int status = 0;
     pid_t pid = fork();
@@ -297,7 +297,7 @@ static int seen_at_snapshot(const struct store_scene *s, const char *name)
 static void
 a_snapshot_is_of_one_file_and_what_it_leads_to_is_read_as_it_is(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
 
     store_make(s->other, 1);
     link_to_other(s);
@@ -317,7 +317,7 @@ a_snapshot_is_of_one_file_and_what_it_leads_to_is_read_as_it_is(void **state)
 
 static void many_files_are_open_at_once(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     char paths[FILES][320];
     hid_t files[FILES];
 
@@ -343,7 +343,7 @@ static void many_files_are_open_at_once(void **state)
 
 static void by_another_path_it_is_the_same_file(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     char by_link[320], by_dots[340], cause[640];
 
     snprintf(by_link, sizeof(by_link), "%s/link.h5", s->dir.path);
@@ -382,7 +382,7 @@ static void by_another_path_it_is_the_same_file(void **state)
 
 static void a_file_with_two_names_is_read_only(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     char cause[640] = "";
 
     store_make(s->path, 1);
@@ -404,7 +404,7 @@ static void a_file_with_two_names_is_read_only(void **state)
 /* A plain SWMR writer gives its flock back: only its mark is there. */
 static void a_file_of_a_plain_swmr_writer_is_left_to_it(void **state)
 {
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     char cause[640] = "", line[640];
     struct stat before, after;
     hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
@@ -441,7 +441,7 @@ static void swmr_mode_is_refused_with_the_reason(void **state)
 {
     const unsigned modes[] = {H5F_ACC_RDONLY | H5F_ACC_SWMR_READ,
                               H5F_ACC_RDWR | H5F_ACC_SWMR_WRITE};
-    struct store_scene *s = *state;
+    struct scene *s = *state;
     char cause[640] = "";
 
     hid_t fapl = store_driver(SWIM_LOCK_TRY);
