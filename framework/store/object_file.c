@@ -8,6 +8,7 @@
 
 #include "store/object_private.h"
 #include "store/store_wait.h"
+#include "store/vfd.h"
 
 /* --- opening */
 
@@ -28,6 +29,7 @@ static int options_read(swim_file_t *file, const struct swim_file_options *given
     file->latest_format = opt.latest_format != 0;
     file->opt.sync = opt.no_sync == 0;
     file->opt.session = opt.session;
+    vfd_set_io(&file->opt);
     return store_wait_ms(opt.wait_ms, &file->opt.wait_ms, err);
 }
 

@@ -48,6 +48,12 @@ void vfd_use_io(const struct swim_io *io, const unsigned char *boot)
     boot_in_use = boot;
 }
 
+void vfd_set_io(struct openfile_options *opt)
+{
+    opt->io = io_in_use;
+    opt->boot = boot_in_use;
+}
+
 bool vfd_take_failure(swim_error_t *why)
 {
     bool was = failure.code != SWIM_OK;
@@ -137,9 +143,10 @@ static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl
                      swim_error_t *err)
 {
     const struct vfd_info *given = NULL;
-    struct openfile_options opt = {.io = io_in_use, .boot = boot_in_use};
+    struct openfile_options opt = {0};
     enum openfile_how how = OPENFILE_READ;
 
+    vfd_set_io(&opt);
     /* There is none when HDF5_DRIVER chose the driver; HDF5 1.14 calls that an error,
      * which would be the first that the program sees. */
     H5E_BEGIN_TRY

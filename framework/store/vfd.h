@@ -40,4 +40,7 @@ int vfd_take_code(void);
  * id of the host; NULL: the system's own. */
 void vfd_use_io(const struct swim_io *io, const unsigned char *boot);
 
+/* Those, for who opens files beside the driver. */
+void vfd_set_io(struct openfile_options *opt);
+
 #endif /* SWIM_STORE_VFD_H */

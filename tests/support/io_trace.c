@@ -208,3 +208,34 @@ void io_trace_replay(long n, bool torn, unsigned seed)
         call_again(c, last ? seed % (c->size + 1) : c->size);
     }
 }
+
+static void write_in_sectors(const struct call *c)
+{
+    for (size_t done = 0, size = 0; done < c->size; done += size) {
+        struct iovec part = {c->bytes + done, 0};
+        size = SIM_SECTOR - ((size_t)c->at + done) % SIM_SECTOR;
+        size = size < c->size - done ? size : c->size - done;
+        part.iov_len = size;
+        (void)sim_disk_io.pwritev(c->fd, &part, 1, c->at + (off_t)done);
+    }
+}
+
+void io_trace_replay_in_sectors(long n, bool in_sectors)
+{
+    sim_disk_reset();
+    for (long i = 0; i < n; i++)
+        if (in_sectors && calls[i].kind == WRITE)
+            write_in_sectors(&calls[i]);
+        else
+            call_again(&calls[i], calls[i].size);
+}
+
+bool io_trace_is_sync(long n)
+{
+    return calls[n - 1].kind == DATASYNC || calls[n - 1].kind == SYNC;
+}
+
+bool io_trace_is_rename(long n)
+{
+    return calls[n - 1].kind == RENAME;
+}

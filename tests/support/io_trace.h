@@ -17,5 +17,11 @@ long io_trace_length(void);
 /* An empty disk, and on it the first n calls again; the last of them may be made in
  * part, by the seed, when it is a write. */
 void io_trace_replay(long n, bool torn, unsigned seed);
+/* The same, whole; in sectors: each write is one for each sector that it touches. */
+void io_trace_replay_in_sectors(long n, bool in_sectors);
+
+/* Whether the nth call is a sync, of a file or of the folder. */
+bool io_trace_is_sync(long n);
+bool io_trace_is_rename(long n);
 
 #endif /* SWIM_SUPPORT_IO_TRACE_H */

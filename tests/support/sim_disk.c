@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
-#define SECTOR 512
 #define INODES 64
 #define NAMES 8
 #define FDS 16
@@ -477,9 +477,9 @@ const struct swim_io sim_disk_io = {
 static void sector_after(const struct inode *i, uint64_t sector, size_t n,
                          unsigned char *bytes)
 {
-    uint64_t begin = sector * SECTOR, end = begin + SECTOR;
+    uint64_t begin = sector * SIM_SECTOR, end = begin + SIM_SECTOR;
 
-    memcpy(bytes, i->synced + begin, SECTOR);
+    memcpy(bytes, i->synced + begin, SIM_SECTOR);
     for (size_t c = 0; c < n; c++) {
         const struct change *change = &i->changes[c];
         uint64_t from = change->at > begin ? change->at : begin;
@@ -522,13 +522,13 @@ static void inode_lose(struct inode *i)
     uint64_t size = size_after(i, how > 3   ? dice((unsigned)all + 1)
                                   : how > 0 ? all
                                             : 0);
-    for (uint64_t s = 0; s * SECTOR < i->reach; s++) {
+    for (uint64_t s = 0; s * SIM_SECTOR < i->reach; s++) {
         size_t n = how == 1 ? all : 0;
         if (how == 2 || how == 3)
             n = (dice(8) == 0) == (how == 3) ? all : 0;
         else if (how > 3)
             n = dice((unsigned)all + 1);
-        sector_after(i, s, n, i->now + s * SECTOR);
+        sector_after(i, s, n, i->now + s * SIM_SECTOR);
     }
     memset(i->now + size, 0, (size_t)(i->reach - size));
     i->size = size;
@@ -546,6 +546,21 @@ static void names_lose(void)
         name->led_to[0] = name->led_to[dice((unsigned)name->count)];
         name->count = 1;
     }
+}
+
+uint64_t sim_disk_sum(void)
+{
+    uint64_t sum = 0;
+
+    for (int n = 0; n < NAMES; n++) {
+        int inode = disk.names[n].path[0] ? name_inode(&disk.names[n]) : -1;
+        if (inode < 0)
+            continue;
+        const struct inode *i = &disk.inodes[inode];
+        uint64_t path = XXH3_64bits(disk.names[n].path, strlen(disk.names[n].path));
+        sum += path ^ XXH3_64bits_withSeed(i->now, i->size, path);
+    }
+    return sum;
 }
 
 unsigned sim_disk_loose(void)

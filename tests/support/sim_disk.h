@@ -16,6 +16,7 @@
 #include "store/io.h"
 
 #define SIM_FILE_MAX (1U << 19)
+#define SIM_SECTOR 512
 
 extern const struct swim_io sim_disk_io;
 
@@ -38,6 +39,9 @@ long sim_disk_calls(void);
 /* All descriptors are closed and another program begins.  With power off, what was not
  * synced is lost, kept or torn by the seed. */
 void sim_disk_restart(bool power_off, unsigned seed);
+
+/* A number for all that the names lead to now. */
+uint64_t sim_disk_sum(void);
 
 /* How many changes of bytes, sizes and names may be lost or kept now. */
 unsigned sim_disk_loose(void);
