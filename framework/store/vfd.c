@@ -306,6 +306,15 @@ static herr_t vfd_read(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
     return vfd_fail_on(head, __func__, &err);
 }
 
+/* A global heap comes as data, but is written by the metadata cache. */
+static bool is_data(H5FD_mem_t type, const void *buffer, size_t size)
+{
+    static const char heap[] = {'G', 'C', 'O', 'L'};
+
+    return type == H5FD_MEM_DRAW &&
+           (size < sizeof(heap) || memcmp(buffer, heap, sizeof(heap)) != 0);
+}
+
 static herr_t vfd_write(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
                         size_t size, const void *buffer)
 {
@@ -315,7 +324,7 @@ static herr_t vfd_write(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
     (void)dxpl;
     if (openfile_write(v->file, buffer, size, addr, &err) == SWIM_OK)
         return 0;
-    return type == H5FD_MEM_DRAW ? vfd_fail(__func__, &err) : 0;
+    return is_data(type, buffer, size) ? vfd_fail(__func__, &err) : 0;
 }
 
 static herr_t vfd_truncate(H5FD_t *head, hid_t dxpl, hbool_t closing)
