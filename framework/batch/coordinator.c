@@ -20,6 +20,13 @@ void coordinator_set_work(struct coordinator *c, uint32_t n_phases,
         c->blocks[p] = blocks[p];
 }
 
+void coordinator_set_states(struct coordinator *c, const struct source_state *states,
+                            uint32_t n_states)
+{
+    memcpy(c->states, states, n_states * sizeof(*states));
+    c->n_states = n_states;
+}
+
 void coordinator_stop(struct coordinator *c, const swim_error_t *err, uint32_t signo,
                       uint32_t rank)
 {
@@ -117,4 +124,7 @@ void coordinator_handle(struct coordinator *c, struct rank_report *reports,
     orders->code = c->error.code;
     orders->left = report->leaving;
     orders->run_id = c->run_id;
+    orders->n_states = c->n_states;
+    if (report->n_states < c->n_states)
+        orders->state = c->states[report->n_states];
 }

@@ -3,6 +3,9 @@
  * Pure: no I/O, no waiting.  Under fork it lies in shared memory and each rank asks it
  * directly; under MPI it is rank 0's and ranks ask by message (link.h).
  *
+ * First rank 0 opens the inputs and says which states of them it has found; the others
+ * ask until they are told, so that all read the same.
+ *
  * Phases: WAITING until every rank has made the same setup and rank 0 has the outputs
  * ready, then the phases of the setup one after the other, then FINISHED.
  * Invariants: (1) each block of a phase is handed out once; (2) a phase begins when all
@@ -26,8 +29,8 @@ struct rank_report {
     uint32_t ready; /* setup made; rank 0: and outputs created */
     uint32_t signo; /* asked to leave by this signal; 0: no */
     uint32_t n_readers;
-    uint32_t leaving; /* this is the last report */
-    uint32_t reserved;
+    uint32_t leaving;  /* this is the last report */
+    uint32_t n_states; /* of the inputs, that it was told */
     uint64_t digest;
     uint64_t run_id; /* rank 0's choice */
     uint64_t want;   /* blocks wanted now */
@@ -47,6 +50,11 @@ struct rank_orders {
     uint32_t reserved;
     uint64_t run_id;       /* of this run, among all that ever write an output */
     uint64_t first, count; /* blocks of the phase, for this rank */
+    /* Of the inputs, in the order of the kernel's; 0: rank 0 has not opened them yet.
+     * One at a time, as MPI waits for the receiver of a long message: the one after
+     * those that it has. */
+    uint32_t n_states, reserved2;
+    struct source_state state;
 };
 
 struct coordinator {
@@ -60,6 +68,8 @@ struct coordinator {
     uint64_t run_id;     /* rank 0's */
     uint64_t digest;
     uint32_t has_digest;
+    uint32_t n_states;
+    struct source_state states[SETUP_INPUTS_MAX];
     swim_error_t error; /* the first one reported */
     uint32_t error_rank;
 };
@@ -70,6 +80,10 @@ void coordinator_init(struct coordinator *c, uint32_t n_ranks);
 /* Take a report, keep it in reports[rank], and answer. */
 void coordinator_handle(struct coordinator *c, struct rank_report *reports,
                         const struct rank_report *report, struct rank_orders *orders);
+
+/* Rank 0 says which states of the inputs all are to read: it has them open. */
+void coordinator_set_states(struct coordinator *c, const struct source_state *states,
+                            uint32_t n_states);
 
 /* Rank 0 says, before it is ready, what there is to do. */
 void coordinator_set_work(struct coordinator *c, uint32_t n_phases,

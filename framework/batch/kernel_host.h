@@ -9,6 +9,8 @@
 
 #include "batch/job.h"
 
+#define KERNEL_PORTS_MAX 16 /* inputs, and outputs */
+
 struct kernel_host {
     void *dl;
     char *path;             /* of the .so */

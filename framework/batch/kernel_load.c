@@ -20,7 +20,6 @@
 #include "batch/kernel_host.h"
 #include "batch/kernel_private.h"
 
-#define PORTS_MAX 16
 #define PARAMS_MAX 256
 #define NAME_MAX_LENGTH 64
 
@@ -244,12 +243,12 @@ static int counts_check(const struct kernel_host *k, swim_error_t *err)
 {
     const struct swim_kernel *api = &k->api;
 
-    if (api->n_inputs < 1 || api->n_inputs > PORTS_MAX || !api->inputs)
+    if (api->n_inputs < 1 || api->n_inputs > KERNEL_PORTS_MAX || !api->inputs)
         return kernel_fail(k, err, "%u inputs; 1 to %d are possible", api->n_inputs,
-                           PORTS_MAX);
-    if (api->n_outputs < 1 || api->n_outputs > PORTS_MAX || !api->outputs)
+                           KERNEL_PORTS_MAX);
+    if (api->n_outputs < 1 || api->n_outputs > KERNEL_PORTS_MAX || !api->outputs)
         return kernel_fail(k, err, "%u outputs; 1 to %d are possible", api->n_outputs,
-                           PORTS_MAX);
+                           KERNEL_PORTS_MAX);
     if (api->n_params > PARAMS_MAX || (api->n_params && !api->params))
         return kernel_fail(k, err, "%u parameters; 0 to %d are possible", api->n_params,
                            PARAMS_MAX);

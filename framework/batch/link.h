@@ -19,7 +19,10 @@ struct link_ops {
     /* True: orders are filled in.  SWIM_ERR_IO through err when the link broke. */
     int (*exchange)(struct link *link, const struct rank_report *report,
                     struct rank_orders *orders, bool *answered, swim_error_t *err);
-    /* Rank 0 only, before its report says ready: what there is to do. */
+    /* Rank 0 only, before its report says ready: the states of the inputs, ... */
+    void (*set_states)(struct link *link, const struct source_state *states,
+                       uint32_t n_states);
+    /* ... and what there is to do. */
     void (*set_work)(struct link *link, uint32_t n_phases, const uint64_t *blocks);
     /* Rank 0 only: copies of the coordinator and of all n_ranks reports. */
     void (*observe)(struct link *link, struct coordinator *c,

@@ -94,6 +94,16 @@ static int fork_exchange(struct link *link, const struct rank_report *report,
     return SWIM_OK;
 }
 
+static void fork_set_states(struct link *link, const struct source_state *states,
+                            uint32_t n_states)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    shared_lock(shared);
+    coordinator_set_states(&shared->coordinator, states, n_states);
+    pthread_mutex_unlock(&shared->mutex);
+}
+
 static void fork_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks)
 {
     struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
@@ -132,8 +142,8 @@ static void fork_close(struct link *link, int wait_ms, bool meet)
     free(link);
 }
 
-static const struct link_ops fork_ops = {fork_exchange, fork_set_work, fork_observe,
-                                         fork_close};
+static const struct link_ops fork_ops = {fork_exchange, fork_set_states, fork_set_work,
+                                         fork_observe, fork_close};
 
 int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
                    swim_error_t *err)

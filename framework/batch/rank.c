@@ -1,10 +1,13 @@
 /* rank.c - the main process of a rank: feeds its readers, talks to the coordinator.
  *
- * Rank 0 also makes the outputs before the first block, finishes them after the last,
- * and prints.  States, in this order, any of them may end in leaving: preparing spawner
- * forked, MPI started, setup made, readers launched working     blocks from the
- * coordinator into the ring, counts back finishing   rank 0: outputs finished leaving
- * workers gone, last report exchanged */
+ * Rank 0 also opens the inputs first and has the outputs made before the first block
+ * and finished after the last, and prints.  States, in this order, any of them may end
+ * in leaving:
+ *
+ *   preparing   spawner forked, MPI started, setup made, readers launched
+ *   working     blocks from the coordinator into the ring, counts back
+ *   finishing   rank 0: outputs finished
+ *   leaving     workers gone, last report exchanged */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,9 +17,9 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "batch/outputs.h"
 #include "batch/partials.h"
 #include "batch/report.h"
 #include "batch/run.h"
@@ -24,7 +27,6 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/signals.h"
-#include "store/session.h"
 
 #define RANK_GRACE_MS 900      /* a rank has to see to its children first */
 #define LEAVE_MS 700           /* for workers, when stopped by a signal */
@@ -66,100 +68,110 @@ static uint32_t readers_wanted(const struct rank *r, uint32_t ranks_here)
     return n ? n : 1;
 }
 
-static bool first_with_file(const struct setup *setup, uint32_t output)
+/* Rank 0 says which states of the inputs it has opened.  Until then, or until the job
+ * is stopped. */
+static int await_states(struct rank *r, swim_error_t *err)
 {
-    for (uint32_t i = 0; i < output; i++)
-        if (strcmp(setup->outputs[i].spec.file, setup->outputs[output].spec.file) == 0)
-            return false;
-    return true;
-}
+    struct region *region = r->worker.region;
+    struct rank_orders orders;
+    bool answered = false;
+    int rc = SWIM_OK;
 
-/* The specs of all outputs in the same file as output number which. */
-static size_t specs_of_file(const struct setup *setup, uint32_t which,
-                            struct output_spec *specs)
-{
-    size_t n = 0;
-
-    for (uint32_t i = which; i < setup->n_outputs; i++)
-        if (strcmp(setup->outputs[i].spec.file, setup->outputs[which].spec.file) == 0)
-            specs[n++] = setup->outputs[i].spec;
-    return n;
-}
-
-static int create_output(struct rank *r, uint32_t which, struct output_spec *specs,
-                         swim_error_t *err)
-{
-    const char *file = r->setup->outputs[which].spec.file;
-    size_t n = specs_of_file(r->setup, which, specs);
-    char history[1024], mark[REGION_MARK_SIZE], date[64];
-    time_t now = time(NULL);
-    struct tm tm;
-    swim_lock_t *lock = NULL;
-
-    strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&now, &tm));
-    snprintf(history, sizeof(history), "%s: %s", date, r->options->command);
-    region_mark(r->worker.region, mark);
-    int rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms,
-                             &lock, err);
-    if (rc != SWIM_OK)
-        return rc;
-    if (!r->options->overwrite)
-        rc = output_refuse_existing(file, err);
-    if (rc == SWIM_OK)
-        rc = swim_lock_check(lock, 0, err);
-    if (rc == SWIM_OK)
-        rc = output_create(file, specs, n, history, mark, err);
-    swim_lock_release(lock, NULL);
+    while (rc == SWIM_OK &&
+           (!region->n_states || r->report.n_states < region->n_states)) {
+        rc = r->link->ops->exchange(r->link, &r->report, &orders, &answered, err);
+        if (rc == SWIM_OK && answered && orders.stop)
+            return swim_error_set(err, orders.code ? orders.code : SWIM_ERR_CANCELLED,
+                                  "the job was stopped before rank %u had begun",
+                                  r->link->rank);
+        if (rc == SWIM_OK)
+            rc = swim_signals_check("wait for the inputs", err);
+        if (rc != SWIM_OK)
+            return rc;
+        if (answered && orders.n_states) {
+            region->n_states = orders.n_states;
+            region->states[r->report.n_states++] = orders.state;
+        } else {
+            swim_clock_nap_ns(NAP_MS * 1000000LL);
+        }
+    }
     return rc;
 }
 
-/* All outputs are looked at before the first is made, so that a job that is refused
- * leaves nothing behind. */
-static int create_outputs(struct rank *r, swim_error_t *err)
+/* Rank 0 keeps the inputs open, so that the others find them in the same state. */
+static int prepare_setup(struct rank *r, swim_error_t *err)
 {
-    struct output_spec *specs = calloc(r->setup->n_outputs, sizeof(*specs));
-    int rc = SWIM_OK;
+    struct setup_access access = {.store = {r->session, r->options->wait_ms}};
+    struct region *region = r->worker.region;
 
-    if (!specs)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "outputs");
-    for (uint32_t i = 0; rc == SWIM_OK && i < r->setup->n_outputs; i++)
-        if (!r->options->overwrite)
-            rc = output_refuse_existing(r->setup->outputs[i].spec.file, err);
-    for (uint32_t i = 0; rc == SWIM_OK && i < r->setup->n_outputs; i++)
-        if (first_with_file(r->setup, i))
-            rc = create_output(r, i, specs, err);
-    free(specs);
+    if (r->link->rank != 0) {
+        int rc = await_states(r, err);
+        if (rc != SWIM_OK)
+            return rc;
+        access.states = region->states;
+        access.n_states = region->n_states;
+    }
+    int rc = setup_create(r->job, &access, &r->setup, err);
+    if (rc != SWIM_OK)
+        return rc;
+    region->digest = r->setup->digest;
+    region->n_ranks = r->link->n_ranks;
+    if (r->link->rank != 0) {
+        setup_close_inputs(r->setup);
+        return rc;
+    }
+    region->n_states = r->setup->n_inputs;
+    for (uint32_t i = 0; i < region->n_states; i++)
+        region->states[i] = r->setup->inputs[i].state;
+    r->link->ops->set_states(r->link, region->states, region->n_states);
+    return rc;
+}
+
+static struct outputs outputs_of(const struct rank *r, char mark[REGION_MARK_SIZE],
+                                 int64_t wait_ms)
+{
+    region_mark(r->worker.region, mark);
+    return (struct outputs){.setup = r->setup,
+                            .access = {r->session, wait_ms},
+                            .mark = mark,
+                            .command = r->options->command,
+                            .overwrite = r->options->overwrite};
+}
+
+static int prepare_outputs(struct rank *r, swim_error_t *err)
+{
+    char mark[REGION_MARK_SIZE];
+
+    if (getrandom(&r->report.run_id, sizeof(r->report.run_id), 0) < 0)
+        r->report.run_id = (uint64_t)swim_clock_boot_ns() ^ ((uint64_t)getpid() << 40);
+    atomic_store(&r->worker.region->run_id, r->report.run_id);
+    const struct outputs outputs = outputs_of(r, mark, r->options->wait_ms);
+    int rc = outputs_create(&outputs, err);
     r->created = rc == SWIM_OK;
     if (rc == SWIM_OK && r->setup->n_phases == 2)
         rc = partials_create(r->setup->outputs[0].spec.file, r->report.run_id, err);
+    r->link->ops->set_work(r->link, r->setup->n_phases, r->setup->phase_blocks);
     return rc;
 }
 
-static int finish_outputs(struct rank *r, swim_error_t *err)
+/* The results are of the states that were opened, if those were there to the end. */
+static int finish(struct rank *r, swim_error_t *err)
 {
-    struct output_spec *specs = calloc(r->setup->n_outputs, sizeof(*specs));
     char mark[REGION_MARK_SIZE];
-    int rc = SWIM_OK;
+    const struct outputs outputs = outputs_of(r, mark, r->worker.wait_ms);
 
-    region_mark(r->worker.region, mark);
-    if (!specs)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "outputs");
-    for (uint32_t i = 0; rc == SWIM_OK && i < r->setup->n_outputs; i++) {
-        const char *file = r->setup->outputs[i].spec.file;
-        swim_lock_t *lock = NULL;
-        if (!first_with_file(r->setup, i))
-            continue;
-        size_t n = specs_of_file(r->setup, i, specs);
-        for (size_t k = 0; k < n; k++)
-            specs[k].mark = mark;
-        rc = store_lock_file(r->session, file, SWIM_LOCK_WRITE, r->options->wait_ms,
-                             &lock, err);
-        if (rc == SWIM_OK)
-            rc = output_finish(file, specs, n, err);
-        swim_lock_release(lock, NULL);
-    }
-    free(specs);
-    return rc;
+    int rc = setup_look_inputs(r->setup, true, err);
+    return rc == SWIM_OK ? outputs_finish(&outputs, err) : rc;
+}
+
+/* The job ends before it is done. */
+static void give_up(struct rank *r)
+{
+    char mark[REGION_MARK_SIZE];
+    const struct outputs outputs = outputs_of(r, mark, SWIM_LOCK_TRY);
+
+    if (r->created)
+        outputs_settle(&outputs);
 }
 
 static int prepare(struct rank *r, swim_error_t *err)
@@ -170,28 +182,21 @@ static int prepare(struct rank *r, swim_error_t *err)
     store_quiet();
     int rc = worker_session_open(&r->worker, &r->session, err);
     if (rc == SWIM_OK)
-        rc = setup_create(r->job, r->session, r->options->wait_ms, &r->setup, err);
+        rc = prepare_setup(r, err);
     if (rc == SWIM_OK)
         rc = setup_divide_memory(r->setup, &readers, fewer, &slots_each, err);
     if (rc == SWIM_OK)
         rc = region_layout(r->worker.region, readers, slots_each, r->setup->slot_bytes,
                            err);
-    if (rc != SWIM_OK)
-        return rc;
-    r->worker.region->digest = r->setup->digest;
-    if (r->link->rank == 0) {
-        if (getrandom(&r->report.run_id, sizeof(r->report.run_id), 0) < 0)
-            r->report.run_id =
-                (uint64_t)swim_clock_boot_ns() ^ ((uint64_t)getpid() << 40);
-        atomic_store(&r->worker.region->run_id, r->report.run_id);
-        rc = create_outputs(r, err);
-        r->link->ops->set_work(r->link, r->setup->n_phases, r->setup->phase_blocks);
-    }
+    if (rc == SWIM_OK && r->link->rank == 0)
+        rc = prepare_outputs(r, err);
     if (rc == SWIM_OK)
         rc = spawner_launch(&r->spawner, err);
+    if (rc != SWIM_OK)
+        return rc;
     r->report.n_readers = readers;
     r->report.digest = r->setup->digest;
-    r->report.ready = rc == SWIM_OK;
+    r->report.ready = 1;
     r->want = 2 * readers;
     return rc;
 }
@@ -439,8 +444,11 @@ static int rank_run(struct rank *r)
     int signo = swim_signals_pending() ? swim_signals_pending() : (int)orders.signo;
     region_stop(r->worker.region);
     spawner_stop(&r->spawner, signo ? LEAVE_MS : FINISH_MS, signo);
-    if (rc == SWIM_OK && !orders.stop && r->link->rank == 0)
-        rc = finish_outputs(r, &err);
+    bool done = rc == SWIM_OK && !orders.stop;
+    if (done && r->link->rank == 0)
+        rc = finish(r, &err);
+    if (!done || rc != SWIM_OK)
+        give_up(r);
     if (r->created && r->setup->n_phases == 2) /* nothing can go on from them, yet */
         partials_remove(r->setup->outputs[0].spec.file, r->report.run_id);
     last_reports(r, signo || orders.stop ? OTHERS_MS : FINISH_MS);
@@ -501,8 +509,8 @@ int rank_main(const struct run_options *options, const struct job *job,
         status = run_exit_status(rc, swim_signals_pending());
     }
     spawner_stop(&r.spawner, LEAVE_MS, 0);
+    setup_destroy(r.setup); /* its inputs are open in the session */
     swim_session_close(r.session);
-    setup_destroy(r.setup);
     region_destroy(r.worker.region);
     if (r.link)
         r.link->ops->close(r.link, OTHERS_MS, status <= 128);

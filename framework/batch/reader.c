@@ -1,7 +1,8 @@
 /* reader.c - a reader process: blocks in, kernel, finished chunks out.
  *
- * It opens the inputs, takes block numbers from the ring and leaves what the kernel
- * made of them in slots of its own, encoded, for the writer. */
+ * It opens the inputs at the state that the job reads, takes block numbers from the
+ * ring and leaves what the kernel made of them in slots of its own, encoded, for the
+ * writer. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,9 @@ static int reader_open(struct reader *r, swim_error_t *err)
     int rc = swim_signals_install_command(SWIM_SIGNALS_GRACE_MS, err);
     if (rc == SWIM_OK)
         rc = worker_session_open(worker, &r->session, err);
+    const struct setup_access access = worker_access(worker, r->session);
     if (rc == SWIM_OK)
-        rc = setup_create(worker->job, r->session, worker->wait_ms, &r->setup, err);
+        rc = setup_create(worker->job, &access, &r->setup, err);
     if (rc == SWIM_OK && r->setup->digest != r->region->digest)
         rc = swim_error_set(
             err, SWIM_ERR_IO,
@@ -44,7 +46,7 @@ static int reader_open(struct reader *r, swim_error_t *err)
             "job started",
             worker->index, worker->rank);
     if (rc == SWIM_OK)
-        rc = inputs_create(r->setup, worker, r->session, &r->inputs, err);
+        rc = inputs_create(r->setup, &r->inputs, err);
     if (rc == SWIM_OK)
         rc = compute_create(r->setup, r->inputs, r->region, &r->compute, err);
     return rc;
@@ -64,9 +66,8 @@ static bool stopped(const struct reader *r)
     return atomic_load(&r->region->stop) || swim_signals_pending();
 }
 
-/* One of this reader's slots that is free, waiting for the writer if need be.  While it
- * waits the inputs are closed, so that nobody waits for this reader. */
-static int free_slot(struct reader *r, uint32_t *slot, swim_error_t *err)
+/* One of this reader's slots that is free, waiting for the writer if need be. */
+static int free_slot(struct reader *r, uint32_t *slot)
 {
     uint32_t first = r->worker->index * r->region->slots_each;
 
@@ -78,24 +79,17 @@ static int free_slot(struct reader *r, uint32_t *slot, swim_error_t *err)
                                                &expected, SLOT_FILLING))
                 return SWIM_OK;
         }
-        if (!region_wait(&r->shared->slot_freed, POLL_MS)) {
-            int rc = inputs_end(r->inputs, err);
-            if (rc != SWIM_OK)
-                return rc;
-        }
+        region_wait(&r->shared->slot_freed, POLL_MS);
     }
     return SWIM_ERR_CANCELLED;
 }
 
-static int next_block(struct reader *r, uint64_t *block, swim_error_t *err)
+static int next_block(struct reader *r, uint64_t *block)
 {
     while (!stopped(r)) {
         if (region_pop(r->region, POLL_MS, block))
             return SWIM_OK;
         worker_count_locks(r->worker, r->session, &r->last);
-        int rc = inputs_end(r->inputs, err);
-        if (rc != SWIM_OK)
-            return rc;
     }
     return SWIM_ERR_CANCELLED;
 }
@@ -103,7 +97,7 @@ static int next_block(struct reader *r, uint64_t *block, swim_error_t *err)
 static int do_block(struct reader *r, uint64_t block, swim_error_t *err)
 {
     uint32_t number = 0;
-    int rc = free_slot(r, &number, err);
+    int rc = free_slot(r, &number);
 
     if (rc != SWIM_OK)
         return rc;
@@ -128,7 +122,7 @@ static int reader_run(struct reader *r, swim_error_t *err)
     int rc = SWIM_OK;
 
     while (rc == SWIM_OK && !stopped(r)) {
-        rc = next_block(r, &block, err);
+        rc = next_block(r, &block);
         if (rc != SWIM_OK)
             break;
         atomic_store(&r->shared->block, block + 1);

@@ -23,6 +23,8 @@
 
 #include <h5swim/error.h>
 
+#include "batch/setup.h"
+
 #define REGION_RING 1024u
 
 enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_READY };
@@ -52,7 +54,10 @@ struct region {
     uint32_t n_readers, slots_each;
     uint64_t slot_bytes, slot_stride;
     uint64_t digest;
-    atomic_ullong run_id; /* set before the first block */
+    uint32_t n_ranks; /* of the job */
+    uint32_t n_states;
+    struct source_state states[SETUP_INPUTS_MAX]; /* of the inputs */
+    atomic_ullong run_id;                         /* set before the first block */
 
     atomic_uint phase;
     atomic_uint stop; /* everybody leaves */

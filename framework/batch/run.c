@@ -56,8 +56,9 @@ static int show_plan(const struct run_options *options, const struct job *job,
     int rc = swim_signals_install_command(SWIM_SIGNALS_GRACE_MS, err);
     if (rc == SWIM_OK)
         rc = worker_session_open(&worker, &session, err);
+    const struct setup_access access = {.store = {session, options->wait_ms}};
     if (rc == SWIM_OK)
-        rc = setup_create(job, session, options->wait_ms, &setup, err);
+        rc = setup_create(job, &access, &setup, err);
     uint32_t slots_each = 1;
     if (rc == SWIM_OK)
         rc = setup_divide_memory(setup, &n_readers, options->n_readers == 0,

@@ -10,7 +10,6 @@
 #include <xxhash.h>
 
 #include "core/text.h"
-#include "store/session.h"
 
 static const struct job_input *input_of_port(const struct job *job, const char *port)
 {
@@ -65,28 +64,55 @@ static int check_ports(const struct setup *setup, swim_error_t *err)
     return SWIM_OK;
 }
 
-static int inspect_input(struct setup *setup, uint32_t number, swim_session_t *session,
-                         int64_t wait_ms, swim_error_t *err)
+static const struct job_input *input_given(const struct setup *setup, uint32_t number,
+                                           swim_error_t *err)
+{
+    const struct swim_port *port = &setup->kernel->inputs[number];
+    const struct job_input *given = input_of_port(setup->job, port->name);
+
+    if (!given)
+        swim_error_set(err, SWIM_ERR_ARG, "%s: kernel %s needs the input \"%s\" (%s)",
+                       setup->job->path, setup->kernel->api.name, port->name,
+                       port->description ? port->description : "no description");
+    return given;
+}
+
+/* Inputs in one file are read in one state of it. */
+static int open_input(struct setup *setup, uint32_t number,
+                      const struct job_input *given, const struct setup_access *how,
+                      swim_error_t *err)
+{
+    struct setup_input *in = &setup->inputs[number];
+    bool named = how->states && number < how->n_states;
+
+    for (uint32_t i = 0; i < number; i++)
+        if (strcmp(setup->inputs[i].info->file, given->file) == 0) {
+            in->source = setup->inputs[i].source;
+            in->state = setup->inputs[i].state;
+            return SWIM_OK;
+        }
+    if (!named && access(given->file, F_OK) != 0)
+        return swim_error_set(err, SWIM_ERR_ARG, "%s: input %s: there is no file %s",
+                              given->place.text, given->port, given->file);
+    int rc = source_open(given->file, &how->store, named ? &how->states[number] : NULL,
+                         &in->source, err);
+    return rc == SWIM_OK ? source_state(in->source, &in->state, err) : rc;
+}
+
+static int inspect_input(struct setup *setup, uint32_t number,
+                         const struct setup_access *how, swim_error_t *err)
 {
     struct setup_input *in = &setup->inputs[number];
     const struct swim_port *port = &setup->kernel->inputs[number];
-    const struct job_input *given = input_of_port(setup->job, port->name);
-    swim_lock_t *lock = NULL;
+    const struct job_input *given = input_given(setup, number, err);
 
     if (!given)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%s: kernel %s needs the input \"%s\" (%s)",
-                              setup->job->path, setup->kernel->api.name, port->name,
-                              port->description ? port->description : "no description");
-    if (access(given->file, F_OK) != 0)
-        return swim_error_set(err, SWIM_ERR_ARG, "%s: input %s: there is no file %s",
-                              given->place.text, port->name, given->file);
-    int rc = store_lock_file(session, given->file, SWIM_LOCK_READ, wait_ms, &lock, err);
+        return SWIM_ERR_ARG;
+    int rc = open_input(setup, number, given, how, err);
     if (rc == SWIM_OK)
-        rc = dataset_inspect(given->file, given->dataset, &in->info, err);
-    swim_error_t lost = {0};
-    if (swim_lock_release(lock, &lost) == SWIM_ERR_LOST && rc == SWIM_OK)
-        rc = swim_error_set(err, SWIM_ERR_LOST, "%s", lost.text);
+        rc = dataset_inspect(in->source, given->dataset, &in->info, err);
+    if (rc == SWIM_OK)
+        rc = source_check(in->source, err);
     if (rc != SWIM_OK)
         return rc;
 
@@ -265,7 +291,7 @@ static uint64_t digest_setup(const struct setup *setup)
     }
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         const struct dataset_info *info = setup->inputs[i].info;
-        XXH3_64bits_update(x, &info->identity, sizeof(info->identity));
+        XXH3_64bits_update(x, &setup->inputs[i].state, sizeof(setup->inputs[i].state));
         XXH3_64bits_update(x, info->path, strlen(info->path) + 1);
     }
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
@@ -286,7 +312,7 @@ static uint64_t digest_setup(const struct setup *setup)
     return digest;
 }
 
-int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms,
+int setup_create(const struct job *job, const struct setup_access *access,
                  struct setup **out, swim_error_t *err)
 {
     struct setup *setup = calloc(1, sizeof(*setup));
@@ -298,7 +324,7 @@ int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms
     setup->job = job;
     rc = load_kernel(setup, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
-        rc = inspect_input(setup, i, session, wait_ms, err);
+        rc = inspect_input(setup, i, access, err);
     if (rc == SWIM_OK && !setup->inputs[0].info) {
         swim_error_set(err, SWIM_ERR_KERNEL, "kernel %s has no inputs", job->kernel);
         rc = SWIM_ERR_KERNEL;
@@ -320,12 +346,33 @@ int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms
     return SWIM_OK;
 }
 
+void setup_close_inputs(struct setup *setup)
+{
+    for (uint32_t i = 0; setup->inputs && i < setup->n_inputs; i++) {
+        struct source *source = setup->inputs[i].source;
+        for (uint32_t k = i; k < setup->n_inputs; k++)
+            if (setup->inputs[k].source == source)
+                setup->inputs[k].source = NULL;
+        source_close(source);
+    }
+}
+
+int setup_look_inputs(struct setup *setup, bool now, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
+        rc = source_look(setup->inputs[i].source, now, err);
+    return rc;
+}
+
 void setup_destroy(struct setup *setup)
 {
     if (!setup)
         return;
     if (setup->opened && setup->kernel->api.close)
         setup->kernel->api.close(setup->state);
+    setup_close_inputs(setup);
     for (uint32_t i = 0; setup->inputs && i < setup->n_inputs; i++) {
         dataset_info_destroy(setup->inputs[i].info);
         free(setup->inputs[i].axes);

@@ -11,18 +11,29 @@
 #include <stdint.h>
 
 #include <h5swim/kernel.h>
-#include <h5swim/lock.h>
 
 #include "batch/blocks.h"
 #include "batch/job.h"
 #include "batch/kernel_host.h"
 #include "store/dataset.h"
 #include "store/output.h"
+#include "store/source.h"
 
 #define SETUP_PHASES_MAX 2
+#define SETUP_INPUTS_MAX KERNEL_PORTS_MAX
 #define SETUP_BUDGET_SHARE 16 /* of the memory budget, for the arrays of one block */
 
+/* How a process opens the inputs: the states of each that rank 0 has found; NULL: the
+ * last ones. */
+struct setup_access {
+    struct store_access store;
+    const struct source_state *states;
+    uint32_t n_states;
+};
+
 struct setup_input {
+    struct source *source; /* inputs in one file share it; NULL: closed */
+    struct source_state state;
     struct dataset_info *info;
     struct swim_field field;
     const struct swim_axis **axes;
@@ -73,15 +84,20 @@ struct setup {
     uint64_t digest;       /* over everything that decides the result */
 };
 
-/* Load the kernel, look at the inputs (each under READ), plan.
- * wait_ms: how long to wait for a lock, as in struct swim_lock_options.
- * Errors: as kernel_find(), kernel_load(), params_create(), dataset_inspect(),
- * swim_lock_acquire(); SWIM_ERR_ARG for inputs that do not fit the kernel or each
+/* Load the kernel, open and look at the inputs, plan.
+ * Errors: as kernel_find(), kernel_load(), params_create(), source_open(),
+ * dataset_inspect(); SWIM_ERR_ARG for inputs that do not fit the kernel or each
  * other; SWIM_ERR_KERNEL when the kernel refuses them.  job stays the caller's and must
  * outlive the setup. */
-int setup_create(const struct job *job, swim_session_t *session, int64_t wait_ms,
+int setup_create(const struct job *job, const struct setup_access *access,
                  struct setup **out, swim_error_t *err);
 void setup_destroy(struct setup *setup);
+
+/* The inputs stay open, READ held, until then; for a process that reads no more. */
+void setup_close_inputs(struct setup *setup);
+
+/* source_look() at all inputs. */
+int setup_look_inputs(struct setup *setup, bool now, swim_error_t *err);
 
 /* Second half of setup_create(), in setup_outputs.c, setup_blocks.c and
  * setup_memory.c. */

@@ -235,6 +235,7 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         .long_name = planned->long_name,
         .cell_methods = planned->cell_methods,
         .like = first,
+        .like_source = setup->inputs[0].source,
     };
     for (uint32_t d = 0; d < planned->ndim; d++) {
         int32_t a = planned->from_axis[d];
@@ -259,7 +260,7 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
 static int check_files(const struct setup *setup, uint32_t number, swim_error_t *err)
 {
     const struct output_spec *spec = &setup->outputs[number].spec;
-    struct file_identity mine, theirs;
+    struct stat mine, theirs;
 
     for (uint32_t i = 0; i < number; i++) {
         const struct output_spec *other = &setup->outputs[i].spec;
@@ -268,12 +269,12 @@ static int check_files(const struct setup *setup, uint32_t number, swim_error_t 
             return swim_error_set(err, SWIM_ERR_ARG, "%s: two outputs go to %s:%s",
                                   setup->job->path, spec->file, spec->dataset);
     }
-    if (file_identity_get(spec->file, &mine, NULL) != SWIM_OK)
+    if (stat(spec->file, &mine) != 0)
         return SWIM_OK; /* does not exist yet */
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         const char *input = setup->inputs[i].info->file;
-        if (file_identity_get(input, &theirs, NULL) == SWIM_OK &&
-            mine.dev == theirs.dev && mine.ino == theirs.ino)
+        if (stat(input, &theirs) == 0 && mine.st_dev == theirs.st_dev &&
+            mine.st_ino == theirs.st_ino)
             return swim_error_set(err, SWIM_ERR_ARG,
                                   "%s: output file %s is also the input %s: give the "
                                   "output another file",

@@ -14,6 +14,13 @@ int worker_session_open(const struct worker *worker, swim_session_t **out,
     return swim_session_open(&opt, out, err);
 }
 
+struct setup_access worker_access(const struct worker *worker, swim_session_t *session)
+{
+    return (struct setup_access){.store = {session, worker->wait_ms},
+                                 .states = worker->region->states,
+                                 .n_states = worker->region->n_states};
+}
+
 void worker_count_locks(const struct worker *worker, swim_session_t *session,
                         struct swim_session_stats *last)
 {

@@ -11,6 +11,7 @@
 
 #include "batch/job.h"
 #include "batch/region.h"
+#include "batch/setup.h"
 
 /* What the processes of one rank have in common. */
 struct worker {
@@ -25,6 +26,9 @@ struct worker {
 /* Open the session of a process, with the job's name and the rank. */
 int worker_session_open(const struct worker *worker, swim_session_t **out,
                         swim_error_t *err);
+
+/* How a reader or writer opens files, the inputs at the states that the rank has. */
+struct setup_access worker_access(const struct worker *worker, swim_session_t *session);
 
 /* Add what this process's locks have cost since the last call to the rank's counters.
  */

@@ -1,8 +1,11 @@
 /* writer.c - a rank's writer process: finished blocks from the slots into the outputs.
  *
- * One batch is one session: WRITE on each output file, plain HDF5 open, all blocks that
- * are ready, close with fsync, locks back.  Only then are the slots freed and the
- * blocks counted as done: a block that counts is in the file. */
+ * In a session the outputs are open, and UPDATE of each is held.  It is made of
+ * batches: all blocks that are ready, and a commit.  Only then are their slots freed
+ * and the blocks counted as done: a block that counts is in the file.  Opening costs
+ * more than a commit, so a session goes on while blocks come, for a time; where ranks
+ * share the outputs it is over after one batch, as the others' slots fill up meanwhile.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,20 +18,17 @@
 #include "core/log.h"
 #include "core/signals.h"
 #include "store/output.h"
-#include "store/session.h"
 
-#define WRITER_GRACE_MS 400 /* to come to the end of a plain HDF5 session */
+#define WRITER_GRACE_MS 400 /* to come to the end of a batch */
 #define POLL_MS 50
-#define GATHER_MS 5      /* wait so long for more blocks before a session */
-#define SESSION_MS 250   /* no longer, so that other writers get in */
-#define LEASE_MARGIN 500 /* ms that must be left of the lease before a write */
+#define GATHER_MS 5    /* wait so long for more blocks before a batch */
+#define SESSION_MS 250 /* no longer, so that other writers get in */
 
 struct target {
     const char *file;
     struct output_spec *specs; /* of this file */
     uint32_t *outputs;         /* their numbers in the setup */
     size_t n;
-    swim_lock_t *lock;
     struct output *open;
 };
 
@@ -38,7 +38,7 @@ struct writer {
     swim_session_t *session;
     struct swim_session_stats last;
     struct setup *setup;
-    struct target *targets; /* by name, so that two jobs lock in the same order */
+    struct target *targets; /* by name, so that two jobs open in the same order */
     size_t n_targets;
     uint32_t *written; /* slots of this batch */
     uint32_t n_written, n_slots;
@@ -98,17 +98,19 @@ static int writer_open(struct writer *w, swim_error_t *err)
     int rc = swim_signals_install_command(WRITER_GRACE_MS, err);
     if (rc == SWIM_OK)
         rc = worker_session_open(worker, &w->session, err);
+    const struct setup_access access = worker_access(worker, w->session);
     if (rc == SWIM_OK)
-        rc = setup_create(worker->job, w->session, worker->wait_ms, &w->setup, err);
+        rc = setup_create(worker->job, &access, &w->setup, err);
     if (rc == SWIM_OK && w->setup->digest != w->region->digest)
         rc =
             swim_error_set(err, SWIM_ERR_IO,
                            "writer of rank %u: kernel or inputs were changed while the "
                            "job started",
                            worker->rank);
-    if (rc == SWIM_OK)
-        rc = list_targets(w, err);
-    return rc;
+    if (rc != SWIM_OK)
+        return rc;
+    setup_close_inputs(w->setup);
+    return list_targets(w, err);
 }
 
 static void writer_close(struct writer *w)
@@ -140,66 +142,41 @@ static uint32_t slots_ready(const struct writer *w)
     return ready;
 }
 
-/* --- one batch ---------------------------------------------------------------- */
+/* --- one session -------------------------------------------------------------- */
 
-static int batch_begin(struct writer *w, enum setup_phase phase, swim_error_t *err)
+static int session_begin(struct writer *w, enum setup_phase phase, swim_error_t *err)
 {
+    const struct store_access access = {w->session, w->worker->wait_ms};
     int rc = SWIM_OK;
 
-    w->n_written = 0;
     if (phase == SETUP_PARTIAL) {
         if (w->partials < 0)
             rc = partials_open(w->setup->outputs[0].spec.file,
                                atomic_load(&w->region->run_id), &w->partials, err);
         return rc;
     }
-    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
-        rc = store_lock_file(w->session, w->targets[i].file, SWIM_LOCK_WRITE,
-                             w->worker->wait_ms, &w->targets[i].lock, err);
     region_mark(w->region, w->mark);
-    for (size_t i = 0; i < w->n_targets; i++)
-        for (size_t k = 0; k < w->targets[i].n; k++)
-            w->targets[i].specs[k].mark = w->mark;
-    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
-        rc = output_open(w->targets[i].file, w->targets[i].specs, w->targets[i].n,
-                         &w->targets[i].open, err);
+    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++) {
+        struct target *t = &w->targets[i];
+        for (size_t k = 0; k < t->n; k++)
+            t->specs[k].mark = w->mark;
+        rc = output_open(t->file, t->specs, t->n, &access, &t->open, err);
+    }
     return rc;
 }
 
-/* Close everything; the first error of all that failed. */
-static int batch_end(struct writer *w, enum setup_phase phase, swim_error_t *err)
+/* Close everything; the first error of all that failed.  more: a session follows, of
+ * this or another rank, if only that which finishes the outputs. */
+static int session_end(struct writer *w, bool more, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
-    if (phase == SETUP_PARTIAL)
-        return w->partials >= 0 && fdatasync(w->partials) < 0
-                   ? swim_error_set(err, SWIM_ERR_IO, "sync partial results")
-                   : SWIM_OK;
     for (size_t i = 0; i < w->n_targets; i++) {
         struct target *t = &w->targets[i];
-        if (t->open) {
-            int closed = output_close(t->open, err);
-            rc = rc == SWIM_OK ? closed : rc;
-        }
+        int closed = output_close(t->open, more, rc == SWIM_OK ? err : NULL);
+        rc = rc == SWIM_OK ? closed : rc;
         t->open = NULL;
     }
-    for (size_t i = 0; i < w->n_targets; i++) {
-        struct target *t = &w->targets[i];
-        swim_error_t lost = {0};
-        int released = t->lock ? swim_lock_release(t->lock, &lost) : SWIM_OK;
-        if (released == SWIM_ERR_LOST && rc == SWIM_OK)
-            rc = swim_error_set(err, released, "%s", lost.text);
-        t->lock = NULL;
-    }
-    return rc;
-}
-
-static int check_locks(const struct writer *w, swim_error_t *err)
-{
-    int rc = SWIM_OK;
-
-    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
-        rc = swim_lock_check(w->targets[i].lock, LEASE_MARGIN, err);
     return rc;
 }
 
@@ -236,7 +213,6 @@ static int write_slot(struct writer *w, uint32_t number, enum setup_phase phase,
         return partials_write(w->partials, slot->block,
                               payload + sizeof(struct payload_record),
                               w->setup->acc_bytes, err);
-    rc = check_locks(w, err);
     for (uint64_t at = 0; rc == SWIM_OK && at < slot->n_bytes;) {
         const struct payload_record *record = (const void *)(payload + at);
         rc = write_record(w, record, err);
@@ -253,12 +229,13 @@ static bool written_already(const struct writer *w, uint32_t slot)
     return false;
 }
 
-/* Write what is ready, and what becomes ready meanwhile, for at most SESSION_MS. */
+/* Write what is ready, and what becomes ready meanwhile, but not for ever. */
 static int batch_write(struct writer *w, enum setup_phase phase, swim_error_t *err)
 {
     int64_t until = swim_clock_mono_ns() + SESSION_MS * 1000000LL;
     bool more = true;
 
+    w->n_written = 0;
     while (more && !stopped(w) && swim_clock_mono_ns() < until) {
         more = false;
         for (uint32_t s = 0; s < w->n_slots && !stopped(w); s++) {
@@ -275,6 +252,19 @@ static int batch_write(struct writer *w, enum setup_phase phase, swim_error_t *e
     return SWIM_OK;
 }
 
+static int batch_commit(struct writer *w, enum setup_phase phase, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    if (phase == SETUP_PARTIAL)
+        return fdatasync(w->partials) < 0
+                   ? swim_error_set(err, SWIM_ERR_IO, "sync partial results")
+                   : SWIM_OK;
+    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
+        rc = output_commit(w->targets[i].open, err);
+    return rc;
+}
+
 static void batch_done(struct writer *w, uint32_t phase)
 {
     for (uint32_t i = 0; i < w->n_written; i++) {
@@ -285,19 +275,43 @@ static void batch_done(struct writer *w, uint32_t phase)
     atomic_fetch_add(&w->region->done[phase], w->n_written);
 }
 
-static int do_batch(struct writer *w, swim_error_t *err)
+/* Give the readers a little time, so that a batch is worth its commit; false: nothing
+ * is ready. */
+static bool gather(struct writer *w)
 {
+    int64_t until = swim_clock_mono_ns() + GATHER_MS * 1000000LL;
+    uint32_t ready = slots_ready(w);
+
+    while (ready < (w->n_slots + 1) / 2 && !stopped(w) &&
+           swim_clock_mono_ns() < until) {
+        region_wait(&w->region->slot_ready, 1);
+        ready = slots_ready(w);
+    }
+    return ready > 0;
+}
+
+static int do_session(struct writer *w, swim_error_t *err)
+{
+    int64_t until =
+        w->region->n_ranks > 1 ? 0 : swim_clock_mono_ns() + SESSION_MS * 1000000LL;
     uint32_t number = atomic_load(&w->region->phase);
     enum setup_phase phase = w->setup->phases[number];
-    int rc = batch_begin(w, phase, err);
+    int rc = session_begin(w, phase, err);
 
-    if (rc == SWIM_OK)
+    while (rc == SWIM_OK) {
         rc = batch_write(w, phase, err);
-    int ended = batch_end(w, phase, rc == SWIM_OK ? err : NULL);
+        if (rc == SWIM_OK)
+            rc = batch_commit(w, phase, err);
+        if (rc == SWIM_OK)
+            batch_done(w, number);
+        if (stopped(w) || swim_clock_mono_ns() >= until || !gather(w) ||
+            atomic_load(&w->region->phase) != number)
+            break;
+    }
+    bool more = rc == SWIM_OK && !stopped(w);
+    int ended = session_end(w, more, rc == SWIM_OK ? err : NULL);
     if (rc == SWIM_OK)
         rc = ended;
-    if (rc == SWIM_OK)
-        batch_done(w, number);
     worker_count_locks(w->worker, w->session, &w->last);
     return rc;
 }
@@ -307,17 +321,10 @@ static int writer_run(struct writer *w, swim_error_t *err)
     int rc = SWIM_OK;
 
     while (rc == SWIM_OK && !stopped(w)) {
-        uint32_t ready = slots_ready(w);
-        if (ready == 0) {
+        if (slots_ready(w) == 0)
             region_wait(&w->region->slot_ready, POLL_MS);
-            continue;
-        }
-        int64_t until = swim_clock_mono_ns() + GATHER_MS * 1000000LL;
-        while (ready < (w->n_slots + 1) / 2 && swim_clock_mono_ns() < until) {
-            region_wait(&w->region->slot_ready, 1);
-            ready = slots_ready(w);
-        }
-        rc = do_batch(w, err);
+        else if (gather(w))
+            rc = do_session(w, err);
     }
     return rc;
 }

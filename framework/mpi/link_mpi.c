@@ -109,6 +109,14 @@ static int mpi_exchange(struct link *link, const struct rank_report *report,
     return SWIM_OK;
 }
 
+static void mpi_set_states(struct link *link, const struct source_state *states,
+                           uint32_t n_states)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+
+    coordinator_set_states(&m->coordinator, states, n_states);
+}
+
 static void mpi_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks)
 {
     struct mpi_link *m = (struct mpi_link *)(void *)link;
@@ -150,8 +158,8 @@ static void mpi_close(struct link *link, int wait_ms, bool meet)
     free(m);
 }
 
-static const struct link_ops mpi_ops = {mpi_exchange, mpi_set_work, mpi_observe,
-                                        mpi_close};
+static const struct link_ops mpi_ops = {mpi_exchange, mpi_set_states, mpi_set_work,
+                                        mpi_observe, mpi_close};
 
 int swim_mpi_link_open_v1(struct link **out, swim_error_t *err)
 {

@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "store/box.h"
 #include "store/codec.h"
@@ -23,7 +22,7 @@
 #define PART 4096       /* elements converted at a time */
 
 struct dataset {
-    hid_t file, set;
+    hid_t set;
     char *file_name, *path;
     uint32_t ndim;
     enum swim_type stored, mem;
@@ -67,41 +66,13 @@ static hid_t chunk_cache(const struct dataset_info *info)
     return dapl;
 }
 
-/* The file that was opened, not what its name leads to now, must be the one that was
- * inspected. */
-static int dataset_check_identity(const struct dataset_info *info, hid_t file,
-                                  swim_error_t *err)
+static int dataset_open_set(struct dataset *ds, const struct source *source,
+                            const struct dataset_info *info, swim_error_t *err)
 {
-    const struct file_identity *id = &info->identity;
-    struct stat st;
-    int fd = h5_file_descriptor(file);
-
-    if ((fd >= 0 ? fstat(fd, &st) : stat(info->file, &st)) < 0)
-        return swim_error_sys(err, errno, "open %s", info->file);
-    if ((uint64_t)st.st_dev != id->dev || (uint64_t)st.st_ino != id->ino ||
-        (uint64_t)st.st_size != id->size ||
-        (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec != id->mtime_ns)
-        return swim_error_set(err, SWIM_ERR_IO,
-                              "open %s: the file was changed while the job was reading "
-                              "it; run the job again",
-                              info->file);
-    return SWIM_OK;
-}
-
-static int dataset_open_set(struct dataset *ds, const struct dataset_info *info,
-                            swim_error_t *err)
-{
-    hid_t dapl;
+    hid_t dapl = chunk_cache(info);
     int rc = SWIM_OK;
 
-    ds->file = H5Fopen(info->file, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (ds->file < 0)
-        return h5_fail(err, SWIM_ERR_IO, "open %s", info->file);
-    rc = dataset_check_identity(info, ds->file, err);
-    if (rc != SWIM_OK)
-        return rc;
-    dapl = chunk_cache(info);
-    ds->set = H5Dopen2(ds->file, info->path, dapl < 0 ? H5P_DEFAULT : dapl);
+    ds->set = H5Dopen2(source_file(source), info->path, dapl < 0 ? H5P_DEFAULT : dapl);
     if (ds->set < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "open %s in %s", info->path, info->file);
     h5_release(dapl);
@@ -139,8 +110,8 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
     return rc;
 }
 
-int dataset_open(const struct dataset_info *info, enum swim_type mem_type,
-                 struct dataset **out, swim_error_t *err)
+int dataset_open(const struct source *source, const struct dataset_info *info,
+                 enum swim_type mem_type, struct dataset **out, swim_error_t *err)
 {
     struct dataset *ds = (struct dataset *)calloc(1, sizeof(*ds));
     int rc;
@@ -148,7 +119,7 @@ int dataset_open(const struct dataset_info *info, enum swim_type mem_type,
     *out = NULL;
     if (!ds)
         return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", info->file);
-    ds->file = ds->set = H5I_INVALID_HID;
+    ds->set = H5I_INVALID_HID;
     ds->mem = mem_type;
     ds->file_name = strdup(info->file);
     ds->path = strdup(info->path);
@@ -160,7 +131,7 @@ int dataset_open(const struct dataset_info *info, enum swim_type mem_type,
     else
         rc = dataset_prepare(ds, info, err);
     if (rc == SWIM_OK)
-        rc = dataset_open_set(ds, info, err);
+        rc = dataset_open_set(ds, source, info, err);
     if (rc == SWIM_OK)
         *out = ds;
     else
@@ -175,7 +146,6 @@ void dataset_close(struct dataset *ds)
     if (!ds)
         return;
     h5_release(ds->set);
-    h5_release(ds->file);
     free(ds->buffer);
     free(ds->path);
     free(ds->file_name);

@@ -1,7 +1,5 @@
 /* dataset.h - reading HDF5 datasets as kernels see them.
  *
- * Nothing here takes locks: the caller holds READ on the file from before
- * dataset_inspect() or dataset_open() until after the matching close.
  * Threads: one at a time per process (the HDF5 library is not thread-safe).
  * Fork: nothing here crosses a fork, except struct dataset_info, which is plain memory.
  */
@@ -14,22 +12,13 @@
 
 #include <h5swim/kernel.h>
 
-/* Once per process, before any other call: HDF5 prints nothing by itself. */
-void store_quiet(void);
-
-/* What identifies the content of a file well enough to notice that it was changed. */
-struct file_identity {
-    uint64_t dev, ino, size;
-    int64_t mtime_ns;
-};
-int file_identity_get(const char *file, struct file_identity *id, swim_error_t *err);
+#include "store/source.h"
 
 /* A dataset as found in a file; all memory is its own. */
 struct dataset_info {
     char *file;
     char *path; /* absolute within the file: "/group/name" */
     char *name; /* its last part */
-    struct file_identity identity;
     uint32_t ndim;
     uint64_t shape[SWIM_NDIM_MAX];
     bool chunked;
@@ -51,11 +40,10 @@ struct dataset_info {
 };
 
 /* Look at one dataset.  dataset may be given with or without the leading '/'.
- * Errors: SWIM_ERR_ARG (no such file; not an HDF5 file; no such dataset, with names
- * near it; a group; a type that no kernel can be given), SWIM_ERR_IO, SWIM_ERR_NOMEM.
- */
-int dataset_inspect(const char *file, const char *dataset, struct dataset_info **out,
-                    swim_error_t *err);
+ * Errors: SWIM_ERR_ARG (no such dataset, with names near it; a group; a type that no
+ * kernel can be given), SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+int dataset_inspect(const struct source *source, const char *dataset,
+                    struct dataset_info **out, swim_error_t *err);
 void dataset_info_destroy(struct dataset_info *info);
 
 /* The type in which a kernel that asks for SWIM_TYPE_ANY gets it: the stored one, or a
@@ -64,11 +52,11 @@ enum swim_type dataset_natural_type(const struct dataset_info *info);
 
 struct dataset;
 
-/* Open for reading as elements of mem_type (not SWIM_TYPE_ANY).
- * Errors: SWIM_ERR_IO (also: the file was changed since it was inspected; the text says
- * "changed while the job was reading it"), SWIM_ERR_NOMEM. */
-int dataset_open(const struct dataset_info *info, enum swim_type mem_type,
-                 struct dataset **out, swim_error_t *err);
+/* Open for reading as elements of mem_type (not SWIM_TYPE_ANY).  source is the one that
+ * was inspected, or another process's at the same state; it is closed after the
+ * dataset. Errors: SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+int dataset_open(const struct source *source, const struct dataset_info *info,
+                 enum swim_type mem_type, struct dataset **out, swim_error_t *err);
 
 /* Read count[] elements from start[] into a C array of shape buf_shape[], there at
  * buf_start[]; all ndim long.  Converted, unpacked, missing values as kernel.h has

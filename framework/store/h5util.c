@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/store_private.h"
+#include "store/vfd.h"
 
 void store_quiet(void)
 {
@@ -11,8 +12,8 @@ void store_quiet(void)
 }
 
 struct cause {
-    char text[200];
-    bool from_system;
+    char text[600];
+    bool from_system, from_driver;
 };
 
 /* Drivers put "..., error message = 'No space left on device', ..." into their text;
@@ -24,6 +25,11 @@ static herr_t cause_look(unsigned n, const H5E_error2_t *entry, void *arg)
     const char *desc = entry->desc ? entry->desc : "";
     const char *begin = strstr(desc, mark);
 
+    if (strncmp(entry->func_name ? entry->func_name : "", "vfd_", 4) == 0) {
+        snprintf(cause->text, sizeof(cause->text), "%s", desc);
+        cause->from_driver = true;
+        return 1; /* stop */
+    }
     if (begin) {
         begin += sizeof(mark) - 1;
         snprintf(cause->text, sizeof(cause->text), "%.*s", (int)strcspn(begin, "'"),
@@ -38,7 +44,8 @@ static herr_t cause_look(unsigned n, const H5E_error2_t *entry, void *arg)
 
 int h5_fail(swim_error_t *err, int code, const char *fmt, ...)
 {
-    struct cause cause = {{0}, false};
+    struct cause cause = {{0}, false, false};
+    int driver_code = vfd_take_code();
     char what[400];
     va_list args;
 
@@ -47,6 +54,9 @@ int h5_fail(swim_error_t *err, int code, const char *fmt, ...)
     vsnprintf(what, sizeof(what), fmt, args);
     va_end(args);
     H5Eclear2(H5E_DEFAULT);
+    if (cause.from_driver)
+        return swim_error_set(err, driver_code != SWIM_OK ? driver_code : code, "%s",
+                              cause.text);
     return swim_error_set(err, code, "%s: %s%s", what,
                           cause.from_system ? "" : "HDF5: ",
                           cause.text[0] ? cause.text : "no cause given");

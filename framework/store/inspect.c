@@ -320,10 +320,10 @@ static int inspect_all(hid_t file, struct dataset_info *info, swim_error_t *err)
     return rc;
 }
 
-int dataset_inspect(const char *file, const char *dataset, struct dataset_info **out,
-                    swim_error_t *err)
+int dataset_inspect(const struct source *source, const char *dataset,
+                    struct dataset_info **out, swim_error_t *err)
 {
-    hid_t id = H5I_INVALID_HID;
+    const char *file = source_name(source);
     struct dataset_info *info = (struct dataset_info *)calloc(1, sizeof(*info));
     int rc = SWIM_OK;
 
@@ -335,14 +335,8 @@ int dataset_inspect(const char *file, const char *dataset, struct dataset_info *
     info->name = info->path ? strdup(h5_path_base(info->path)) : NULL;
     if (!info->file || !info->name)
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "inspect %s in %s", dataset, file);
-    /* Identity first: a change while we look is then noticed at the opening. */
     if (rc == SWIM_OK)
-        rc = file_identity_get(file, &info->identity, err);
-    if (rc == SWIM_OK)
-        rc = h5_file_open_read(file, &id, err);
-    if (rc == SWIM_OK)
-        rc = inspect_all(id, info, err);
-    h5_release(id);
+        rc = inspect_all(source_file(source), info, err);
     if (rc == SWIM_OK)
         *out = info;
     else

@@ -250,6 +250,11 @@ static bool openfile_await_status(struct openfile *f)
     return true;
 }
 
+void openfile_keep_journal(struct openfile *f)
+{
+    f->keep_journal = true;
+}
+
 int openfile_put(struct openfile *f, swim_error_t *err)
 {
     int rc = SWIM_OK;

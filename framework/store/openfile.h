@@ -37,6 +37,7 @@ struct openfile_options {
     struct txn_snapshot snapshot;
     int64_t wait_ms;           /* as in swim_lock_options */
     bool sync;                 /* commits */
+    bool quiet;                /* nothing is said on stderr while it waits */
     swim_session_t *session;   /* NULL: the process's */
     const struct swim_io *io;  /* NULL: the system's */
     const unsigned char *boot; /* id; NULL: this host's */
@@ -61,6 +62,9 @@ bool openfile_is_open(const char *name, const struct txn_snapshot *at);
  * but the file is closed all the same.  Accepts NULL. */
 int openfile_put(struct openfile *file, swim_error_t *err);
 
+/* The last close is to leave the journal where it is: another session follows soon. */
+void openfile_keep_journal(struct openfile *file);
+
 /* Errors of these: those of opening (the first time), and of txn.h. */
 int openfile_enter(struct openfile *file, swim_error_t *err);
 int openfile_size(struct openfile *file, uint64_t *size, swim_error_t *err);
@@ -78,6 +82,12 @@ int openfile_failed(struct openfile *file, swim_error_t *err);
 /* What is read, or was committed last.  SWIM_ERR_ARG: it is new, and nothing was. */
 int openfile_snapshot(struct openfile *file, struct txn_snapshot *snapshot,
                       swim_error_t *err);
+
+/* SWIM_OK while the lease of its lock runs, else SWIM_ERR_LOST.  No network. */
+int openfile_check(const struct openfile *file, swim_error_t *err);
+
+/* Whether the state that is read could still be opened.  Errors as of txn_open(). */
+int openfile_is_there(struct openfile *file, swim_error_t *err);
 
 /* What is committed last in a file that this process has open, or not. */
 int openfile_look(const char *name, const struct openfile_options *options,

@@ -52,8 +52,10 @@ static bool is_wanted(void *arg)
 
 static void tell_wait(void *arg, const char *text)
 {
-    (void)arg;
-    fprintf(stderr, "h5swim: waiting: %s\n", text);
+    const struct openfile *f = arg;
+
+    if (!f->opt.quiet)
+        fprintf(stderr, "h5swim: waiting: %s\n", text);
 }
 
 static int session_get(struct openfile *f, swim_error_t *err)
@@ -80,6 +82,7 @@ static int lock_once(struct openfile *f, enum swim_lock_mode mode, int64_t wait_
     const struct swim_lock_options opt = {.struct_size = sizeof(opt),
                                           .wait_ms = wait_ms,
                                           .progress = tell_wait,
+                                          .progress_arg = f,
                                           .progress_ms = TELL_AFTER_MS};
 
     return swim_lock_acquire(f->session, f->resource, mode, &opt, &f->lock, err);
@@ -126,25 +129,31 @@ static void say_busy(const struct openfile *f, swim_error_t *busy)
                          verb[f->how], f->path, how[f->how], who);
 }
 
+static void txn_options_of(struct openfile *f, struct txn_options *opt)
+{
+    *opt = (struct txn_options){.io = f->opt.io,
+                                .write = f->how != OPENFILE_READ,
+                                .at = f->opt.at_snapshot ? &f->opt.snapshot : NULL,
+                                .fence = swim_lock_fence(f->lock),
+                                .may_change = may_change,
+                                .may_rewrite = may_rewrite,
+                                .is_wanted = is_wanted,
+                                .arg = f};
+    opt->flocks = file_locks_work(f->path);
+    if (f->opt.boot)
+        memcpy(opt->boot, f->opt.boot, JOURNAL_ID);
+    else
+        boot_id_read(opt->boot);
+}
+
 static int txn_begin(struct openfile *f, int64_t until_ns, swim_error_t *err)
 {
-    struct txn_options opt = {.io = f->opt.io,
-                              .write = f->how != OPENFILE_READ,
-                              .at = f->opt.at_snapshot ? &f->opt.snapshot : NULL,
-                              .fence = swim_lock_fence(f->lock),
-                              .may_change = may_change,
-                              .may_rewrite = may_rewrite,
-                              .is_wanted = is_wanted,
-                              .arg = f};
+    struct txn_options opt;
     int64_t nap_ns = NAP_MIN_NS,
             tell_ns = swim_clock_mono_ns() + TELL_AFTER_MS * NS_PER_MS;
     swim_error_t busy = {0};
 
-    opt.flocks = file_locks_work(f->path);
-    if (f->opt.boot)
-        memcpy(opt.boot, f->opt.boot, JOURNAL_ID);
-    else
-        boot_id_read(opt.boot);
+    txn_options_of(f, &opt);
     int rc = SWIM_OK;
     while (rc == SWIM_OK) {
         swim_error_t now = {0};
@@ -184,6 +193,27 @@ int openfile_begin(struct openfile *f, swim_error_t *err)
     if (rc == SWIM_OK)
         return rc;
     openfile_leave(f);
+    return rc;
+}
+
+int openfile_check(const struct openfile *f, swim_error_t *err)
+{
+    return swim_lock_check(f->lock, 0, err);
+}
+
+/* Under the lock that is held: one that waits for WRITE would not let another READ in,
+ * and waits for this one. */
+int openfile_is_there(struct openfile *f, swim_error_t *err)
+{
+    struct txn_snapshot is;
+    struct txn_options opt;
+    struct txn *again = NULL;
+
+    txn_snapshot(f->txn, &is);
+    txn_options_of(f, &opt);
+    opt.at = &is;
+    int rc = txn_open(&again, f->path, &opt, err);
+    txn_close(again);
     return rc;
 }
 
@@ -270,7 +300,7 @@ int openfile_finish(struct openfile *f, bool commit, swim_error_t *err)
             rc = openfile_commit_now(f, err);
         else
             rc = txn_abort(f->txn, err);
-        if (rc == SWIM_OK && (commit || !f->is_new))
+        if (rc == SWIM_OK && (commit || !f->is_new) && !f->keep_journal)
             checkpoint_try(f);
     }
     openfile_leave(f);

@@ -27,7 +27,8 @@ struct openfile {
     swim_session_t *session;
     swim_lock_t *lock;
     struct txn *txn;
-    bool pinned; /* a state of it was named to others */
+    bool keep_journal; /* at the last close */
+    bool pinned;       /* a state of it was named to others */
     struct lock_pin pin;
 };
 

@@ -1,25 +1,17 @@
-/* output.c - creating output files.
- *
- * Invariant: at every instant the file's name leads to what was there before or to a
- * whole new file.  Hence: built under another name, its bytes durable, then rename,
- * then the directory durable. */
+/* output.c - creating output files. */
 #include "store/output.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/log.h"
+#include <h5swim/store.h>
+
 #include "store/codec.h"
 #include "store/store_private.h"
-
-#define SIDE_MARK ".h5swim-new."
 
 /* --- checks -------------------------------------------------------------------------
  */
@@ -246,24 +238,22 @@ static int put_history(hid_t file, hid_t like_file, const char *line, swim_error
 static int put_global(hid_t file, const struct output_spec *spec, const char *history,
                       swim_error_t *err)
 {
-    hid_t like_file = H5I_INVALID_HID;
+    hid_t like_file = spec->like ? source_file(spec->like_source) : H5I_INVALID_HID;
     int rc = SWIM_OK;
 
-    if (spec->like)
-        rc = h5_file_open_read(spec->like->file, &like_file, err);
-    if (rc == SWIM_OK && history)
+    if (history)
         rc = put_history(file, like_file, history, err);
     if (rc == SWIM_OK && like_file >= 0)
         rc = h5_attr_copy_all(like_file, file,
                               history ? spec_skip_global : scales_skip_attribute, err);
-    h5_release(like_file);
     return rc;
 }
 
 static int put_output(hid_t file, struct scales *scales, const struct output_spec *spec,
                       const char *digest, swim_error_t *err)
 {
-    hid_t like_file = H5I_INVALID_HID, like = H5I_INVALID_HID, set = H5I_INVALID_HID;
+    hid_t like_file = spec->like ? source_file(spec->like_source) : H5I_INVALID_HID;
+    hid_t like = H5I_INVALID_HID, set = H5I_INVALID_HID;
     char *path = h5_path_normal(spec->dataset);
     char *group = path ? strndup(path, (size_t)(h5_path_base(path) - path)) : NULL;
     int rc = SWIM_OK;
@@ -276,8 +266,6 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
         rc = swim_error_set(err, SWIM_ERR_ARG,
                             "create \"%s\" in %s: it is no name of a dataset",
                             spec->dataset, spec->file);
-    if (rc == SWIM_OK && spec->like)
-        rc = h5_file_open_read(spec->like->file, &like_file, err);
     if (rc == SWIM_OK && spec->like) {
         like = H5Dopen2(like_file, spec->like->path, H5P_DEFAULT);
         if (like < 0)
@@ -296,133 +284,35 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
         rc = companions_of_output(scales, spec, group, like_file, set, err);
     h5_release(set);
     h5_release(like);
-    h5_release(like_file);
     free(group);
     free(path);
     return rc;
 }
 
-/* --- the side file
- * ---------------------------------------------------------------------- */
+/* --- the file
+ * --------------------------------------------------------------------------- */
 
-struct side {
-    char *file; /* what is replaced: where the name leads through symbolic links */
-    char *dir;  /* of the file, "." or with its path */
-    char *name; /* of the side file, with its path */
-};
-
-static void side_clear(struct side *side)
+/* Whether a file can be there at all. */
+static int place_check(const char *file, swim_error_t *err)
 {
-    free(side->name);
-    free(side->dir);
-    free(side->file);
-}
-
-static int side_no_memory(const char *file, swim_error_t *err)
-{
-    swim_error_set(err, SWIM_ERR_NOMEM, "create %s", file);
-    return SWIM_ERR_NOMEM;
-}
-
-static int side_name(const char *file, struct side *side, swim_error_t *err)
-{
-    const char *base;
-    char *name = NULL;
+    const char *base = h5_path_base(file);
+    char dir[PATH_MAX];
     struct stat st;
 
-    side->file = realpath(file, NULL);
-    if (!side->file)
-        side->file = strdup(file);
-    if (!side->file)
-        return side_no_memory(file, err);
-    base = h5_path_base(side->file);
-    side->dir = base == side->file ? strdup(".")
-                                   : strndup(side->file, (size_t)(base - side->file));
-    if (!side->dir)
-        return side_no_memory(file, err);
-    if (asprintf(&name, "%s%s.%s" SIDE_MARK "%ld", base == side->file ? "./" : "",
-                 base == side->file ? "" : side->dir, base, (long)getpid()) < 0)
-        return side_no_memory(file, err);
-    side->name = name;
+    snprintf(dir, sizeof(dir), "%.*s", base == file ? 1 : (int)(base - file),
+             base == file ? "." : file);
     if (!base[0])
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is a directory", file);
-    if (stat(side->dir, &st) < 0 || !S_ISDIR(st.st_mode))
+    if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: no directory %s", file,
-                              side->dir);
-    if (stat(side->file, &st) == 0 && !S_ISREG(st.st_mode))
+                              dir);
+    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is not a regular file",
                               file);
     return SWIM_OK;
 }
 
-/* The caller alone may create this file, so what is there under such a name was left by
- * a process that was killed. */
-static void side_sweep(const struct side *side)
-{
-    char *prefix = NULL;
-    DIR *dir = opendir(side->dir);
-    const struct dirent *entry;
-
-    if (!dir)
-        return;
-    if (asprintf(&prefix, ".%s" SIDE_MARK, h5_path_base(side->file)) < 0)
-        prefix = NULL;
-    while (prefix && (entry = readdir(dir)) != NULL)
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    free(prefix);
-    closedir(dir);
-}
-
-static hid_t side_create(const char *name, swim_error_t *err)
-{
-    hid_t fcpl = H5Pcreate(H5P_FILE_CREATE), fapl = h5_file_write_fapl();
-    hid_t file = H5I_INVALID_HID;
-    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-
-    if (fcpl >= 0 && fapl >= 0 && H5Pset_link_creation_order(fcpl, order) >= 0 &&
-        H5Pset_attr_creation_order(fcpl, order) >= 0)
-        file = H5Fcreate(name, H5F_ACC_EXCL, fcpl, fapl);
-    if (file < 0)
-        h5_fail(err, SWIM_ERR_IO, "create %s", name);
-    if (fapl >= 0)
-        H5Pclose(fapl);
-    if (fcpl >= 0)
-        H5Pclose(fcpl);
-    return file;
-}
-
-/* As the file that it replaces.  The owner can be kept only by root or not at all. */
-static void side_take_mode(const char *file, int fd)
-{
-    struct stat st;
-
-    if (stat(file, &st) < 0)
-        return;
-    if (fchown(fd, st.st_uid, st.st_gid) < 0 && fchown(fd, (uid_t)-1, st.st_gid) < 0)
-        swim_log(SWIM_LOG_DEBUG, "store", "owner of %s not kept", file);
-    if (fchmod(fd, st.st_mode & 07777) < 0)
-        swim_log(SWIM_LOG_WARN, "store", "mode of %s not kept", file);
-}
-
-static int side_publish(const struct side *side, swim_error_t *err)
-{
-    int rc = SWIM_OK;
-    int dir_fd = open(side->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (dir_fd < 0)
-        return swim_error_sys(err, errno, "open directory %s", side->dir);
-    if (rename(side->name, side->file) < 0)
-        rc = swim_error_sys(err, errno, "rename %s to %s", side->name, side->file);
-    else if (fsync(dir_fd) < 0 &&
-             errno != EINVAL) /* no such thing on some file systems */
-        rc = swim_error_set(err, SWIM_ERR_UNSURE, "fsync directory %s after rename: %s",
-                            side->dir, strerror(errno));
-    close(dir_fd);
-    return rc;
-}
-
-static int side_fill(hid_t id, const struct output_spec *specs, size_t n_specs,
+static int file_fill(hid_t id, const struct output_spec *specs, size_t n_specs,
                      const char *history, const char *digest, swim_error_t *err)
 {
     struct scales *scales = NULL;
@@ -436,40 +326,23 @@ static int side_fill(hid_t id, const struct output_spec *specs, size_t n_specs,
     return rc;
 }
 
-int output_create(const char *file, const struct output_spec *specs, size_t n_specs,
-                  const char *history, const char *digest, swim_error_t *err)
+int output_create(const char *file, bool replace, const struct output_spec *specs,
+                  size_t n_specs, const char *history, const char *digest,
+                  const struct store_access *access, swim_error_t *err)
 {
-    struct side side = {NULL, NULL, NULL};
     hid_t id = H5I_INVALID_HID;
-    bool may_be_there = false;
-    int fd, rc = SWIM_OK;
+    int rc = place_check(file, err);
 
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
         rc = spec_check(&specs[i], err);
+    if (rc == SWIM_OK && !replace)
+        rc = output_refuse_existing(file, access, err);
     if (rc == SWIM_OK)
-        rc = side_name(file, &side, err);
-    if (rc != SWIM_OK)
-        goto out;
-    side_sweep(&side);
-    may_be_there = true; /* a creation that fails may leave an empty file */
-    id = side_create(side.name, err);
-    if (id < 0) {
-        rc = SWIM_ERR_IO;
-        goto out;
-    }
-    fd = h5_file_descriptor(id);
-    if (fd >= 0)
-        side_take_mode(side.file, fd);
-    rc = side_fill(id, specs, n_specs, history, digest, err);
+        rc = h5_file_create(file, !replace, access, &id, err);
     if (rc == SWIM_OK)
-        rc = h5_file_commit(id, file, -1, err);
-    else
-        h5_file_discard(id, -1);
+        rc = file_fill(id, specs, n_specs, history, digest, err);
     if (rc == SWIM_OK)
-        rc = side_publish(&side, err);
-out:
-    if (may_be_there && side.name && rc != SWIM_OK && rc != SWIM_ERR_UNSURE)
-        unlink(side.name);
-    side_clear(&side);
+        return swim_close(id, err);
+    h5_file_drop(id);
     return rc;
 }

@@ -4,9 +4,11 @@
  * over from the input they are like, _FillValue, history.  While a job writes, each
  * output dataset has the attribute "h5swim_unfinished" (the job's digest as text).
  *
- * Nothing here takes locks: the caller holds WRITE on the file around output_create(),
- * around output_open() ... output_close(), and around output_finish().
- * Threads and fork: as dataset.h. */
+ * Files are opened and made by the driver of h5swim/store.h: what is written is a
+ * transaction, seen by others, whole, when it is committed, or never.  While an output
+ * is open its UPDATE keeps other writers away, and no readers.
+ *
+ * Threads and fork: as source.h. */
 #ifndef SWIM_STORE_OUTPUT_H
 #define SWIM_STORE_OUTPUT_H
 
@@ -32,31 +34,35 @@ struct output_spec {
                          output_finish(); NULL: anything */
     double fill;      /* NaN: stored as NaN (floating point only) */
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
-    const struct dataset_info *like;  /* attributes come from it and its file */
+    const struct dataset_info *like;  /* attributes come from it and its file, ... */
+    const struct source *like_source; /* which is open; NULL when like is */
     int32_t from_axis[SWIM_NDIM_MAX]; /* axis of like that this one is, attributes and
                                          all; -1: new, see axes */
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
 };
 
 /* SWIM_OK when file does not exist.  Else SWIM_ERR_ARG with a text that says whether it
- * is an unfinished output of a job or something else, and that --overwrite replaces it.
- */
-int output_refuse_existing(const char *file, swim_error_t *err);
+ * is an unfinished output of a job or something else, and that --overwrite replaces it;
+ * SWIM_ERR_TIMEOUT and others of swim_lock_acquire(), SWIM_ERR_CORRUPT. */
+int output_refuse_existing(const char *file, const struct store_access *access,
+                           swim_error_t *err);
 
-/* Make one file with the given datasets (all with this file) and all-missing data:
- * built under another name in the same directory, synced, then renamed over file, so
- * that what had the name before stays until then and after any failure. history: one
- * line to be put in front of the global attribute history. digest: the text of
- * h5swim_unfinished. Errors: SWIM_ERR_ARG (no such directory), SWIM_ERR_IO (not
- * writable, disk full, ...), SWIM_ERR_NOMEM. */
-int output_create(const char *file, const struct output_spec *specs, size_t n_specs,
-                  const char *history, const char *digest, swim_error_t *err);
+/* Make one file with the given datasets (all with this file) and all-missing data.  It
+ * takes its name when it is whole and on the disk, so that what had the name before
+ * stays until then and after any failure; without replace that is refused as above.
+ * history: one line to be put in front of the global attribute history. digest: the
+ * text of h5swim_unfinished. Errors: SWIM_ERR_ARG (no such directory), SWIM_ERR_IO (not
+ * writable, disk full, ...), SWIM_ERR_NOMEM, those of swim_lock_acquire(). */
+int output_create(const char *file, bool replace, const struct output_spec *specs,
+                  size_t n_specs, const char *history, const char *digest,
+                  const struct store_access *access, swim_error_t *err);
 
 struct output;
 
 /* Open an output file for writing; specs as at its creation. */
 int output_open(const char *file, const struct output_spec *specs, size_t n_specs,
-                struct output **out, swim_error_t *err);
+                const struct store_access *access, struct output **out,
+                swim_error_t *err);
 
 /* Write one finished (encoded) chunk of dataset number which; coords is the chunk's
  * first element. */
@@ -67,11 +73,22 @@ int output_write_chunk(struct output *o, size_t which, const uint64_t *coords,
 int output_write_slab(struct output *o, size_t which, const uint64_t *start,
                       const uint64_t *count, const void *elements, swim_error_t *err);
 
-/* Flush, sync the file (fsync) and close; o is freed whatever is returned. */
-int output_close(struct output *o, swim_error_t *err);
+/* What was written is on the disk and seen by others; it stays open.  After a failure,
+ * of this or of a write, all since the last commit is gone and the file can only be
+ * closed. */
+int output_commit(struct output *o, swim_error_t *err);
 
-/* The job is done: take away h5swim_unfinished of all datasets, sync. */
+/* Commit and close, after a failure only close; o is freed whatever is returned.
+ * more: it will be opened again soon, and what is committed stays in its journal until
+ * then, which costs less.  Accepts NULL. */
+int output_close(struct output *o, bool more, swim_error_t *err);
+
+/* Nobody opens it again: if it was closed with more, and nobody has it open, what is
+ * committed is copied into the file itself. */
+void output_settle(const char *file, swim_session_t *session);
+
+/* The job is done: take away h5swim_unfinished of all datasets. */
 int output_finish(const char *file, const struct output_spec *specs, size_t n_specs,
-                  swim_error_t *err);
+                  const struct store_access *access, swim_error_t *err);
 
 #endif /* SWIM_STORE_OUTPUT_H */

@@ -1,19 +1,17 @@
-/* output_write.c - writing blocks into output files, and what is said about them.
- *
- * A session that fails (disk full) leaves the file as it was opened: chunks go beyond
- * its old end, and the metadata that would lead to them stays in memory until
- * output_close(), which drops it after a failure. */
+/* output_write.c - writing blocks into output files, and what is said about them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
+
+#include <h5swim/store.h>
 
 #include "store/store_private.h"
 
 struct output {
     char *name;
     hid_t file;
-    int64_t size_before; /* of the file when it was opened */
+    struct openfile *open;
     size_t n;
     hid_t *sets;
     enum swim_type *types;
@@ -44,16 +42,21 @@ static int unfinished_look(hid_t object, const char *path, void *arg)
     return here ? 1 : 0;
 }
 
-int output_refuse_existing(const char *file, swim_error_t *err)
+int output_refuse_existing(const char *file, const struct store_access *access,
+                           swim_error_t *err)
 {
     struct unfinished found = {NULL, NULL};
     swim_error_t why = {0};
     hid_t id = H5I_INVALID_HID;
+    struct stat st;
     int rc;
 
-    if (access(file, F_OK) < 0 && errno == ENOENT)
+    if (stat(file, &st) < 0 && errno == ENOENT)
         return SWIM_OK;
-    if (h5_file_open_read(file, &id, &why) == SWIM_OK)
+    rc = h5_file_open(file, false, access, NULL, &id, NULL, &why);
+    if (rc != SWIM_OK && rc != SWIM_ERR_ARG && rc != SWIM_ERR_IO)
+        return swim_error_set(err, rc, "%s", why.text);
+    if (rc == SWIM_OK)
         names_each_dataset(id, unfinished_look, &found);
     if (found.path)
         rc = swim_error_set(
@@ -149,18 +152,6 @@ static int output_open_set(struct output *o, size_t i, const struct output_spec 
     return rc;
 }
 
-static int output_open_file(const char *file, hid_t *out, swim_error_t *err)
-{
-    hid_t fapl = h5_file_write_fapl();
-    int rc = SWIM_OK;
-
-    *out = fapl < 0 ? H5I_INVALID_HID : H5Fopen(file, H5F_ACC_RDWR, fapl);
-    if (*out < 0)
-        rc = h5_fail(err, SWIM_ERR_IO, "open %s for writing", file);
-    h5_release(fapl);
-    return rc;
-}
-
 static void output_free(struct output *o)
 {
     free(o->sets); /* the ids went with the file, which closes all that is in it */
@@ -190,7 +181,8 @@ static struct output *output_alloc(const char *file, size_t n_specs)
 }
 
 int output_open(const char *file, const struct output_spec *specs, size_t n_specs,
-                struct output **out, swim_error_t *err)
+                const struct store_access *access, struct output **out,
+                swim_error_t *err)
 {
     struct output *o = output_alloc(file, n_specs);
     int rc;
@@ -198,17 +190,15 @@ int output_open(const char *file, const struct output_spec *specs, size_t n_spec
     *out = NULL;
     if (!o)
         return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
-    rc = output_open_file(file, &o->file, err);
-    if (rc == SWIM_OK)
-        o->size_before = h5_file_size(o->file);
+    rc = h5_file_open(file, true, access, NULL, &o->file, &o->open, err);
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
         rc = output_open_set(o, i, &specs[i], err);
     if (rc == SWIM_OK) {
         *out = o;
         return SWIM_OK;
     }
-    if (o->file >= 0)
-        h5_file_discard(o->file, -1);
+    h5_file_drop(o->file);
+    (void)openfile_put(o->open, NULL);
     output_free(o);
     return rc;
 }
@@ -276,28 +266,48 @@ int output_write_slab(struct output *o, size_t which, const uint64_t *start,
     return rc;
 }
 
-int output_close(struct output *o, swim_error_t *err)
+int output_commit(struct output *o, swim_error_t *err)
 {
-    int rc;
+    if (o->failed.code == SWIM_OK)
+        (void)swim_commit(o->file, &o->failed);
+    if (o->failed.code != SWIM_OK)
+        return swim_error_set(err, o->failed.code, "%s", o->failed.text);
+    return SWIM_OK;
+}
 
+int output_close(struct output *o, bool more, swim_error_t *err)
+{
     if (!o)
         return SWIM_OK;
-    rc = o->failed.code;
-    if (rc != SWIM_OK) {
-        swim_error_set(err, rc, "%s", o->failed.text);
-        h5_file_discard(o->file, o->size_before);
+    int rc = o->failed.code;
+    if (rc == SWIM_OK) {
+        rc = swim_close(o->file, err);
+        if (rc == SWIM_OK && more)
+            openfile_keep_journal(o->open);
     } else {
-        rc = h5_file_commit(o->file, o->name, o->size_before, err);
+        swim_error_set(err, rc, "%s", o->failed.text);
+        h5_file_drop(o->file);
     }
+    /* HDF5 has written to it in the close. */
+    int put = openfile_put(o->open, rc == SWIM_OK ? err : NULL);
     output_free(o);
-    return rc;
+    return rc == SWIM_OK ? put : rc;
+}
+
+void output_settle(const char *file, swim_session_t *session)
+{
+    const struct store_access access = {session, SWIM_LOCK_TRY};
+    hid_t id = H5I_INVALID_HID;
+
+    if (h5_file_open(file, false, &access, NULL, &id, NULL, NULL) == SWIM_OK)
+        h5_release(id); /* one that has read copies it when it is the last */
 }
 
 int output_finish(const char *file, const struct output_spec *specs, size_t n_specs,
-                  swim_error_t *err)
+                  const struct store_access *access, swim_error_t *err)
 {
     hid_t id = H5I_INVALID_HID;
-    int rc = output_open_file(file, &id, err);
+    int rc = h5_file_open(file, true, access, NULL, &id, NULL, err);
 
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++) {
         char *path = h5_path_normal(specs[i].dataset);
@@ -311,8 +321,7 @@ int output_finish(const char *file, const struct output_spec *specs, size_t n_sp
         free(path);
     }
     if (rc == SWIM_OK)
-        return h5_file_commit(id, file, h5_file_size(id), err);
-    if (id >= 0)
-        h5_file_discard(id, -1);
+        return swim_close(id, err);
+    h5_file_drop(id);
     return rc;
 }

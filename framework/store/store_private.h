@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "store/dataset.h"
+#include "store/openfile.h"
 #include "store/output.h"
+#include "store/source.h"
 #include "store/types.h"
 
 /* --- types.c ------------------------------------------------------------------ */
@@ -27,7 +29,8 @@ const char *types_describe(hid_t type);
 /* --- h5util.c: errors ---------------------------------------------------------- */
 
 /* Report a failed HDF5 call: the text of fmt, then ": " and the innermost cause that
- * HDF5 gives.  Call it before any other HDF5 call.  Returns code. */
+ * HDF5 gives.  When the driver has failed it is its line and its code instead.  Call it
+ * before any other HDF5 call.  Returns the code. */
 int h5_fail(swim_error_t *err, int code, const char *fmt, ...) SWIM_PRINTF(3, 4);
 
 /* Close an id of any kind; H5I_INVALID_HID and failures are ignored. */
@@ -56,32 +59,33 @@ int h5_attr_copy_all(hid_t from, hid_t to, bool (*skip)(const char *name),
 
 /* --- h5file.c: files ----------------------------------------------------------- */
 
-/* Open for reading; SWIM_ERR_ARG, SWIM_ERR_IO with what is wrong with the file. */
-int h5_file_open_read(const char *file, hid_t *out, swim_error_t *err);
+/* Open by the driver, at a state for reading; `at` NULL: the last one.  *open (NULL:
+ * not wanted) is to be given to openfile_put() after the close.
+ * Errors: SWIM_ERR_ARG with what is wrong with the file, SWIM_ERR_IO, and those of
+ * openfile_enter(). */
+int h5_file_open(const char *file, bool write, const struct store_access *access,
+                 const struct txn_snapshot *at, hid_t *out, struct openfile **open,
+                 swim_error_t *err);
 
-/* File access properties for files that h5swim writes.  Caller closes. */
-hid_t h5_file_write_fapl(void);
+/* Make a file anew; it takes the name at the first commit.  exclusive: only where there
+ * is none. */
+int h5_file_create(const char *file, bool exclusive, const struct store_access *access,
+                   hid_t *out, swim_error_t *err);
 
-/* The descriptor below an open file, HDF5's own; -1 when the driver has none. */
-int h5_file_descriptor(hid_t file);
-
-/* Bytes of an open file on disk now; -1 when that cannot be known. */
-int64_t h5_file_size(hid_t file);
-
-/* Bring everything to disk and close.  The file is closed whatever is returned; after
- * a failure to find room nothing of the metadata has reached the file, and it is cut
- * back to size_before (-1: not). */
-int h5_file_commit(hid_t file, const char *name, int64_t size_before,
-                   swim_error_t *err);
-
-/* Close without writing anything that is still in memory, cut back to size_before. */
-void h5_file_discard(hid_t file, int64_t size_before);
+/* Close a file that was opened for writing, without what is not committed.  Accepts
+ * H5I_INVALID_HID. */
+void h5_file_drop(hid_t file);
 
 /* "/a/b" of "a//b/": absolute, no doubled or trailing slash.  NULL: no memory. */
 char *h5_path_normal(const char *path);
 
 /* The part after the last slash. */
 const char *h5_path_base(const char *path);
+
+/* --- source.c ------------------------------------------------------------------ */
+
+hid_t source_file(const struct source *source);
+const char *source_name(const struct source *source);
 
 /* --- names.c ------------------------------------------------------------------- */
 

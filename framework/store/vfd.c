@@ -166,6 +166,7 @@ static int vfd_start(struct vfd *v, const char *name, unsigned flags, hid_t fapl
     if (rc == SWIM_OK)
         rc = store_sync(v->info.no_sync, &opt.sync, err);
     opt.session = v->info.session;
+    opt.quiet = v->info.quiet;
     opt.at_snapshot = v->info.at_snapshot;
     opt.snapshot = v->info.snapshot;
     if (rc == SWIM_OK)

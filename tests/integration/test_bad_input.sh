@@ -129,7 +129,7 @@ expect_status 0 job --overwrite
 hold in.h5 write
 bad "lock not had in time" 4 'in.h5' job --overwrite --wait 0.3
 let_go
-hold out.h5 read
+hold out.h5 update
 bad "lock of the output not had in time" 4 'out.h5' job --overwrite --wait 0.3
 let_go
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A job's readers hold READ on its inputs and its writer WRITE on its output while they
-# have them open: others are kept out meanwhile, and wait no longer than that.
+# A job holds READ on its inputs to its end, and its writers UPDATE on its output while
+# they have it open: programs that write to the inputs, or read the output, need not wait.
 # shellcheck source=tests/support/testlib.sh
 . "$(dirname "$0")/../support/testlib.sh"
 # shellcheck source=tests/support/locklib.sh
@@ -16,33 +16,46 @@ with h5py.File("in.h5", "w") as f:
 PY
 slow_job 50
 
+# await COMMAND...: until it succeeds.
+await() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        if "$@"; then return; fi
+        sleep 0.01
+    done
+    fail "in vain: $*"
+}
+read_by_job() { # of the input, by rank 0 and a reader
+    if lock_is_free in.h5; then return 1; fi
+    grep -q 'READ held by .*job slow.*READ held by .*job slow' "$tmp/lock_err"
+}
+
+# Somebody reads the output all the time, somebody writes to the input.
 "$h5swim" run slow.yaml --readers 1 --quiet &
 job=$!
-kept_out=0
-for _ in $(seq 100); do
-    [ -e out.h5 ] || { sleep 0.02; continue; }
-    if lock_is_free in.h5; then sleep 0.02; continue; fi
-    grep -q 'READ held by .*job slow' "$tmp/lock_err" || fail "who holds it: $(cat "$tmp/lock_err")"
-    kept_out=$((kept_out + 1))
-    [ $kept_out -lt 3 ] || break
-done
-[ $kept_out -ge 3 ] || fail "nobody kept a writer away from the input"
-expect_status 0 "$hold_lock" in.h5 read 0 </dev/null
-# Readers give way at least once a second.
-expect_status 0 "$hold_lock" in.h5 write 4000 </dev/null
-kill -0 $job || fail "the job has ended too early for this test"
-passed "a writer is kept off the input, and gets its turn"
-
-# Somebody reads the output: the writer waits, then goes on.
+await test -e out.h5
 hold out.h5 read
-sleep 0.5 # whoever is in is out by now
+await read_by_job
+expect_status 0 "$hold_lock" in.h5 update 0 </dev/null
+expect_status 4 "$hold_lock" in.h5 write 0 </dev/null
+kill -0 $job || fail "the job has ended too early for this test"
+wait $job || fail "the job failed beside a reader of its output"
+let_go
+lock_is_free in.h5 || fail "the input is not free after the job: $(cat "$tmp/lock_err")"
+passed "writers of the input and readers of the output do not wait"
+
+# Somebody else writes to the output: the job's writer waits, then goes on.
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite &
+job=$!
+sleep 0.5
+hold out.h5 update
 before=$(cksum <out.h5)
 sleep 1
-[ "$before" = "$(cksum <out.h5)" ] || fail "the output changed under READ"
+[ "$before" = "$(cksum <out.h5)" ] || fail "the output changed while another had UPDATE"
 kill -0 $job || fail "the job has ended although it could not write"
 let_go
 wait $job || fail "the job failed after a wait for its output"
-passed "the writer waits for a reader of the output"
+passed "the writer waits for another writer of the output"
 
 # The input is changed while a job reads it: an error, not a mixture.
 "$h5swim" run slow.yaml --readers 1 --quiet --overwrite 2>"$tmp/err" &
@@ -56,7 +69,18 @@ status=0
 wait $job || status=$?
 [ $status = 1 ] || fail "status $status after the input was changed"
 expect_line 'in.h5.*changed while the job was reading it'
-passed "an input that is changed under a job is noticed"
+
+# So is one that is replaced, also in the last moment.
+cp in.h5 other.h5
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set 'block=[50, 64]' 2>"$tmp/err" &
+job=$!
+await read_by_job
+mv other.h5 in.h5
+status=0
+wait $job || status=$?
+[ $status = 1 ] || fail "status $status after the input was replaced"
+expect_line 'in.h5.*changed while the job was reading it'
+passed "an input that is changed without h5swim, or replaced, is noticed"
 
 # A job replaces the output of one that still runs: that one fails, and nothing is mixed.
 "$h5swim" run slow.yaml --readers 1 --quiet --overwrite 2>"$tmp/err" &

@@ -55,6 +55,27 @@ static void nothing_is_handed_out_before_all_are_ready(void **state)
     assert_true(t.orders.count > 0);
 }
 
+static void each_rank_is_told_the_states_of_the_inputs_in_turn(void **state)
+{
+    const uint64_t blocks[1] = {10};
+    struct source_state states[SETUP_INPUTS_MAX];
+    struct table t;
+    (void)state;
+
+    for (int i = 0; i < SETUP_INPUTS_MAX; i++)
+        memset(&states[i], i + 1, sizeof(states[i]));
+    begin(&t, 2, 1, blocks);
+    ask(&t, 1);
+    assert_int_equal(t.orders.n_states, 0);
+    coordinator_set_states(&t.c, states, SETUP_INPUTS_MAX);
+    for (uint32_t i = 0; i < SETUP_INPUTS_MAX; i++) {
+        t.mine[1].n_states = i;
+        ask(&t, 1);
+        assert_int_equal(t.orders.n_states, SETUP_INPUTS_MAX);
+        assert_memory_equal(&t.orders.state, &states[i], sizeof(states[i]));
+    }
+}
+
 /* For any number of blocks and ranks, two phases: all once, phase 1 after all of 0. */
 static void each_block_of_each_phase_is_handed_out_once(void **state)
 {
@@ -185,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_handed_out_before_all_are_ready),
+        cmocka_unit_test(each_rank_is_told_the_states_of_the_inputs_in_turn),
         cmocka_unit_test(each_block_of_each_phase_is_handed_out_once),
         cmocka_unit_test(the_next_phase_waits_for_blocks_that_are_not_committed),
         cmocka_unit_test(towards_the_end_less_is_handed_out),

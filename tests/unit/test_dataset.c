@@ -12,7 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dataset_scene.h"
+#include "scratch_dir.h"
+#include "store/codec.h"
+#include "store/dataset.h"
+#include "source_scene.h"
 
 /* What most tests look at: every kind of type, attribute and axis. */
 static const char sample_cdl[] =
@@ -50,21 +53,59 @@ static const char sample_cdl[] =
 
 static int setup(void **state)
 {
-    return dataset_scene_setup(state, "sample", sample_cdl);
+    struct scratch_dir *dir = calloc(1, sizeof(*dir));
+    FILE *cdl;
+
+    *state = dir;
+    store_quiet();
+    if (!dir || scratch_dir_make(dir) < 0)
+        return -1;
+    cdl = fopen(scratch_dir_file(dir, "sample.cdl"), "w");
+    if (!cdl)
+        return -1;
+    fputs(sample_cdl, cdl);
+    fclose(cdl);
+    return scratch_dir_run(dir, "ncgen -k netCDF-4 -o sample.nc sample.cdl");
 }
 
-static void read_sample(void **state, const char *dataset, enum swim_type mem,
-                        void *buf)
+static int teardown(void **state)
 {
-    struct dataset_info *info = inspect(state, "sample.nc", dataset);
+    struct scratch_dir *dir = *state;
+    store_forget_all();
+    int rc = scratch_dir_remove(dir);
 
-    read_all(info, mem, buf);
-    dataset_info_destroy(info);
+    free(dir);
+    return rc;
+}
+
+static struct dataset_info *inspect(void **state, const char *dataset)
+{
+    struct dataset_info *info = NULL;
+    swim_error_t err = {0};
+
+    if (store_inspect(scratch_dir_file(*state, "sample.nc"), dataset, &info, &err))
+        fail_msg("%s", err.text);
+    return info;
+}
+
+/* All of a dataset as mem_type. */
+static void read_all(void **state, const char *dataset, enum swim_type mem, void *buf)
+{
+    const uint64_t zero[SWIM_NDIM_MAX] = {0};
+    struct dataset_info *info = inspect(state, dataset);
+    struct dataset *ds = NULL;
+    swim_error_t err = {0};
+
+    if (dataset_open(store_source_of(info), info, mem, &ds, &err) ||
+        dataset_read(ds, zero, info->shape, buf, info->shape, zero, &err))
+        fail_msg("%s", err.text);
+    dataset_close(ds);
+    store_forget(info);
 }
 
 static void finds_shape_type_and_attributes(void **state)
 {
-    struct dataset_info *info = inspect(state, "sample.nc", "t");
+    struct dataset_info *info = inspect(state, "t");
 
     assert_string_equal(info->path, "/t");
     assert_string_equal(info->name, "t");
@@ -79,12 +120,12 @@ static void finds_shape_type_and_attributes(void **state)
     assert_int_equal(info->n_missing, 2);
     assert_true(info->missing == -1);
     assert_false(info->packed);
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
 static void finds_axes_with_coordinates(void **state)
 {
-    struct dataset_info *info = inspect(state, "sample.nc", "/t");
+    struct dataset_info *info = inspect(state, "/t");
 
     assert_string_equal(info->axes[0].name, "time");
     assert_string_equal(info->axes[0].units, "hours since 2000-01-01");
@@ -95,30 +136,30 @@ static void finds_axes_with_coordinates(void **state)
     assert_true(info->axes[1].values[0] == -10);
     assert_true(info->axes[2].values[3] == 270);
     assert_string_equal(info->axis_paths[2], "/lon");
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
 static void a_dimension_without_variable_has_a_name_only(void **state)
 {
-    struct dataset_info *info = inspect(state, "sample.nc", "i32");
+    struct dataset_info *info = inspect(state, "i32");
 
     assert_string_equal(info->axes[0].name, "bare");
     assert_null(info->axes[0].values);
     assert_string_equal(info->axis_paths[0], "/bare");
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
 static void a_coordinate_variable_is_its_own_axis(void **state)
 {
-    struct dataset_info *info = inspect(state, "sample.nc", "lat");
+    struct dataset_info *info = inspect(state, "lat");
 
     assert_string_equal(info->axes[0].name, "lat");
     assert_true(info->axes[0].values[2] == 10);
-    dataset_info_destroy(info);
-    info = inspect(state, "sample.nc", "g/temperature");
+    store_forget(info);
+    info = inspect(state, "g/temperature");
     assert_string_equal(info->axes[0].name, "lat");
     assert_string_equal(info->axis_paths[0], "/lat");
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
 static void finds_filters(void **state)
@@ -127,12 +168,12 @@ static void finds_filters(void **state)
 
     assert_int_equal(
         scratch_dir_run(*state, "nccopy -V t,time,lat,lon -d 3 -s sample.nc z.nc"), 0);
-    assert_int_equal(
-        dataset_inspect(scratch_dir_file(*state, "z.nc"), "t", &info, NULL), SWIM_OK);
+    assert_int_equal(store_inspect(scratch_dir_file(*state, "z.nc"), "t", &info, NULL),
+                     SWIM_OK);
     assert_int_equal(info->deflate, 3);
     assert_true(info->shuffle);
     assert_false(info->fletcher32 || info->other_filters);
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
 static void refused(void **state, const char *file, const char *dataset, int code,
@@ -142,7 +183,7 @@ static void refused(void **state, const char *file, const char *dataset, int cod
     swim_error_t err = {0};
 
     assert_int_equal(
-        dataset_inspect(scratch_dir_file(*state, file), dataset, &info, &err), code);
+        store_inspect(scratch_dir_file(*state, file), dataset, &info, &err), code);
     assert_null(info);
     if (!strstr(err.text, part))
         fail_msg("no \"%s\" in \"%s\"", part, err.text);
@@ -244,22 +285,22 @@ static void reads_unusual_numbers(void **state)
     double out[3] = {0};
 
     assert_int_equal(scratch_dir_run(*state, command), 0);
-    assert_int_equal(
-        dataset_inspect(scratch_dir_file(*state, "u.h5"), "be", &info, NULL), SWIM_OK);
+    assert_int_equal(store_inspect(scratch_dir_file(*state, "u.h5"), "be", &info, NULL),
+                     SWIM_OK);
     assert_int_equal(info->stored_type, SWIM_TYPE_I16);
     assert_string_equal(info->axes[0].name, "row");
     assert_string_equal(info->units, "variable length");
-    assert_int_equal(dataset_open(info, SWIM_TYPE_F64, &ds, NULL), SWIM_OK);
+    assert_int_equal(
+        dataset_open(store_source_of(info), info, SWIM_TYPE_F64, &ds, NULL), SWIM_OK);
     assert_int_equal(
         dataset_read(ds, &zero, info->shape, out, info->shape, &zero, NULL), SWIM_OK);
     assert_true(out[0] == 1 && out[1] == -2 && isnan(out[2]));
     dataset_close(ds);
-    dataset_info_destroy(info);
+    store_forget(info);
     assert_int_equal(
-        dataset_inspect(scratch_dir_file(*state, "u.h5"), "half", &info, NULL),
-        SWIM_OK);
+        store_inspect(scratch_dir_file(*state, "u.h5"), "half", &info, NULL), SWIM_OK);
     assert_int_equal(info->stored_type, SWIM_TYPE_F32);
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
 static void missing_values_become_nan_in_any_float(void **state)
@@ -268,18 +309,18 @@ static void missing_values_become_nan_in_any_float(void **state)
     double d[24] = {0};
     long double l[24] = {0};
 
-    read_sample(state, "t", SWIM_TYPE_F32, f);
-    read_sample(state, "t", SWIM_TYPE_F64, d);
-    read_sample(state, "t", SWIM_TYPE_LDOUBLE, l);
+    read_all(state, "t", SWIM_TYPE_F32, f);
+    read_all(state, "t", SWIM_TYPE_F64, d);
+    read_all(state, "t", SWIM_TYPE_LDOUBLE, l);
     for (int i = 0; i < 24; i++) {
         bool missing = i == 5 || i == 10 || i == 23;
         assert_true(missing ? isnan(f[i]) : f[i] == (float)i);
         assert_true(missing ? isnan(d[i]) : d[i] == i);
         assert_true(missing ? isnan(l[i]) : l[i] == i);
     }
-    read_sample(state, "g/temperature", SWIM_TYPE_F32, f);
+    read_all(state, "g/temperature", SWIM_TYPE_F32, f);
     assert_true(f[0] == 1 && isnan(f[1]) && f[2] == 3);
-    read_sample(state, "scalar", SWIM_TYPE_F64, d);
+    read_all(state, "scalar", SWIM_TYPE_F64, d);
     assert_true(isnan(d[0]));
 }
 
@@ -287,9 +328,9 @@ static void missing_values_stay_in_integers(void **state)
 {
     int32_t w[24] = {0};
 
-    read_sample(state, "big", SWIM_TYPE_I32, w);
+    read_all(state, "big", SWIM_TYPE_I32, w);
     assert_true(w[0] == 16777216 && w[1] == 16777217);
-    read_sample(state, "t", SWIM_TYPE_I32, w);
+    read_all(state, "t", SWIM_TYPE_I32, w);
     assert_true(w[5] == -1 && w[6] == 6);
 }
 
@@ -299,27 +340,27 @@ static void neighbours_of_a_missing_value_are_not_missing(void **state)
     float f[3] = {0};
     double d[3] = {0};
 
-    read_sample(state, "big", SWIM_TYPE_F32, f);
+    read_all(state, "big", SWIM_TYPE_F32, f);
     assert_true(f[0] == 16777216.0F && isnan(f[1]) && f[2] == 5);
-    read_sample(state, "big", SWIM_TYPE_F64, d);
+    read_all(state, "big", SWIM_TYPE_F64, d);
     assert_true(d[0] == 16777216 && isnan(d[1]) && d[2] == 5);
 }
 
 static void a_missing_value_that_the_type_cannot_hold_marks_nothing(void **state)
 {
     float f[2] = {0};
-    struct dataset_info *info = inspect(state, "sample.nc", "odd");
+    struct dataset_info *info = inspect(state, "odd");
 
     assert_int_equal(info->n_missing, 1);
     assert_true(info->missing == 5);
-    dataset_info_destroy(info);
-    read_sample(state, "odd", SWIM_TYPE_F32, f);
+    store_forget(info);
+    read_all(state, "odd", SWIM_TYPE_F32, f);
     assert_true(isnan(f[0]) && f[1] == 32767);
 }
 
 static void packed_values_arrive_unpacked(void **state)
 {
-    struct dataset_info *info = inspect(state, "sample.nc", "p");
+    struct dataset_info *info = inspect(state, "p");
     float f[4] = {0};
     double d[4] = {0};
     int32_t i[4] = {0};
@@ -327,19 +368,19 @@ static void packed_values_arrive_unpacked(void **state)
     assert_true(info->packed && info->scale == 0.5 && info->offset == 100);
     assert_int_equal(info->n_missing, 2);
     assert_int_equal(dataset_natural_type(info), SWIM_TYPE_F32);
-    dataset_info_destroy(info);
-    read_sample(state, "p", SWIM_TYPE_F32, f);
+    store_forget(info);
+    read_all(state, "p", SWIM_TYPE_F32, f);
     assert_true(f[0] == 100 && f[1] == 101.5F && isnan(f[2]) && isnan(f[3]));
-    read_sample(state, "p", SWIM_TYPE_F64, d);
+    read_all(state, "p", SWIM_TYPE_F64, d);
     assert_true(d[0] == 100 && d[1] == 101.5 && isnan(d[2]) && isnan(d[3]));
-    read_sample(state, "p", SWIM_TYPE_I32, i);
+    read_all(state, "p", SWIM_TYPE_I32, i);
     assert_true(i[0] == 100 && i[1] == 102 && i[2] == -32768 && i[3] == -9999);
-    info = inspect(state, "sample.nc", "w");
+    info = inspect(state, "w");
     assert_int_equal(dataset_natural_type(info), SWIM_TYPE_F64);
-    dataset_info_destroy(info);
-    read_sample(state, "w", SWIM_TYPE_F32, f);
+    store_forget(info);
+    read_all(state, "w", SWIM_TYPE_F32, f);
     assert_true(f[0] == 1 && isnan(f[1]) && f[2] == 3);
-    read_sample(state, "w", SWIM_TYPE_F64, d);
+    read_all(state, "w", SWIM_TYPE_F64, d);
     assert_true(d[0] == 1 && isnan(d[1]) && fabs(d[2] - 3) < 1e-12);
 }
 
@@ -351,13 +392,13 @@ static void every_type_is_read_as_stored(void **state)
     unsigned char raw[32];
 
     for (int i = 0; i < 10; i++) {
-        struct dataset_info *info = inspect(state, "sample.nc", names[i]);
+        struct dataset_info *info = inspect(state, names[i]);
         enum swim_type type = (enum swim_type)(SWIM_TYPE_I8 + i);
         assert_int_equal(info->stored_type, type);
         assert_int_equal(dataset_natural_type(info), type);
         assert_false(info->has_missing);
-        dataset_info_destroy(info);
-        read_sample(state, names[i], type, raw);
+        store_forget(info);
+        read_all(state, names[i], type, raw);
         codec_convert(type, raw, SWIM_TYPE_LDOUBLE, wide, 2, false, 0, NULL);
         if (i < 8 && i % 2 == 1)
             assert_true(wide[0] == 0 && wide[1] == ldexpl(1, 8 << (i / 2)) - 1);
@@ -374,14 +415,15 @@ static void reads_a_part_into_a_part(void **state)
 {
     const uint64_t start[3] = {0, 1, 1}, count[3] = {2, 2, 2};
     const uint64_t shape[3] = {3, 4, 5}, at[3] = {1, 1, 2};
-    struct dataset_info *info = inspect(state, "sample.nc", "t");
+    struct dataset_info *info = inspect(state, "t");
     struct dataset *ds = NULL;
     swim_error_t err = {0};
     float buf[60];
 
     for (int i = 0; i < 60; i++)
         buf[i] = -1; /* the missing value: must stay where nothing was read */
-    assert_int_equal(dataset_open(info, SWIM_TYPE_F32, &ds, &err), SWIM_OK);
+    assert_int_equal(
+        dataset_open(store_source_of(info), info, SWIM_TYPE_F32, &ds, &err), SWIM_OK);
     assert_int_equal(dataset_read(ds, start, count, buf, shape, at, &err), SWIM_OK);
     for (int i = 0; i < 60; i++) {
         int x = i / 20 - 1, y = i / 5 % 4 - 1, z = i % 5 - 2;
@@ -397,40 +439,23 @@ static void reads_a_part_into_a_part(void **state)
     assert_int_equal(dataset_read(ds, too_far, count, buf, shape, at, &err),
                      SWIM_ERR_IO);
     dataset_close(ds);
-    dataset_info_destroy(info);
-}
-
-static void a_file_that_changed_since_is_not_opened(void **state)
-{
-    struct dataset_info *info = inspect(state, "sample.nc", "t");
-    struct dataset *ds = NULL;
-    swim_error_t err = {0};
-
-    assert_int_equal(scratch_dir_run(*state, "cp sample.nc b && mv b sample.nc"), 0);
-    assert_int_equal(dataset_open(info, SWIM_TYPE_F32, &ds, &err), SWIM_ERR_IO);
-    assert_null(ds);
-    assert_non_null(strstr(err.text, "changed while the job was reading"));
-    dataset_info_destroy(info);
-    info = inspect(state, "sample.nc", "t");
-    assert_int_equal(scratch_dir_run(*state, "touch -d @1 sample.nc"), 0);
-    assert_int_equal(dataset_open(info, SWIM_TYPE_F32, &ds, NULL), SWIM_ERR_IO);
-    unlink(info->file);
-    assert_int_equal(dataset_open(info, SWIM_TYPE_F32, &ds, NULL), SWIM_ERR_IO);
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
 static void no_type_is_no_type_to_read_as(void **state)
 {
-    struct dataset_info *info = inspect(state, "sample.nc", "t");
+    struct dataset_info *info = inspect(state, "t");
     struct dataset *ds = NULL;
 
-    assert_int_equal(dataset_open(info, SWIM_TYPE_ANY, &ds, NULL), SWIM_ERR_ARG);
+    assert_int_equal(
+        dataset_open(store_source_of(info), info, SWIM_TYPE_ANY, &ds, NULL),
+        SWIM_ERR_ARG);
     dataset_close(NULL);
     dataset_info_destroy(NULL);
-    dataset_info_destroy(info);
+    store_forget(info);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scratch_dir_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -452,8 +477,7 @@ int main(void)
         TEST(packed_values_arrive_unpacked),
         TEST(every_type_is_read_as_stored),
         TEST(reads_a_part_into_a_part),
-        TEST(a_file_that_changed_since_is_not_opened),
         TEST(no_type_is_no_type_to_read_as),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, store_server_start, store_server_end);
 }

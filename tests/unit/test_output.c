@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <hdf5.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -14,8 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dataset_scene.h"
+#include "scratch_dir.h"
+#include "store/codec.h"
 #include "store/output.h"
+#include "source_scene.h"
 
 static const char input_cdl[] =
     "netcdf input {\n"
@@ -50,7 +53,39 @@ const char *__lsan_default_suppressions(void)
 
 static int setup(void **state)
 {
-    return dataset_scene_setup(state, "input", input_cdl);
+    struct scratch_dir *dir = calloc(1, sizeof(*dir));
+    FILE *cdl;
+
+    *state = dir;
+    store_quiet();
+    if (!dir || scratch_dir_make(dir) < 0)
+        return -1;
+    cdl = fopen(scratch_dir_file(dir, "input.cdl"), "w");
+    if (!cdl)
+        return -1;
+    fputs(input_cdl, cdl);
+    fclose(cdl);
+    return scratch_dir_run(dir, "ncgen -k netCDF-4 -o input.nc input.cdl");
+}
+
+static int teardown(void **state)
+{
+    struct scratch_dir *dir = *state;
+    store_forget_all();
+    int rc = scratch_dir_remove(dir);
+
+    free(dir);
+    return rc;
+}
+
+static struct dataset_info *inspect(void **state, const char *file, const char *dataset)
+{
+    struct dataset_info *info = NULL;
+    swim_error_t err = {0};
+
+    if (store_inspect(scratch_dir_file(*state, file), dataset, &info, &err))
+        fail_msg("%s", err.text);
+    return info;
 }
 
 /* An output that is like an input in every dimension. */
@@ -65,7 +100,8 @@ static struct output_spec spec_like(const char *file, const char *dataset,
                                .deflate = 4,
                                .fletcher32 = true,
                                .fill = NAN,
-                               .like = like};
+                               .like = like,
+                               .like_source = store_source_of(like)};
 
     for (uint32_t i = 0; i < like->ndim; i++) {
         spec.shape[i] = like->shape[i];
@@ -79,7 +115,8 @@ static void create(const char *file, const struct output_spec *specs, size_t n)
 {
     swim_error_t err = {0};
 
-    if (output_create(file, specs, n, "h5swim run job.yaml", "digest-1", &err))
+    if (output_create(file, true, specs, n, "h5swim run job.yaml", "digest-1",
+                      &store_now, &err))
         fail_msg("%s", err.text);
 }
 
@@ -98,7 +135,7 @@ static void write_all(const char *file, const struct output_spec *spec)
         data[i] = (float)(100 + i);
     if (codec_create(8 * sizeof(float), sizeof(float), spec->shuffle, spec->deflate,
                      spec->fletcher32, &codec, &err) ||
-        output_open(file, spec, 1, &o, &err))
+        output_open(file, spec, 1, &store_now, &o, &err))
         fail_msg("%s", err.text);
     assert_true(codec_bound(codec) <= sizeof(coded));
     for (uint64_t a = 0; a < shape[0]; a += chunk[0])
@@ -113,9 +150,21 @@ static void write_all(const char *file, const struct output_spec *spec)
                     output_write_chunk(o, 0, coords, coded, n, &err))
                     fail_msg("%s", err.text);
             }
-    if (output_close(o, &err))
+    if (output_close(o, false, &err))
         fail_msg("%s", err.text);
     codec_destroy(codec);
+}
+
+static void read_all(const struct dataset_info *info, float *buf)
+{
+    const uint64_t zero[SWIM_NDIM_MAX] = {0};
+    struct dataset *ds = NULL;
+    swim_error_t err = {0};
+
+    if (dataset_open(store_source_of(info), info, SWIM_TYPE_F32, &ds, &err) ||
+        dataset_read(ds, zero, info->shape, buf, info->shape, zero, &err))
+        fail_msg("%s", err.text);
+    dataset_close(ds);
 }
 
 /* The command's output has the given text. */
@@ -148,16 +197,16 @@ static void an_output_starts_all_missing_and_unfinished(void **state)
     assert_true((float)made->missing == 1e20F);
     assert_string_equal(made->units, "K");
     assert_string_equal(made->long_name, "temperature");
-    read_all(made, SWIM_TYPE_F32, values);
+    read_all(made, values);
     for (int i = 0; i < 24; i++)
         assert_true(isnan(values[i]));
     file = scratch_dir_file(*state, "out.nc");
-    assert_int_equal(output_refuse_existing(file, &err), SWIM_ERR_ARG);
+    assert_int_equal(output_refuse_existing(file, &store_now, &err), SWIM_ERR_ARG);
     assert_non_null(strstr(err.text, "unfinished"));
     assert_non_null(strstr(err.text, "digest-1"));
     assert_non_null(strstr(err.text, "--overwrite"));
-    dataset_info_destroy(made);
-    dataset_info_destroy(like);
+    store_forget(made);
+    store_forget(like);
 }
 
 static void written_chunks_are_read_back(void **state)
@@ -172,17 +221,18 @@ static void written_chunks_are_read_back(void **state)
     spec = spec_like(file, "r", like);
     create(file, &spec, 1);
     write_all(file, &spec);
-    assert_int_equal(output_finish(file, &spec, 1, &err), SWIM_OK);
+    assert_int_equal(output_finish(file, &spec, 1, &store_now, &err), SWIM_OK);
     made = inspect(state, "out.nc", "r");
-    read_all(made, SWIM_TYPE_F32, values);
+    read_all(made, values);
     for (int i = 0; i < 24; i++)
         assert_true(values[i] == (float)(100 + i));
-    assert_int_equal(output_refuse_existing(file, &err), SWIM_ERR_ARG);
+    assert_int_equal(output_refuse_existing(file, &store_now, &err), SWIM_ERR_ARG);
     assert_null(strstr(err.text, "is the unfinished"));
-    assert_int_equal(output_refuse_existing(scratch_dir_file(*state, "no"), NULL),
-                     SWIM_OK);
-    dataset_info_destroy(made);
-    dataset_info_destroy(like);
+    assert_int_equal(
+        output_refuse_existing(scratch_dir_file(*state, "no"), &store_now, NULL),
+        SWIM_OK);
+    store_forget(made);
+    store_forget(like);
 }
 
 static void slabs_of_every_type_are_read_back(void **state)
@@ -202,16 +252,16 @@ static void slabs_of_every_type_are_read_back(void **state)
         spec.fill = 100;
         create(file, &spec, 1);
         codec_convert(SWIM_TYPE_I8, three, spec.type, raw, 3, false, 0, NULL);
-        assert_int_equal(output_open(file, &spec, 1, &o, NULL), SWIM_OK);
+        assert_int_equal(output_open(file, &spec, 1, &store_now, &o, NULL), SWIM_OK);
         assert_int_equal(output_write_slab(o, 0, &start, &count, raw, NULL), SWIM_OK);
-        assert_int_equal(output_close(o, NULL), SWIM_OK);
+        assert_int_equal(output_close(o, false, NULL), SWIM_OK);
         struct dataset_info *made = inspect(state, "out.nc", "r");
         assert_int_equal(made->stored_type, t);
-        read_all(made, SWIM_TYPE_F32, values);
+        read_all(made, values);
         assert_true(values[0] == 1 && values[1] == 2 && isnan(values[2]));
-        dataset_info_destroy(made);
+        store_forget(made);
     }
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void netcdf_cdo_and_xarray_read_it(void **state)
@@ -224,7 +274,7 @@ static void netcdf_cdo_and_xarray_read_it(void **state)
     spec = spec_like(file, "r", like);
     create(file, &spec, 1);
     write_all(file, &spec);
-    assert_int_equal(output_finish(file, &spec, 1, NULL), SWIM_OK);
+    assert_int_equal(output_finish(file, &spec, 1, &store_now, NULL), SWIM_OK);
     assert_true(says(state, "ncdump -h out.nc", "float r(time, lat, lon)"));
     assert_true(says(state, "ncdump out.nc", "r:_FillValue = NaNf"));
     assert_true(says(state, "ncdump out.nc", "time_bnds ="));
@@ -252,7 +302,7 @@ static void netcdf_cdo_and_xarray_read_it(void **state)
                          "d = x.open_dataset('out.nc')\n"
                          "print(d.r.sel(lat=10, lon=90, time='2000-01-02').item())\"",
                          "121.0"));
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 /* netCDF can also write on, which it refuses without the order of creation. */
@@ -270,7 +320,7 @@ static void netcdf_can_change_it(void **state)
                      "ncdump -h out.nc",
                      "group: b {"));
     assert_true(says(state, "ncdump -h out.nc", "r:note"));
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void the_new_attributes_win(void **state)
@@ -290,7 +340,7 @@ static void the_new_attributes_win(void **state)
     assert_true(says(state, "ncdump -h out.nc", "r:_FillValue = -999s"));
     assert_true(says(state, "ncdump -h out.nc", "r:missing_value = -999s"));
     assert_false(scratch_dir_run(*state, "! ncdump -h out.nc | grep -q long_name"));
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void new_axes_get_coordinates_or_a_name(void **state)
@@ -327,8 +377,8 @@ static void new_axes_get_coordinates_or_a_name(void **state)
     assert_string_equal(made->axes[2].name, "dim_2");
     assert_true(made->axes[3].values[1] == 90);
     assert_true(says(state, "ncdump -h out.nc", "float r(month, bin, dim_2, lon)"));
-    dataset_info_destroy(made);
-    dataset_info_destroy(like);
+    store_forget(made);
+    store_forget(like);
 }
 
 static void equal_scales_are_shared_and_others_renamed(void **state)
@@ -347,7 +397,7 @@ static void equal_scales_are_shared_and_others_renamed(void **state)
     assert_true(says(state, "ncdump -h out.nc", "float b(time, lat, lon)"));
     assert_true(says(state, "ncdump -h out.nc", "float c(time, lat_2, lon)"));
     assert_true(says(state, "ncdump -v lat_2 out.nc", "lat_2 = -10, 0, 11"));
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void two_dimensional_coordinates_come_along(void **state)
@@ -365,7 +415,7 @@ static void two_dimensional_coordinates_come_along(void **state)
     spec.ndim = 1;
     create(scratch_dir_file(*state, "out.nc"), &spec, 1);
     assert_false(scratch_dir_run(*state, "! ncdump -h out.nc | grep -q lat2"));
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void a_coordinate_variable_can_be_the_input(void **state)
@@ -376,7 +426,7 @@ static void a_coordinate_variable_can_be_the_input(void **state)
 
     create(file, &spec, 1);
     assert_true(says(state, "ncdump -h out.nc", "float time(time_2)"));
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void a_scalar_output(void **state)
@@ -392,14 +442,14 @@ static void a_scalar_output(void **state)
     spec = spec_like(file, "mean", like);
     spec.ndim = 0;
     create(file, &spec, 1);
-    assert_int_equal(output_open(file, &spec, 1, &o, NULL), SWIM_OK);
+    assert_int_equal(output_open(file, &spec, 1, &store_now, &o, NULL), SWIM_OK);
     assert_int_equal(output_write_slab(o, 0, NULL, NULL, &value, NULL), SWIM_OK);
-    assert_int_equal(output_close(o, NULL), SWIM_OK);
+    assert_int_equal(output_close(o, false, NULL), SWIM_OK);
     made = inspect(state, "out.nc", "mean");
-    read_all(made, SWIM_TYPE_F32, &back);
+    read_all(made, &back);
     assert_true(back == 7);
-    dataset_info_destroy(made);
-    dataset_info_destroy(like);
+    store_forget(made);
+    store_forget(like);
 }
 
 /* --- failures ------------------------------------------------------------------------
@@ -413,7 +463,8 @@ static void create_fails(void **state, const struct output_spec *specs, size_t n
 
     assert_int_equal(scratch_dir_run(*state, "echo precious > out.nc; ls -A > before"),
                      0);
-    assert_int_equal(output_create(specs->file, specs, n, "h", "d", &err), code);
+    assert_int_equal(
+        output_create(specs->file, true, specs, n, "h", "d", &store_now, &err), code);
     assert_true(err.text[0]);
     assert_int_equal(scratch_dir_run(*state,
                                      "grep -q precious out.nc && ls -A > after &&"
@@ -445,9 +496,7 @@ static void a_failed_creation_leaves_the_old_file(void **state)
     bad = good;
     bad.shape[1] = 4;
     create_fails(state, &bad, 1, SWIM_ERR_ARG);
-    assert_int_equal(scratch_dir_run(*state, "rm input.nc"), 0);
-    create_fails(state, &good, 1, SWIM_ERR_ARG);
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void refuses_places_where_no_file_can_be(void **state)
@@ -456,16 +505,17 @@ static void refuses_places_where_no_file_can_be(void **state)
     swim_error_t err = {0};
     struct output_spec spec = spec_like("x", "r", like);
 
-    assert_int_equal(
-        output_create(scratch_dir_file(*state, "no/out.nc"), &spec, 1, "h", "d", &err),
-        SWIM_ERR_ARG);
-    assert_non_null(strstr(err.text, "no directory"));
-    assert_int_equal(
-        output_create(scratch_dir_file(*state, ""), &spec, 1, "h", "d", NULL),
-        SWIM_ERR_ARG);
-    assert_int_equal(output_create("/dev/null", &spec, 1, "h", "d", NULL),
+    assert_int_equal(output_create(scratch_dir_file(*state, "no/out.nc"), true, &spec,
+                                   1, "h", "d", &store_now, &err),
                      SWIM_ERR_ARG);
-    dataset_info_destroy(like);
+    assert_non_null(strstr(err.text, "no directory"));
+    assert_int_equal(output_create(scratch_dir_file(*state, ""), true, &spec, 1, "h",
+                                   "d", &store_now, NULL),
+                     SWIM_ERR_ARG);
+    assert_int_equal(
+        output_create("/dev/null", true, &spec, 1, "h", "d", &store_now, NULL),
+        SWIM_ERR_ARG);
+    store_forget(like);
 }
 
 static void what_a_killed_creation_left_is_swept(void **state)
@@ -475,13 +525,12 @@ static void what_a_killed_creation_left_is_swept(void **state)
     struct output_spec spec = spec_like(file, "r", like);
 
     assert_int_equal(
-        scratch_dir_run(*state, "touch .out.nc.h5swim-new.1 .other.nc.h5swim-new.1"),
-        0);
+        scratch_dir_run(*state, "echo x > out.nc.swimnew; touch other.nc.swimnew"), 0);
     create(file, &spec, 1);
-    assert_int_equal(scratch_dir_run(*state, "test ! -e .out.nc.h5swim-new.1 && "
-                                             "test -e .other.nc.h5swim-new.1"),
+    assert_int_equal(scratch_dir_run(*state, "test ! -e out.nc.swimnew && "
+                                             "test -e other.nc.swimnew"),
                      0);
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void the_mode_of_a_replaced_file_is_kept(void **state)
@@ -500,17 +549,73 @@ static void the_mode_of_a_replaced_file_is_kept(void **state)
     create(file, &spec, 1);
     assert_int_equal(stat(file, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0604);
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
-static void an_output_can_replace_its_own_input(void **state)
+static void an_output_does_not_replace_the_input_that_is_read(void **state)
 {
     struct dataset_info *like = inspect(state, "input.nc", "t");
     struct output_spec spec = spec_like(like->file, "t", like);
+    swim_error_t err = {0};
 
-    create(like->file, &spec, 1);
-    assert_true(says(state, "ncdump -h input.nc", "float t(time, lat, lon)"));
-    dataset_info_destroy(like);
+    assert_int_equal(
+        output_create(like->file, true, &spec, 1, "h", "d", &store_now, &err),
+        SWIM_ERR_ARG);
+    assert_non_null(strstr(err.text, "has it open"));
+    assert_true(says(state, "ncdump -h input.nc", "short p(y, x)"));
+    store_forget(like);
+}
+
+static void without_replace_an_existing_file_is_refused(void **state)
+{
+    struct dataset_info *like = inspect(state, "input.nc", "t");
+    const char *file = scratch_dir_file(*state, "out.nc");
+    struct output_spec spec = spec_like(file, "r", like);
+    swim_error_t err = {0};
+
+    assert_int_equal(output_create(file, false, &spec, 1, "h", "d", &store_now, &err),
+                     SWIM_OK);
+    assert_int_equal(output_create(file, false, &spec, 1, "h", "e", &store_now, &err),
+                     SWIM_ERR_ARG);
+    assert_non_null(strstr(err.text, "unfinished output of a job (dataset /r, job d)"));
+    store_forget(like);
+}
+
+/* Others see whole commits, and what is after the last one never, when it is killed. */
+static void others_see_what_is_committed(void **state)
+{
+    struct dataset_info *like = inspect(state, "input.nc", "lat"), *made;
+    char file[512];
+    const uint64_t at = 0, count = 2;
+    const float one[2] = {1, 1}, two[2] = {2, 2};
+    float values[3] = {0};
+    struct output *o = NULL;
+    swim_error_t err = {0};
+
+    snprintf(file, sizeof(file), "%s", scratch_dir_file(*state, "out.nc"));
+    struct output_spec spec = spec_like(file, "r", like);
+    create(file, &spec, 1);
+    assert_int_equal(output_open(file, &spec, 1, &store_now, &o, NULL), SWIM_OK);
+    assert_int_equal(output_write_slab(o, 0, &at, &count, one, NULL), SWIM_OK);
+    assert_int_equal(output_commit(o, &err), SWIM_OK);
+    assert_int_equal(output_write_slab(o, 0, &at, &count, two, NULL), SWIM_OK);
+    /* Another process reads; this one is the writer. */
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        made = inspect(state, "out.nc", "r");
+        read_all(made, values);
+        _exit(values[0] == 1 && values[1] == 1 && isnan(values[2]) ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(output_close(o, false, NULL), SWIM_OK);
+    made = inspect(state, "out.nc", "r");
+    read_all(made, values);
+    assert_true(values[0] == 2 && values[1] == 2);
+    store_forget(made);
+    store_forget(like);
 }
 
 static void a_symbolic_link_stays_and_its_target_is_replaced(void **state)
@@ -524,7 +629,7 @@ static void a_symbolic_link_stays_and_its_target_is_replaced(void **state)
     create(file, &spec, 1);
     assert_int_equal(scratch_dir_run(*state, "test -L link.nc"), 0);
     assert_true(says(state, "ncdump -h d/out.nc", "float r(time, lat, lon)"));
-    dataset_info_destroy(like);
+    store_forget(like);
 }
 
 static void what_does_not_fit_is_not_opened(void **state)
@@ -538,20 +643,20 @@ static void what_does_not_fit_is_not_opened(void **state)
     spec = other = spec_like(file, "r", like);
     create(file, &spec, 1);
     other.chunk[2] = 3;
-    assert_int_equal(output_open(file, &other, 1, &o, NULL), SWIM_ERR_ARG);
+    assert_int_equal(output_open(file, &other, 1, &store_now, &o, NULL), SWIM_ERR_ARG);
     other = spec;
     other.type = SWIM_TYPE_F64;
-    assert_int_equal(output_open(file, &other, 1, &o, NULL), SWIM_ERR_ARG);
+    assert_int_equal(output_open(file, &other, 1, &store_now, &o, NULL), SWIM_ERR_ARG);
     other = spec;
     other.shuffle = false;
-    assert_int_equal(output_open(file, &other, 1, &o, NULL), SWIM_ERR_ARG);
+    assert_int_equal(output_open(file, &other, 1, &store_now, &o, NULL), SWIM_ERR_ARG);
     other = spec;
     other.dataset = "s";
-    assert_int_equal(output_open(file, &other, 1, &o, NULL), SWIM_ERR_IO);
+    assert_int_equal(output_open(file, &other, 1, &store_now, &o, NULL), SWIM_ERR_IO);
     assert_null(o);
-    assert_int_equal(output_finish(file, &spec, 1, NULL), SWIM_OK);
-    assert_int_equal(output_open(file, &spec, 1, &o, NULL), SWIM_ERR_ARG);
-    dataset_info_destroy(like);
+    assert_int_equal(output_finish(file, &spec, 1, &store_now, NULL), SWIM_OK);
+    assert_int_equal(output_open(file, &spec, 1, &store_now, &o, NULL), SWIM_ERR_ARG);
+    store_forget(like);
 }
 
 /* --- disk full: in a child, whose exit must not crash
@@ -580,7 +685,7 @@ static int write_until_full(const char *file)
     struct output_spec spec = big_spec(file);
     struct output *o = NULL;
     swim_error_t err = {0}, closing = {0};
-    int rc = output_open(file, &spec, 1, &o, &err);
+    int rc = output_open(file, &spec, 1, &store_now, &o, &err);
 
     for (uint64_t i = 0; i < 64 && rc == SWIM_OK; i++) {
         const uint64_t at[SWIM_NDIM_MAX] = {i * FULL_CHUNK / 4};
@@ -588,7 +693,7 @@ static int write_until_full(const char *file)
     }
     if (rc != SWIM_ERR_IO || !strstr(err.text, "No space left on device"))
         return 2;
-    if (output_close(o, &closing) != SWIM_ERR_IO ||
+    if (output_close(o, false, &closing) != SWIM_ERR_IO ||
         !strstr(closing.text, "No space left on device"))
         return 3;
     return 0;
@@ -619,11 +724,11 @@ static int close_when_full(const char *file)
     swim_error_t err = {0};
     const uint64_t at[SWIM_NDIM_MAX] = {0};
 
-    if (output_open(file, &spec, 1, &o, &err) ||
+    if (output_open(file, &spec, 1, &store_now, &o, &err) ||
         output_write_chunk(o, 0, at, chunk, sizeof(chunk), &err))
         return 4;
     fill_up(file);
-    if (output_close(o, &err) != SWIM_ERR_IO ||
+    if (output_close(o, false, &err) != SWIM_ERR_IO ||
         !strstr(err.text, "No space left on device"))
         return 5;
     return 0;
@@ -635,7 +740,7 @@ static int create_when_full(const char *file)
     swim_error_t err = {0};
 
     fill_up(file);
-    if (output_create(file, &spec, 1, "h", "d", &err) != SWIM_ERR_IO)
+    if (output_create(file, true, &spec, 1, "h", "d", &store_now, &err) != SWIM_ERR_IO)
         return 6;
     return strstr(err.text, "No space left on device") ? 0 : 7;
 }
@@ -648,8 +753,10 @@ static int in_child(int (*body)(const char *file), const char *file)
     fflush(NULL); /* or both would write what is buffered */
     pid = fork();
 
-    if (pid == 0)
+    if (pid == 0) {
+        signal(SIGSEGV, SIG_DFL); /* not cmocka's handler, which would go on here */
         exit(body(file)); /* NOLINT(concurrency-mt-unsafe): HDF5's exit handler runs */
+    }
     waitpid(pid, &status, 0);
     return status;
 }
@@ -671,14 +778,14 @@ static void a_full_disk_is_reported_and_the_file_stays(void **state)
     create(file, &spec, 1);
     int full = in_child(write_until_full, file);
     int cut = scratch_dir_run(*state, "test `stat -c %s full/out.nc` -lt 65536");
-    int readable = dataset_inspect(file, "r", &made, NULL);
-    dataset_info_destroy(made);
+    int readable = store_inspect(file, "r", &made, NULL);
+    store_forget(made);
     made = NULL;
     int closing = in_child(close_when_full, file);
-    int readable_again = dataset_inspect(file, "r", &made, NULL);
-    dataset_info_destroy(made);
+    int readable_again = store_inspect(file, "r", &made, NULL);
+    store_forget(made);
     int creating = in_child(create_when_full, other);
-    int left = scratch_dir_run(*state, "test -z \"$(ls -A full | grep h5swim)\" && "
+    int left = scratch_dir_run(*state, "test -z \"$(ls -A full | grep swim)\" && "
                                        "test ! -e full/other.nc");
     umount(folder);
     assert_int_equal(full, 0);
@@ -690,7 +797,7 @@ static void a_full_disk_is_reported_and_the_file_stays(void **state)
     assert_int_equal(left, 0);
 }
 
-/* A session killed before its close leaves the file as it was opened, however much
+/* A session killed before its commit leaves the file as it was opened, however much
  * metadata there was: more than HDF5's cache would hold by itself. */
 #define MANY_CHUNKS 10000
 
@@ -709,7 +816,7 @@ static int write_and_die(const char *file)
     struct output_spec spec = many_spec(file);
     struct output *o = NULL;
 
-    if (output_open(file, &spec, 1, &o, NULL))
+    if (output_open(file, &spec, 1, &store_now, &o, NULL))
         _exit(1);
     for (uint64_t i = 0; i < MANY_CHUNKS; i++) {
         const uint64_t at[SWIM_NDIM_MAX] = {i};
@@ -730,19 +837,15 @@ static void a_killed_session_leaves_the_file_as_it_was(void **state)
     create(file, &spec, 1);
     assert_int_equal(scratch_dir_run(*state, "cp out.nc before.nc"), 0);
     assert_int_equal(in_child(write_and_die, file), 0);
-    /* But for the superblock, 48 bytes, which says that the file is being written; in
-     * this version of the format nobody looks at that. */
-    assert_int_equal(scratch_dir_run(*state,
-                                     "n=`stat -c %s before.nc`; "
-                                     "test `stat -c %s out.nc` -gt $n && "
-                                     "cmp -i 48 -n $((n - 48)) out.nc before.nc && "
-                                     "ncdump -h out.nc > header"),
+    assert_int_equal(scratch_dir_run(*state, "test `stat -c %s out.nc` -gt "
+                                             "`stat -c %s before.nc`"),
                      0);
-    assert_int_equal(output_open(file, &spec, 1, &o, NULL), SWIM_OK);
-    assert_int_equal(output_close(o, NULL), SWIM_OK);
+    assert_int_equal(output_open(file, &spec, 1, &store_now, &o, NULL), SWIM_OK);
+    assert_int_equal(output_close(o, false, NULL), SWIM_OK);
+    assert_int_equal(scratch_dir_run(*state, "cmp out.nc before.nc"), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scratch_dir_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -762,11 +865,13 @@ int main(void)
         TEST(refuses_places_where_no_file_can_be),
         TEST(what_a_killed_creation_left_is_swept),
         TEST(the_mode_of_a_replaced_file_is_kept),
-        TEST(an_output_can_replace_its_own_input),
+        TEST(an_output_does_not_replace_the_input_that_is_read),
+        TEST(without_replace_an_existing_file_is_refused),
+        TEST(others_see_what_is_committed),
         TEST(a_symbolic_link_stays_and_its_target_is_replaced),
         TEST(what_does_not_fit_is_not_opened),
         TEST(a_full_disk_is_reported_and_the_file_stays),
         TEST(a_killed_session_leaves_the_file_as_it_was),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, store_server_start, store_server_end);
 }

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/session.h"
 #include "store_scene.h"
 
 #define N 1000
@@ -521,37 +520,6 @@ static void the_first_file_starts_a_lock_server(void **state)
     assert_int_equal(WEXITSTATUS(in_a_child(s, alone)), 4);
 }
 
-static void commit_and_die(struct scene *s)
-{
-    hid_t file = open_as(s, H5F_ACC_RDWR);
-
-    put(file, 8);
-    if (swim_commit(file, NULL) == SWIM_OK)
-        raise(SIGKILL);
-}
-
-static void a_plain_session_finds_the_file_whole(void **state)
-{
-    const struct swim_session_options opt = {.struct_size = sizeof(opt), .rank = -1};
-    static const enum swim_lock_mode modes[] = {SWIM_LOCK_READ, SWIM_LOCK_WRITE};
-    struct scene *s = *state;
-    swim_session_t *session = NULL;
-
-    assert_int_equal(swim_session_open(&opt, &session, NULL), SWIM_OK);
-    for (int i = 0; i < 2; i++) {
-        swim_lock_t *lock = NULL;
-        make(s, 1);
-        assert_int_equal(WTERMSIG(in_a_child(s, commit_and_die)), SIGKILL);
-        assert_true(there_is(s->journal));
-        assert_int_equal(store_lock_file(session, s->path, modes[i], 5000, &lock, NULL),
-                         SWIM_OK);
-        assert_false(there_is(s->journal));
-        assert_int_equal(seen_by(s, true), 8);
-        assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-    }
-    swim_session_close(session);
-}
-
 static swim_snapshot_t wanted;
 
 static hid_t open_snapshot(const struct scene *s, unsigned flags)
@@ -680,7 +648,6 @@ int main(void)
         TEST(a_child_has_no_part_in_its_parents_files),
         TEST(what_cannot_be_is_refused_in_a_line),
         TEST(the_first_file_starts_a_lock_server),
-        TEST(a_plain_session_finds_the_file_whole),
         TEST(others_can_open_the_state_that_one_has_open),
         TEST(a_commit_can_be_waited_for),
         TEST(its_descriptor_can_be_asked_for),

@@ -1,0 +1,130 @@
+/* source.c - a file that a job reads. */
+#include "store/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "store/store_private.h"
+
+#define LOOK_NS 1000000000LL /* between looks ... */
+#define LOOK_SHARE 50        /* and no more of the time than one part in so many */
+
+_Static_assert(SOURCE_STATE_BYTES == SNAPSHOT_BYTES, "the format's");
+
+struct source {
+    char *file;
+    hid_t id;
+    struct openfile *open;
+    struct source_state state; /* as it was asked for */
+    bool at_state;
+    int64_t look_ns; /* the next one */
+};
+
+hid_t source_file(const struct source *s)
+{
+    return s->id;
+}
+
+const char *source_name(const struct source *s)
+{
+    return s->file;
+}
+
+/* What a state that is not there means to a job. */
+static int source_changed(const char *file, int rc, const swim_error_t *why,
+                          swim_error_t *err)
+{
+    if (rc != SWIM_ERR_ARG && rc != SWIM_ERR_IO)
+        return swim_error_set(err, rc, "%s", why->text);
+    return swim_error_set(err, SWIM_ERR_IO,
+                          "open %s: the file was changed while the job was reading it; "
+                          "run the job again",
+                          file);
+}
+
+static int source_open_file(struct source *s, const struct store_access *access,
+                            swim_error_t *err)
+{
+    struct txn_snapshot at;
+    swim_error_t why = {0};
+
+    if (!s->at_state)
+        return h5_file_open(s->file, false, access, NULL, &s->id, &s->open, err);
+    int rc = txn_snapshot_decode(s->state.bytes, SOURCE_STATE_BYTES, &at, err);
+    if (rc != SWIM_OK)
+        return rc;
+    rc = h5_file_open(s->file, false, access, &at, &s->id, &s->open, &why);
+    return rc == SWIM_OK ? rc : source_changed(s->file, rc, &why, err);
+}
+
+int source_open(const char *file, const struct store_access *access,
+                const struct source_state *state, struct source **out,
+                swim_error_t *err)
+{
+    struct source *s = calloc(1, sizeof(*s));
+    int rc = SWIM_OK;
+
+    *out = NULL;
+    if (!s)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
+    s->id = H5I_INVALID_HID;
+    s->file = strdup(file);
+    s->look_ns = swim_clock_mono_ns() + LOOK_NS;
+    s->at_state = state != NULL;
+    if (state)
+        s->state = *state;
+    if (s->file)
+        rc = source_open_file(s, access, err);
+    else
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "open %s", file);
+    if (rc == SWIM_OK)
+        *out = s;
+    else
+        source_close(s);
+    return rc;
+}
+
+void source_close(struct source *s)
+{
+    if (!s)
+        return;
+    h5_release(s->id);
+    (void)openfile_put(s->open, NULL); /* there is nothing to be committed */
+    free(s->file);
+    free(s);
+}
+
+int source_state(struct source *s, struct source_state *state, swim_error_t *err)
+{
+    struct txn_snapshot is;
+
+    memset(state, 0, sizeof(*state));
+    if (s->at_state) {
+        *state = s->state;
+        return SWIM_OK;
+    }
+    int rc = openfile_snapshot(s->open, &is, err);
+    if (rc == SWIM_OK)
+        txn_snapshot_encode(&is, state->bytes);
+    return rc;
+}
+
+int source_check(const struct source *s, swim_error_t *err)
+{
+    return openfile_check(s->open, err);
+}
+
+int source_look(struct source *s, bool now, swim_error_t *err)
+{
+    int64_t start = swim_clock_mono_ns();
+    swim_error_t why = {0};
+
+    int rc = openfile_check(s->open, err);
+    if (rc != SWIM_OK || (!now && start < s->look_ns))
+        return rc;
+    rc = openfile_is_there(s->open, &why);
+    int64_t end = swim_clock_mono_ns(), pause = (end - start) * LOOK_SHARE;
+    s->look_ns = end + (pause > LOOK_NS ? pause : LOOK_NS);
+    return rc == SWIM_OK ? rc : source_changed(s->file, rc, &why, err);
+}
