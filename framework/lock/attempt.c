@@ -229,10 +229,11 @@ static void attempt_tell(struct attempt *a)
     a->progress_ns = swim_clock_mono_ns() + PROGRESS_AGAIN_MS * NS_PER_MS;
 }
 
-/* SWIM_ERR_CANCELLED when somebody wants the wait to end. */
+/* SWIM_ERR_CANCELLED when somebody wants the wait to end.  A try is no wait: a process
+ * that was told to go may still look whether it is the last one with a file. */
 static int attempt_check(const struct attempt *a, swim_error_t *err)
 {
-    int rc = swim_signals_check(a->lock->resource, err);
+    int rc = a->try_only ? SWIM_OK : swim_signals_check(a->lock->resource, err);
 
     if (rc == SWIM_OK)
         rc = cancel_check(a->opt.cancel, a->lock->resource, err);

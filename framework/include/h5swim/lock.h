@@ -177,8 +177,9 @@ struct swim_lock_options {
  * Errors: SWIM_ERR_TIMEOUT (not had in time; the text says who holds it),
  * SWIM_ERR_DEADLOCK (this thread holds the resource in another mode and would wait for
  * itself), SWIM_ERR_LOST (the session's lease has ended), SWIM_ERR_CANCELLED (a signal
- * came, or opt->cancel was raised), SWIM_ERR_IO (the server is gone), SWIM_ERR_ARG,
- * SWIM_ERR_NOMEM.  After any error nothing new is held and nothing is queued. */
+ * came, unless it is only tried, or opt->cancel was raised), SWIM_ERR_IO (the server is
+ * gone), SWIM_ERR_ARG, SWIM_ERR_NOMEM.  After any error nothing new is held and nothing
+ * is queued. */
 SWIM_API int swim_lock_acquire(swim_session_t *session, const char *resource,
                                enum swim_lock_mode mode,
                                const struct swim_lock_options *opt, swim_lock_t **out,
