@@ -13,7 +13,7 @@ RANDOM=$seed
 echo "SWIM_SEED=$seed"
 mkdir "$tmp/work"
 cd "$tmp/work"
-export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=20
+export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=20 NAP_MS=50
 job_store_files
 
 mine() { # pids of h5swim run in this folder
@@ -25,7 +25,7 @@ mine() { # pids of h5swim run in this folder
     true
 }
 below() { pgrep -P "$1" | sort -n; } # its children, the first one first
-# victim DRIVER: the driver, its first rank, or that one's last child (the writer) or first.
+# victim DRIVER ROLE: the driver, its first rank, that one's reader or writer.
 victim() {
     local rank spawner
     rank=$(below "$1" | head -n 1)
@@ -87,8 +87,8 @@ for ((round = 2; round <= rounds + 1; round++)); do
         kept=$round
         sleep "0.$((RANDOM % 7))"
     fi
-    pid=$(victim $job "$role")
-    kill -KILL "${pid:-$job}"
+    pid=$(victim $job "$role") || true # it is over already
+    kill -KILL "${pid:-$job}" 2>/dev/null || true
     wait $job 2>/dev/null || true
     for ((i = 0; i < 1000; i++)); do
         [ -n "$(mine)" ] || break
@@ -112,6 +112,24 @@ for ((round = 2; round <= rounds + 1; round++)); do
 print((h5py.File("out.h5")["Y"][:, 0] != -1).sum(), "blocks")')"
 done
 passed "the file was whole after each of $rounds kills, $journals of which left a journal"
+
+# One that is only told to go leaves nothing beside.
+"$h5swim" run pair.yaml --quiet --overwrite 2>err &
+job=$!
+for ((i = 0; i < 1000; i++)); do
+    [ ! -e out.h5.swimlog ] || break
+    sleep 0.01
+done
+[ -e out.h5.swimlog ] || fail "the job writes no journal"
+kill -TERM $job
+status=0
+wait $job || status=$?
+[ $status = 143 ] || fail "status $status after SIGTERM: $(cat err)"
+[ "$(echo out.h5.*)" = 'out.h5.*' ] || fail "beside it after SIGTERM: $(echo out.h5.*)"
+kept=0
+look
+passed "what was committed before SIGTERM is in the file itself"
+
 expect_status 0 "$h5swim" run pair.yaml -n 2 --quiet --overwrite
 one_state out.h5
 passed "the job run again gives the right result"

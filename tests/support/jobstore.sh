@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# jobstore.sh - a job with a row of in.h5:U in each block, and two outputs in out.h5: Y,
-# twice U, and Z, U plus one; and programs beside it.  Sourced after testlib.sh.
-: "${tmp:?source testlib.sh first}"
+# jobstore.sh - a job with a row of in.h5:U in each block, of NAP_MS (20) each, and two
+# outputs in out.h5: Y, twice U, and Z, U plus one; and programs beside it.  Sourced after
+# testlib.sh.
+: "${tmp:?source testlib.sh first}" "${h5swim:?}" "${python:?}"
 
 job_store_files() {
     "$python" - <<'PY'
@@ -10,11 +11,13 @@ with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.zeros((120, 64), dtype="f4"), chunks=(4, 64))
 PY
     cat > pair.c <<'C'
+#include <stdlib.h>
 #include <time.h>
 #include <h5swim/kernel.h>
 static int apply(void *state, const struct swim_block *b, swim_error_t *err)
 {
-    const struct timespec nap = {0, 20000000};
+    const char *ms = getenv("NAP_MS");
+    const struct timespec nap = {0, (ms ? atol(ms) : 20) * 1000000};
     const float *u = b->inputs[0]->data;
     (void)state;
     (void)err;
