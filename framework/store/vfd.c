@@ -9,10 +9,11 @@
  *     implicit commit is the close.
  *   - Locks are not left to lock and unlock: the first is not called when HDF5's file
  *     locking is off, the second never.
- *   - A close or a write of metadata that fails while HDF5 closes a file leaves
- *     pointers to freed memory in HDF5, and exit() crashes.  So when a write has
- * failed, what comes is dropped; writes of data fail, writes of metadata do not; and a
- *     commit that fails in the close is told on stderr and by vfd_take_failure(). */
+ *   - A close that fails, or a write that fails while HDF5 closes a file or a dataset,
+ *     or flushes one, leaves pointers to freed memory in HDF5, and exit() crashes.  So
+ *     when a write has failed, what comes is dropped; writes of data fail in H5Dwrite()
+ *     alone, writes of metadata nowhere; and a commit that fails in the close is told
+ *     on stderr and by vfd_take_failure(). */
 #include "store/vfd.h"
 
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include "store/hdf5_version.h"
 #include "store/process_session.h"
 #include "store/store_wait.h"
+#include "store/vfd_caller.h"
 
 struct vfd {
     H5FD_t head; /* HDF5's */
@@ -325,7 +327,9 @@ static herr_t vfd_write(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
     (void)dxpl;
     if (openfile_write(v->file, buffer, size, addr, &err) == SWIM_OK)
         return 0;
-    return is_data(type, buffer, size) ? vfd_fail(__func__, &err) : 0;
+    return is_data(type, buffer, size) && vfd_caller_writes_data()
+               ? vfd_fail(__func__, &err)
+               : 0;
 }
 
 static herr_t vfd_truncate(H5FD_t *head, hid_t dxpl, hbool_t closing)
