@@ -314,6 +314,13 @@ int openfile_read(struct openfile *f, void *bytes, size_t size, uint64_t place,
     return rc == SWIM_OK ? txn_read(f->txn, bytes, size, place, err) : rc;
 }
 
+int openfile_is_whole(const struct openfile *f, swim_error_t *err)
+{
+    if (f->state != OPENFILE_LOST || openfile_is_foreign(f))
+        return SWIM_OK;
+    return swim_error_set(err, f->why.code, "%s", f->why.text);
+}
+
 /* After a failure nothing is committed any more. */
 static int openfile_note(struct openfile *f, int rc, const swim_error_t *now,
                          swim_error_t *err)

@@ -68,6 +68,9 @@ void openfile_keep_journal(struct openfile *file);
 /* Errors of these: those of opening (the first time), and of txn.h. */
 int openfile_enter(struct openfile *file, swim_error_t *err);
 int openfile_size(struct openfile *file, uint64_t *size, swim_error_t *err);
+/* Not SWIM_OK, but why: something that was written is gone, so that what is read is not
+ * what the program believes is there. */
+int openfile_is_whole(const struct openfile *file, swim_error_t *err);
 int openfile_read(struct openfile *file, void *bytes, size_t size, uint64_t place,
                   swim_error_t *err);
 int openfile_write(struct openfile *file, const void *bytes, size_t size,

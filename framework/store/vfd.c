@@ -302,11 +302,12 @@ static herr_t vfd_read(H5FD_t *head, H5FD_mem_t type, hid_t dxpl, haddr_t addr,
 {
     swim_error_t err = {0};
 
-    (void)type;
     (void)dxpl;
-    if (openfile_read(of(head)->file, buffer, size, addr, &err) == SWIM_OK)
-        return 0;
-    return vfd_fail_on(head, __func__, &err);
+    /* Metadata are needed to close what is open. */
+    int rc = type == H5FD_MEM_DRAW ? openfile_is_whole(of(head)->file, &err) : SWIM_OK;
+    if (rc == SWIM_OK)
+        rc = openfile_read(of(head)->file, buffer, size, addr, &err);
+    return rc == SWIM_OK ? 0 : vfd_fail_on(head, __func__, &err);
 }
 
 /* A global heap comes as data, but is written by the metadata cache. */
