@@ -15,6 +15,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "store/io.h"
+
 static bool is_wanted(void)
 {
     const char *set = getenv("HDF5_USE_FILE_LOCKING");
@@ -30,7 +32,8 @@ static int open_directory_of(const char *path)
     char *slash = strrchr(dir, '/');
     if (slash)
         slash[slash == dir] = '\0';
-    return open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return io_open(&swim_io_system, slash ? dir : ".",
+                   O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 }
 
 bool file_locks_work(const char *path)
@@ -44,12 +47,12 @@ bool file_locks_work(const char *path)
     bool known = stat(path, &st) == 0;
     if (known && st.st_dev == worked_on)
         return true;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = io_open(&swim_io_system, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (fd < 0)
         fd = open_directory_of(path);
     if (fd < 0)
         return true; /* who opens it next says why it cannot */
-    bool works = flock(fd, LOCK_SH | LOCK_NB) == 0 ||
+    bool works = io_flock(&swim_io_system, fd, LOCK_SH | LOCK_NB) == 0 ||
                  (errno != ENOSYS && errno != EOPNOTSUPP && errno != ENOLCK);
     close(fd);
     if (works && known)

@@ -64,7 +64,7 @@ static int file_check(const char *file, swim_error_t *err)
     struct stat st;
     char magic[4] = {0};
     int rc = SWIM_OK;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = io_open(&swim_io_system, file, O_RDONLY | O_CLOEXEC, 0);
 
     if (fd < 0) {
         int code = errno == ENOENT || errno == ENOTDIR ? SWIM_ERR_ARG : SWIM_ERR_IO;

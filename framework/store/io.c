@@ -54,15 +54,104 @@ const struct swim_io swim_io_system = {
     .close_late = late_close,
 };
 
+/* A call made until no signal interrupts it. */
+#define WHOLE(rc, call) \
+    do                  \
+        (rc) = (call);  \
+    while ((rc) < 0 && errno == EINTR)
+
+int io_open(const struct swim_io *io, const char *path, int flags, mode_t mode)
+{
+    int fd;
+
+    WHOLE(fd, io->open(path, flags, mode));
+    return fd;
+}
+
+int io_fstat(const struct swim_io *io, int fd, struct stat *st)
+{
+    int rc;
+
+    WHOLE(rc, io->fstat(fd, st));
+    return rc;
+}
+
+int io_lstat(const struct swim_io *io, const char *path, struct stat *st)
+{
+    int rc;
+
+    WHOLE(rc, io->lstat(path, st));
+    return rc;
+}
+
+int io_flock(const struct swim_io *io, int fd, int how)
+{
+    int rc;
+
+    WHOLE(rc, io->flock(fd, how));
+    return rc;
+}
+
+int io_unlink(const struct swim_io *io, const char *path)
+{
+    int rc = io->unlink(path);
+
+    if (rc == 0 || errno != EINTR)
+        return rc;
+    WHOLE(rc, io->unlink(path));
+    return rc != 0 && errno == ENOENT ? 0 : rc;
+}
+
+int io_rename(const struct swim_io *io, const char *from, const char *to)
+{
+    int rc = io->rename(from, to);
+
+    if (rc == 0 || errno != EINTR)
+        return rc;
+    WHOLE(rc, io->rename(from, to));
+    return rc != 0 && errno == ENOENT ? 0 : rc;
+}
+
+int io_link(const struct swim_io *io, const char *from, const char *to)
+{
+    int rc;
+
+    WHOLE(rc, io->link(from, to));
+    return rc;
+}
+
+int io_fchown(const struct swim_io *io, int fd, uid_t owner, gid_t group)
+{
+    int rc;
+
+    WHOLE(rc, io->fchown(fd, owner, group));
+    return rc;
+}
+
+int io_fchmod(const struct swim_io *io, int fd, mode_t mode)
+{
+    int rc;
+
+    WHOLE(rc, io->fchmod(fd, mode));
+    return rc;
+}
+
+int io_fsync(const struct swim_io *io, int fd)
+{
+    int rc;
+
+    WHOLE(rc, io->fsync(fd));
+    return rc;
+}
+
 int io_read(const struct io_file *file, void *bytes, size_t size, uint64_t at,
             size_t *got, swim_error_t *err)
 {
     *got = 0;
     while (*got < size) {
-        ssize_t n = file->io->pread(file->fd, (char *)bytes + *got, size - *got,
-                                    (off_t)(at + *got));
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n;
+        WHOLE(n, file->io->pread(file->fd, (char *)bytes + *got, size - *got,
+                                 (off_t)(at + *got)));
         if (n < 0)
             return swim_error_sys(err, errno, "read %s", file->path);
         if (n == 0)
@@ -91,9 +180,8 @@ int io_write(const struct io_file *file, struct iovec *parts, int n, uint64_t at
              swim_error_t *err)
 {
     while (!parts_step(&parts, &n, 0)) {
-        ssize_t written = file->io->pwritev(file->fd, parts, n, (off_t)at);
-        if (written < 0 && errno == EINTR)
-            continue;
+        ssize_t written;
+        WHOLE(written, file->io->pwritev(file->fd, parts, n, (off_t)at));
         if (written <= 0)
             return swim_error_sys(err, written < 0 ? errno : EIO, "write %s",
                                   file->path);
@@ -107,18 +195,36 @@ int io_truncate(const struct io_file *file, uint64_t size, swim_error_t *err)
 {
     int rc;
 
-    do
-        rc = file->io->ftruncate(file->fd, (off_t)size);
-    while (rc != 0 && errno == EINTR);
+    WHOLE(rc, file->io->ftruncate(file->fd, (off_t)size));
     return rc == 0 ? SWIM_OK
                    : swim_error_sys(err, errno, "set the size of %s", file->path);
 }
 
+static int sync_by(const struct io_file *file, int (*sync)(int fd), swim_error_t *err)
+{
+    int rc;
+
+    if (file->sync_failed && *file->sync_failed)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "sync %s: what an earlier sync could not write may be "
+                              "lost (close the file, and look)",
+                              file->path);
+    WHOLE(rc, sync(file->fd));
+    if (rc == 0)
+        return SWIM_OK;
+    if (file->sync_failed)
+        *file->sync_failed = true;
+    return swim_error_sys(err, errno, "sync %s", file->path);
+}
+
 int io_sync(const struct io_file *file, swim_error_t *err)
 {
-    if (file->io->fdatasync(file->fd) == 0)
-        return SWIM_OK;
-    return swim_error_sys(err, errno, "sync %s", file->path);
+    return sync_by(file, file->io->fdatasync, err);
+}
+
+int io_sync_with_mode(const struct io_file *file, swim_error_t *err)
+{
+    return sync_by(file, file->io->fsync, err);
 }
 
 int io_size(const struct io_file *file, uint64_t *size, swim_error_t *err)
@@ -126,7 +232,7 @@ int io_size(const struct io_file *file, uint64_t *size, swim_error_t *err)
     struct stat st;
 
     *size = 0;
-    if (file->io->fstat(file->fd, &st) != 0)
+    if (io_fstat(file->io, file->fd, &st) != 0)
         return swim_error_sys(err, errno, "look at %s", file->path);
     *size = (uint64_t)st.st_size;
     return SWIM_OK;

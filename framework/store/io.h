@@ -1,8 +1,10 @@
 /* io.h - what the transactional part of the store asks of the operating system.
  *
  * All of it goes through one table, so that a test can fail, tear, reorder or stop at
- * every call.  The functions are those of the system and set errno as they do; what
- * they may do in part (EINTR, short counts) the callers below make whole. */
+ * every call.  The functions are those of the system and set errno as they do; nobody
+ * calls them but the functions below, which make whole what those may do in part: a
+ * call that a signal interrupts (EINTR) is made again, a short count is continued.
+ * close() alone is called as it is: what it closes is closed also when it fails. */
 #ifndef SWIM_STORE_IO_H
 #define SWIM_STORE_IO_H
 
@@ -42,11 +44,28 @@ struct swim_io {
 
 extern const struct swim_io swim_io_system;
 
+/* As those of the system, but for EINTR.  When the interrupted call has removed the
+ * file, or renamed it, the next finds none: that is success. */
+int io_open(const struct swim_io *io, const char *path, int flags, mode_t mode);
+int io_fstat(const struct swim_io *io, int fd, struct stat *st);
+int io_lstat(const struct swim_io *io, const char *path, struct stat *st);
+int io_flock(const struct swim_io *io, int fd, int how);
+int io_unlink(const struct swim_io *io, const char *path);
+int io_rename(const struct swim_io *io, const char *from, const char *to);
+int io_link(const struct swim_io *io, const char *from, const char *to);
+int io_fchown(const struct swim_io *io, int fd, uid_t owner, gid_t group);
+int io_fchmod(const struct swim_io *io, int fd, mode_t mode);
+int io_fsync(const struct swim_io *io, int fd);
+
 /* An open file of the table. */
 struct io_file {
     const struct swim_io *io;
     int fd;
     const char *path; /* for errors; belongs to the caller */
+    /* Of all files that one transaction rests on; may be NULL.  The system forgets what
+     * it could not write, and the next sync succeeds without it: so after one that has
+     * failed none of them succeeds any more. */
+    bool *sync_failed;
 };
 
 /* Read up to size bytes, fewer only at the end of the file: *got. */
@@ -59,6 +78,7 @@ int io_write(const struct io_file *file, struct iovec *parts, int n, uint64_t at
 
 int io_truncate(const struct io_file *file, uint64_t size, swim_error_t *err);
 int io_sync(const struct io_file *file, swim_error_t *err);
+int io_sync_with_mode(const struct io_file *file, swim_error_t *err); /* and owner */
 int io_size(const struct io_file *file, uint64_t *size, swim_error_t *err);
 
 /* What was written of a file and is not on its way to the disk yet.  All zero: nothing.

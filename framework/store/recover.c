@@ -18,13 +18,12 @@ int recover_may_change(const struct recovery *r, swim_error_t *err)
 
 int recover_sync_dir(const struct recovery *r, swim_error_t *err)
 {
-    int fd = r->io->open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    int fd = io_open(r->io, r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     if (fd < 0)
         return swim_error_sys(err, errno, "open the directory %s", r->dir);
-    int rc = r->io->fsync(fd) == 0
-                 ? SWIM_OK
-                 : swim_error_sys(err, errno, "sync the directory %s", r->dir);
+    const struct io_file dir = {r->io, fd, r->dir, NULL};
+    int rc = io_sync_with_mode(&dir, err);
     r->io->close(fd);
     return rc;
 }
@@ -40,9 +39,7 @@ int recover_flock(struct recovery *r, int fd, const char *path, swim_error_t *er
 
     if (!r->flocks)
         return SWIM_OK;
-    do
-        rc = r->io->flock(fd, LOCK_EX | LOCK_NB);
-    while (rc != 0 && errno == EINTR);
+    rc = io_flock(r->io, fd, LOCK_EX | LOCK_NB);
     if (rc != 0 && errno == EWOULDBLOCK)
         return swim_error_set(err, SWIM_ERR_TIMEOUT,
                               "recover %s: another program has it open", path);
@@ -54,7 +51,7 @@ int recover_flock(struct recovery *r, int fd, const char *path, swim_error_t *er
 
 static int lock_main(struct recovery *r, swim_error_t *err)
 {
-    r->main_lock = r->io->open(r->path, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0);
+    r->main_lock = io_open(r->io, r->path, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0);
     if (r->main_lock < 0)
         return swim_error_sys(err, errno, "open %s", r->path);
     return recover_flock(r, r->main_lock, r->path, err);
@@ -65,10 +62,10 @@ static int lock_log(struct recovery *r, swim_error_t *err)
 {
     struct stat st;
 
-    if (r->io->lstat(r->journal_path, &st) != 0 || !S_ISREG(st.st_mode))
+    if (io_lstat(r->io, r->journal_path, &st) != 0 || !S_ISREG(st.st_mode))
         return SWIM_OK;
-    r->log_lock =
-        r->io->open(r->journal_path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+    r->log_lock = io_open(r->io, r->journal_path,
+                          O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
     if (r->log_lock < 0)
         return swim_error_sys(err, errno, "open %s", r->journal_path);
     return recover_flock(r, r->log_lock, r->journal_path, err);
@@ -110,7 +107,7 @@ static int by_transaction(struct recovery *r, bool checkpoint, swim_error_t *err
     if (rc == SWIM_OK && checkpoint)
         rc = txn_checkpoint(t, err);
     txn_close(t);
-    if (rc == SWIM_OK && r->io->lstat(r->journal_path, &st) == 0)
+    if (rc == SWIM_OK && io_lstat(r->io, r->journal_path, &st) == 0)
         rc = swim_error_set(err, SWIM_ERR_IO,
                             "remove %s: it is still there (look at its folder, and "
                             "run this again)",
@@ -122,7 +119,7 @@ static bool leads_to(const struct recovery *r, const char *name, const struct st
 {
     struct stat now;
 
-    return r->io->lstat(name, &now) == 0 && now.st_ino == st->st_ino &&
+    return io_lstat(r->io, name, &now) == 0 && now.st_ino == st->st_ino &&
            now.st_dev == st->st_dev;
 }
 
@@ -132,7 +129,7 @@ static int name_is_free(const struct recovery *r, const char *name,
 {
     struct stat st;
 
-    if (r->io->lstat(name, &st) != 0)
+    if (io_lstat(r->io, name, &st) != 0)
         return errno == ENOENT ? SWIM_OK
                                : swim_error_sys(err, errno, "look at %s", name);
     if (leads_to(r, name, wants))
@@ -163,9 +160,9 @@ static int new_name_drop(const struct recovery *r, swim_error_t *err)
 {
     struct stat st;
 
-    if (r->io->lstat(r->path, &st) != 0 || !leads_to(r, r->new_path, &st))
+    if (io_lstat(r->io, r->path, &st) != 0 || !leads_to(r, r->new_path, &st))
         return SWIM_OK;
-    if (r->io->unlink(r->new_path) != 0)
+    if (io_unlink(r->io, r->new_path) != 0)
         return swim_error_sys(err, errno, "remove %s", r->new_path);
     return SWIM_OK;
 }
@@ -176,7 +173,7 @@ static int set_aside(const struct recovery *r, swim_error_t *err)
 {
     struct stat st;
 
-    if (r->io->lstat(r->journal_path, &st) != 0)
+    if (io_lstat(r->io, r->journal_path, &st) != 0)
         return swim_error_sys(err, errno, "look at %s", r->journal_path);
     int rc = name_is_free(r, r->discarded_path, &st, err);
     if (rc == SWIM_OK)
@@ -188,8 +185,8 @@ static int set_aside(const struct recovery *r, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     if (leads_to(r, r->discarded_path, &st)
-            ? r->io->unlink(r->journal_path) != 0
-            : r->io->rename(r->journal_path, r->discarded_path) != 0)
+            ? io_unlink(r->io, r->journal_path) != 0
+            : io_rename(r->io, r->journal_path, r->discarded_path) != 0)
         return swim_error_sys(err, errno, "rename %s to %s", r->journal_path,
                               r->discarded_path);
     return recover_sync_dir(r, err);

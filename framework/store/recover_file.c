@@ -22,17 +22,18 @@ static int leftover_remove(struct recovery *r, swim_error_t *err)
 {
     struct stat st;
 
-    if (r->io->lstat(r->new_path, &st) != 0)
+    if (io_lstat(r->io, r->new_path, &st) != 0)
         return errno == ENOENT ? SWIM_OK
                                : swim_error_sys(err, errno, "look at %s", r->new_path);
     int fd = -1, rc = SWIM_OK;
     if (S_ISREG(st.st_mode) && st.st_ino != r->verdict->main_st.st_ino)
-        fd = r->io->open(r->new_path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+        fd = io_open(r->io, r->new_path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+                     0);
     if (fd >= 0)
         rc = recover_flock(r, fd, r->new_path, err);
     if (rc == SWIM_OK)
         rc = recover_may_change(r, err);
-    if (rc == SWIM_OK && r->io->unlink(r->new_path) != 0)
+    if (rc == SWIM_OK && io_unlink(r->io, r->new_path) != 0)
         rc = swim_error_sys(err, errno, "remove %s", r->new_path);
     if (fd >= 0)
         r->io->close(fd);
@@ -94,23 +95,22 @@ static int new_finish(const struct recovery *r, const struct io_file *file,
     const struct stat *st = &r->verdict->main_st;
 
     /* Who may not give it away keeps it, as with any new file. */
-    (void)r->io->fchown(file->fd, st->st_uid, st->st_gid);
-    if (r->io->fchmod(file->fd, st->st_mode & 07777) != 0)
+    (void)io_fchown(r->io, file->fd, st->st_uid, st->st_gid);
+    if (io_fchmod(r->io, file->fd, st->st_mode & 07777) != 0)
         return swim_error_sys(err, errno, "set the mode of %s", file->path);
-    if (r->io->fsync(file->fd) != 0)
-        return swim_error_sys(err, errno, "sync %s", file->path);
-    return SWIM_OK;
+    return io_sync_with_mode(file, err);
 }
 
 /* Whoever opens it by the name it takes waits until this is over: *fd stays open. */
 static int new_make(struct recovery *r, bool cut_back, int *fd, swim_error_t *err)
 {
-    struct io_file file = {r->io, -1, r->new_path};
+    struct io_file file = {r->io, -1, r->new_path, NULL};
     int rc = leftover_remove(r, err);
 
     if (rc == SWIM_OK) {
-        file.fd = *fd = r->io->open(
-            r->new_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        file.fd = *fd =
+            io_open(r->io, r->new_path,
+                    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file.fd < 0)
             rc = swim_error_sys(err, errno, "create %s", r->new_path);
     }
@@ -121,7 +121,7 @@ static int new_make(struct recovery *r, bool cut_back, int *fd, swim_error_t *er
     if (rc == SWIM_OK)
         rc = new_finish(r, &file, err);
     if (rc != SWIM_OK && file.fd >= 0)
-        (void)r->io->unlink(r->new_path);
+        (void)io_unlink(r->io, r->new_path);
     return rc;
 }
 
@@ -130,9 +130,9 @@ static int old_keep(const struct recovery *r, swim_error_t *err)
 {
     struct stat st;
 
-    if (r->io->link(r->path, r->saved_path) != 0) {
+    if (io_link(r->io, r->path, r->saved_path) != 0) {
         int why = errno;
-        if (why != EEXIST || r->io->lstat(r->saved_path, &st) != 0 ||
+        if (why != EEXIST || io_lstat(r->io, r->saved_path, &st) != 0 ||
             st.st_ino != r->verdict->main_st.st_ino)
             return swim_error_sys(err, why, "keep %s as %s", r->path, r->saved_path);
     }
@@ -143,7 +143,7 @@ static int new_rename(const struct recovery *r, swim_error_t *err)
 {
     int rc = recover_may_change(r, err);
 
-    if (rc == SWIM_OK && r->io->rename(r->new_path, r->path) != 0)
+    if (rc == SWIM_OK && io_rename(r->io, r->new_path, r->path) != 0)
         rc = swim_error_sys(err, errno, "rename %s to %s", r->new_path, r->path);
     return rc;
 }

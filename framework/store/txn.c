@@ -16,15 +16,12 @@ int txn_flock(const struct txn *t, const struct io_file *file, int how,
 {
     if (!t->opt.flocks)
         return SWIM_OK;
-    while (t->io->flock(file->fd, how | LOCK_NB) != 0) {
-        if (errno == EINTR)
-            continue;
-        if (errno == EWOULDBLOCK)
-            return swim_error_set(err, SWIM_ERR_TIMEOUT,
-                                  "open %s: another program has it locked", file->path);
-        return swim_error_sys(err, errno, "lock %s", file->path);
-    }
-    return SWIM_OK;
+    if (io_flock(t->io, file->fd, how | LOCK_NB) == 0)
+        return SWIM_OK;
+    if (errno == EWOULDBLOCK)
+        return swim_error_set(err, SWIM_ERR_TIMEOUT,
+                              "open %s: another program has it locked", file->path);
+    return swim_error_sys(err, errno, "lock %s", file->path);
 }
 
 int txn_may_change(const struct txn *t, swim_error_t *err)
@@ -75,11 +72,11 @@ static int txn_open_main(struct txn *t, swim_error_t *err)
 {
     int how = t->opt.write ? O_RDWR : O_RDONLY;
 
-    t->main.fd = t->io->open(t->path, how | O_CLOEXEC, 0);
+    t->main.fd = io_open(t->io, t->path, how | O_CLOEXEC, 0);
     if (t->main.fd < 0)
         return swim_error_sys(err, errno, "open %s", t->path);
     int rc = txn_flock(t, &t->main, LOCK_SH, err);
-    if (rc == SWIM_OK && t->io->fstat(t->main.fd, &t->st) != 0)
+    if (rc == SWIM_OK && io_fstat(t->io, t->main.fd, &t->st) != 0)
         rc = swim_error_sys(err, errno, "look at %s", t->path);
     if (rc != SWIM_OK)
         return rc;
@@ -100,7 +97,7 @@ static int txn_has_moved(const struct txn *t, bool *moved, swim_error_t *err)
 {
     struct stat st;
 
-    if (t->io->lstat(t->path, &st) != 0)
+    if (io_lstat(t->io, t->path, &st) != 0)
         return swim_error_sys(err, errno, "look at %s", t->path);
     *moved = st.st_ino != t->st.st_ino || st.st_dev != t->st.st_dev;
     return SWIM_OK;
@@ -113,7 +110,7 @@ uint64_t txn_ctime(const struct stat *st)
 
 int txn_start_bare(struct txn *t, swim_error_t *err)
 {
-    if (t->io->fstat(t->main.fd, &t->st) != 0)
+    if (io_fstat(t->io, t->main.fd, &t->st) != 0)
         return swim_error_sys(err, errno, "look at %s", t->path);
     uint64_t size = (uint64_t)t->st.st_size;
     t->journal.header = (struct journal_header){.inode = (uint64_t)t->st.st_ino,
@@ -230,8 +227,9 @@ static void txn_remove_rewritten(struct txn *t)
 {
     struct stat st;
 
-    if (t->io->lstat(t->rewritten_path, &st) == 0 && txn_may_change(t, NULL) == SWIM_OK)
-        (void)t->io->unlink(t->rewritten_path);
+    if (io_lstat(t->io, t->rewritten_path, &st) == 0 &&
+        txn_may_change(t, NULL) == SWIM_OK)
+        (void)io_unlink(t->io, t->rewritten_path);
 }
 
 static int txn_recover(struct txn *t, swim_error_t *err)
@@ -300,8 +298,8 @@ struct txn *txn_new(const char *path, const struct txn_options *options)
     if (asprintf(&t->rewritten_path, "%s%s", path, JOURNAL_REWRITTEN_SUFFIX) < 0)
         t->rewritten_path = NULL;
     t->rewrite_over = options->rewrite_over;
-    t->main = (struct io_file){t->io, -1, t->path};
-    t->log = (struct io_file){t->io, -1, t->journal_path};
+    t->main = (struct io_file){t->io, -1, t->path, &t->sync_failed};
+    t->log = (struct io_file){t->io, -1, t->journal_path, &t->sync_failed};
     overlay_init(&t->journal.overlay);
     overlay_init(&t->append.pending);
     overlay_init(&t->held);
@@ -357,7 +355,7 @@ static bool txn_is_of_use(const struct txn *t)
     struct stat st;
 
     if (t->log.fd < 0 || j->last.number != j->header.number ||
-        t->io->fstat(t->main.fd, &st) != 0 || (uint64_t)st.st_size != j->header.size)
+        io_fstat(t->io, t->main.fd, &st) != 0 || (uint64_t)st.st_size != j->header.size)
         return true;
     return txn_ctime(&st) != j->header.ctime_ns &&
            txn_flock(t, &t->main, LOCK_EX, NULL) != SWIM_OK;
@@ -367,7 +365,7 @@ static void txn_drop(struct txn *t)
 {
     if (t->fresh) {
         if (txn_may_change(t, NULL) == SWIM_OK)
-            (void)t->io->unlink(t->new_path);
+            (void)io_unlink(t->io, t->new_path);
         return;
     }
     if (t->state != TXN_CLEAN && txn_abort(t, NULL) != SWIM_OK)

@@ -18,7 +18,7 @@
 static int fresh_open_old(struct txn *t, bool exclusive, struct stat *st,
                           swim_error_t *err)
 {
-    if (t->io->lstat(t->path, st) != 0)
+    if (io_lstat(t->io, t->path, st) != 0)
         return errno == ENOENT ? SWIM_OK
                                : swim_error_sys(err, errno, "look at %s", t->path);
     if (exclusive)
@@ -53,8 +53,8 @@ int txn_create(struct txn **out, const char *path, const struct txn_options *opt
     t->fresh = true;
     if (t->old) {
         /* Who may not give it away keeps it, as with any new file. */
-        (void)t->io->fchown(t->main.fd, st.st_uid, st.st_gid);
-        (void)t->io->fchmod(t->main.fd, st.st_mode & 07777);
+        (void)io_fchown(t->io, t->main.fd, st.st_uid, st.st_gid);
+        (void)io_fchmod(t->io, t->main.fd, st.st_mode & 07777);
     }
     t->direct = true;
     journal_start(&t->journal);
@@ -82,12 +82,12 @@ static int fresh_rename(struct txn *t, swim_error_t *err)
 {
     struct stat st;
 
-    if (t->exclusive && t->io->lstat(t->path, &st) == 0)
+    if (t->exclusive && io_lstat(t->io, t->path, &st) == 0)
         return swim_error_sys(err, EEXIST, "create %s", t->path);
     int rc = txn_flock(t, &t->main, LOCK_SH, err);
     if (rc == SWIM_OK)
         rc = txn_may_change(t, err);
-    if (rc == SWIM_OK && t->io->rename(t->new_path, t->path) != 0)
+    if (rc == SWIM_OK && io_rename(t->io, t->new_path, t->path) != 0)
         rc = swim_error_sys(err, errno, "rename %s to %s", t->new_path, t->path);
     return rc;
 }
@@ -117,12 +117,12 @@ static int fresh_set_aside(struct txn *t, bool sync, swim_error_t *err)
     char *aside = NULL;
     struct stat st;
 
-    if (t->old || t->io->lstat(t->journal_path, &st) != 0)
+    if (t->old || io_lstat(t->io, t->journal_path, &st) != 0)
         return SWIM_OK;
     if (asprintf(&aside, "%s" JOURNAL_DISCARDED_SUFFIX, t->path) < 0)
         return swim_error_set(err, SWIM_ERR_NOMEM, "create %s: no memory", t->path);
     int rc = txn_may_change(t, err);
-    if (rc == SWIM_OK && t->io->rename(t->journal_path, aside) != 0)
+    if (rc == SWIM_OK && io_rename(t->io, t->journal_path, aside) != 0)
         rc = swim_error_sys(err, errno, "rename %s to %s", t->journal_path, aside);
     free(aside);
     return rc == SWIM_OK && sync ? txn_sync_dir(t, err) : rc;
@@ -132,9 +132,9 @@ int txn_commit_fresh(struct txn *t, bool sync, swim_error_t *err)
 {
     int rc = io_truncate(&t->main, t->size, err);
 
-    if (rc == SWIM_OK && sync && t->io->fsync(t->main.fd) != 0)
-        rc = swim_error_sys(err, errno, "sync %s", t->new_path);
-    if (rc == SWIM_OK && t->io->fstat(t->main.fd, &t->st) != 0)
+    if (rc == SWIM_OK && sync)
+        rc = io_sync_with_mode(&t->main, err);
+    if (rc == SWIM_OK && io_fstat(t->io, t->main.fd, &t->st) != 0)
         rc = swim_error_sys(err, errno, "look at %s", t->new_path);
     if (rc == SWIM_OK)
         rc = fresh_announce(t, sync, err);

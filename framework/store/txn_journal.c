@@ -39,7 +39,7 @@ static int journal_is_there(const struct txn *t, const struct stat *st, bool *is
     struct stat now;
 
     *is = false;
-    if (t->io->lstat(t->journal_path, &now) == 0)
+    if (io_lstat(t->io, t->journal_path, &now) == 0)
         *is = now.st_ino == st->st_ino && now.st_dev == st->st_dev;
     else if (errno != ENOENT)
         return swim_error_sys(err, errno, "look at %s", t->journal_path);
@@ -51,7 +51,7 @@ int txn_journal_is_there(const struct txn *t, bool *is, swim_error_t *err)
     struct stat st;
 
     *is = false;
-    if (t->io->fstat(t->log.fd, &st) != 0)
+    if (io_fstat(t->io, t->log.fd, &st) != 0)
         return swim_error_sys(err, errno, "look at %s", t->journal_path);
     return journal_is_there(t, &st, is, err);
 }
@@ -64,7 +64,7 @@ static int journal_open_once(struct txn *t, bool *again, swim_error_t *err)
     bool is = true;
 
     *again = false;
-    t->log.fd = t->io->open(t->journal_path, how, 0);
+    t->log.fd = io_open(t->io, t->journal_path, how, 0);
     if (t->log.fd < 0 && errno == ENOENT)
         return SWIM_OK;
     if (t->log.fd < 0 && errno == ELOOP)
@@ -72,7 +72,7 @@ static int journal_open_once(struct txn *t, bool *again, swim_error_t *err)
                               "open %s: it is a symbolic link, so it is no journal to "
                               "be believed (look who put it there, and remove it)",
                               t->journal_path);
-    if (t->log.fd < 0 || t->io->fstat(t->log.fd, &st) != 0)
+    if (t->log.fd < 0 || io_fstat(t->io, t->log.fd, &st) != 0)
         return swim_error_sys(err, errno, "open %s", t->journal_path);
     int rc = journal_check_file(t, &st, err);
     if (rc == SWIM_OK && t->opt.write) {
@@ -150,7 +150,7 @@ static void journal_discard(struct txn *t)
     bool is = false;
 
     if (txn_journal_is_there(t, &is, NULL) == SWIM_OK && is)
-        (void)t->io->unlink(t->journal_path);
+        (void)io_unlink(t->io, t->journal_path);
     journal_let_go(t);
 }
 
@@ -197,7 +197,7 @@ static int journal_fill(struct txn *t, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     txn_open_to_readers(t, &t->log);
-    if (t->io->fstat(t->main.fd, &st) != 0)
+    if (io_fstat(t->io, t->main.fd, &st) != 0)
         return swim_error_sys(err, errno, "look at %s", t->path);
     h.ctime_ns = txn_ctime(&st);
     if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
@@ -217,9 +217,9 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
         return SWIM_OK;
     if (t->log.fd >= 0)
         return t->owned ? SWIM_OK : txn_take_over(t, err);
-    t->log.fd =
-        t->io->open(t->journal_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    t->st.st_mode & 0666);
+    t->log.fd = io_open(t->io, t->journal_path,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        t->st.st_mode & 0666);
     if (t->log.fd < 0 && errno == EEXIST)
         return swim_error_set(err, SWIM_ERR_LOST,
                               "write to %s: another session has begun to, since it was "
@@ -241,13 +241,12 @@ int txn_journal_begin(struct txn *t, swim_error_t *err)
 
 int txn_sync_dir(struct txn *t, swim_error_t *err)
 {
-    int fd = t->io->open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    int fd = io_open(t->io, t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     if (fd < 0)
         return swim_error_sys(err, errno, "open the directory %s", t->dir);
-    int rc = t->io->fsync(fd) == 0
-                 ? SWIM_OK
-                 : swim_error_sys(err, errno, "sync the directory %s", t->dir);
+    const struct io_file dir = {t->io, fd, t->dir, &t->sync_failed};
+    int rc = io_sync_with_mode(&dir, err);
     t->io->close(fd);
     return rc;
 }
@@ -290,7 +289,7 @@ static int journal_unlink(struct txn *t, swim_error_t *err)
         return swim_error_set(err, SWIM_ERR_LOST,
                               "remove %s: it is that of a later session",
                               t->journal_path);
-    if (t->io->unlink(t->journal_path) != 0)
+    if (io_unlink(t->io, t->journal_path) != 0)
         return swim_error_sys(err, errno, "remove %s", t->journal_path);
     return SWIM_OK;
 }

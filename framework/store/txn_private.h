@@ -55,7 +55,8 @@ struct txn {
     uint64_t step;         /* bytes of a copy since it was looked whether others wait */
     uint64_t rewrite_over; /* the journal is left as it is up to here */
     bool owes_sync;        /* it has committed without one */
-    uint64_t size;         /* of the state that is made */
+    bool sync_failed; /* nothing is known to be on the disk any more: see io_file */
+    uint64_t size;    /* of the state that is made */
     struct io_unsent unsent; /* of the file itself */
     uint64_t tail_end; /* of what was written to the file itself since the last commit;
                           0: nothing */

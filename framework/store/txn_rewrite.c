@@ -26,18 +26,18 @@ int txn_open_anew(const struct txn *t, struct io_file *file, mode_t mode,
                   swim_error_t *err)
 {
     for (int tries = 0; tries < 2; tries++) {
-        file->fd = t->io->open(
-            file->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        file->fd = io_open(t->io, file->path,
+                           O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (file->fd >= 0)
             return txn_flock(t, file, LOCK_EX, err);
         if (errno != EEXIST || tries > 0)
             break;
         file->fd =
-            t->io->open(file->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+            io_open(t->io, file->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
         if (file->fd < 0)
             break;
         int rc = txn_flock(t, file, LOCK_EX, err); /* if somebody is at it */
-        if (rc == SWIM_OK && t->io->unlink(file->path) != 0)
+        if (rc == SWIM_OK && io_unlink(t->io, file->path) != 0)
             rc = swim_error_sys(err, errno, "remove %s", file->path);
         t->io->close(file->fd);
         file->fd = -1;
@@ -168,7 +168,7 @@ static int rewrite_take_name(struct txn *t, struct rewriting *r, struct journal 
 {
     int rc = txn_may_change(t, err);
 
-    if (rc == SWIM_OK && t->io->rename(r->file.path, t->journal_path) != 0)
+    if (rc == SWIM_OK && io_rename(t->io, r->file.path, t->journal_path) != 0)
         rc = swim_error_sys(err, errno, "rename %s to %s", r->file.path,
                             t->journal_path);
     if (rc != SWIM_OK)
@@ -198,14 +198,14 @@ static void rewrite_give_up(struct txn *t, struct rewriting *r, int why)
         t->io->close(r->file.fd);
     /* Who may not change anything any more might remove that of another. */
     if (r->file.fd >= 0 && why != SWIM_ERR_LOST)
-        (void)t->io->unlink(r->file.path);
+        (void)io_unlink(t->io, r->file.path);
     overlay_clear(&r->append.pending);
     journal_clear(&r->journal);
 }
 
 int txn_rewrite_keeping(struct txn *t, struct journal *was, swim_error_t *err)
 {
-    struct rewriting r = {.file = {t->io, -1, t->rewritten_path}};
+    struct rewriting r = {.file = {t->io, -1, t->rewritten_path, NULL}};
 
     overlay_init(&r.journal.overlay);
     overlay_init(&r.append.pending);

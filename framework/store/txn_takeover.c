@@ -23,10 +23,10 @@ static void remove_unfinished(struct txn *t)
 {
     struct stat st;
 
-    if (t->io->lstat(t->rewritten_path, &st) == 0)
-        (void)t->io->unlink(t->rewritten_path);
-    if (t->io->lstat(t->new_path, &st) == 0)
-        (void)t->io->unlink(t->new_path);
+    if (io_lstat(t->io, t->rewritten_path, &st) == 0)
+        (void)io_unlink(t->io, t->rewritten_path);
+    if (io_lstat(t->io, t->new_path, &st) == 0)
+        (void)io_unlink(t->io, t->new_path);
 }
 
 /* Back to the journal that was there, which has a commit more. */

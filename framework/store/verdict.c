@@ -23,10 +23,10 @@ const char *verdict_name(enum verdict_is is)
 int verdict_open_file(const struct swim_io *io, const char *path, int flags)
 {
     flags |= O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-    int fd = io->open(path, flags | O_NOATIME, 0);
+    int fd = io_open(io, path, flags | O_NOATIME, 0);
 
     if (fd < 0 && errno == EPERM) /* of somebody else */
-        fd = io->open(path, flags, 0);
+        fd = io_open(io, path, flags, 0);
     return fd;
 }
 
@@ -35,7 +35,7 @@ static int open_main(struct verdict *v, swim_error_t *err)
     v->main.fd = verdict_open_file(v->main.io, v->path, 0);
     if (v->main.fd < 0)
         return swim_error_sys(err, errno, "look at %s", v->path);
-    if (v->main.io->fstat(v->main.fd, &v->main_st) != 0)
+    if (io_fstat(v->main.io, v->main.fd, &v->main_st) != 0)
         return swim_error_sys(err, errno, "look at %s", v->path);
     if (!S_ISREG(v->main_st.st_mode))
         return swim_error_set(err, SWIM_ERR_ARG, "look at %s: it is not a regular file",
@@ -231,8 +231,8 @@ static bool same_file(const struct swim_io *io, const char *path, int fd,
     struct stat now;
 
     if (fd < 0)
-        return io->lstat(path, &now) != 0;
-    return io->lstat(path, &now) == 0 && now.st_ino == was->st_ino &&
+        return io_lstat(io, path, &now) != 0;
+    return io_lstat(io, path, &now) == 0 && now.st_ino == was->st_ino &&
            now.st_dev == was->st_dev && now.st_size == was->st_size &&
            now.st_mtim.tv_sec == was->st_mtim.tv_sec &&
            now.st_mtim.tv_nsec == was->st_mtim.tv_nsec;
@@ -254,8 +254,8 @@ static struct verdict *verdict_new(const char *path, const struct swim_io *io)
     v->path = strdup(path);
     if (asprintf(&v->journal_path, "%s%s", path, JOURNAL_SUFFIX) < 0)
         v->journal_path = NULL;
-    v->main = (struct io_file){io, -1, v->path};
-    v->log = (struct io_file){io, -1, v->journal_path};
+    v->main = (struct io_file){io, -1, v->path, NULL};
+    v->log = (struct io_file){io, -1, v->journal_path, NULL};
     overlay_init(&v->journal.overlay);
     if (v->path && v->journal_path)
         return v;

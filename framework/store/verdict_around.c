@@ -54,7 +54,8 @@ static void look_at_locks(struct verdict *v, char *text)
 void verdict_look_around(struct verdict *v)
 {
     const struct swim_io *io = v->main.io;
-    struct io_file locks = {io, io->open("/proc/locks", O_RDONLY | O_CLOEXEC, 0), ""};
+    const int fd = io_open(io, "/proc/locks", O_RDONLY | O_CLOEXEC, 0);
+    const struct io_file locks = {io, fd, "", NULL};
     char *text = malloc(LOCKS_MAX);
     size_t got = 0;
 
@@ -70,7 +71,7 @@ void verdict_look_around(struct verdict *v)
         struct stat st;
         char *name = NULL;
         v->sides[i] = asprintf(&name, "%s%s", v->path, verdict_side_suffixes[i]) >= 0 &&
-                      io->lstat(name, &st) == 0;
+                      io_lstat(io, name, &st) == 0;
         free(name);
     }
 }

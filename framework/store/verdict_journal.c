@@ -28,7 +28,7 @@ static int journal_trust(struct verdict *v, swim_error_t *err)
 {
     const struct stat *st = &v->log_st;
 
-    if (v->log.io->fstat(v->log.fd, &v->log_st) != 0)
+    if (io_fstat(v->log.io, v->log.fd, &v->log_st) != 0)
         return swim_error_sys(err, errno, "look at %s", v->journal_path);
     if (!S_ISREG(st->st_mode))
         return journal_distrust(v, "it is not a regular file");

@@ -16,7 +16,7 @@ struct vfd_info {
     swim_session_t *session;
     bool no_sync, read_only, at_snapshot;
     bool inherited; /* of a file that is open: HDF5 follows a link of it */
-    bool quiet; /* nothing is said on stderr while it waits */
+    bool quiet;     /* nothing is said on stderr while it waits */
     struct txn_snapshot snapshot;
 };
 

@@ -106,7 +106,6 @@ static void commit(struct txn *t, bool sync)
 static void story_tell(void)
 {
     struct txn *t = NULL;
-    bool copied = false;
 
     if (open_txn(&t, true, 1) != SWIM_OK)
         return;
@@ -114,7 +113,7 @@ static void story_tell(void)
         commit(t, dice(2));
     commit(t, true);
     if (dice(2))
-        (void)txn_finish(t, true, true, &copied, NULL);
+        (void)txn_checkpoint(t, NULL);
     txn_close(t);
 }
 

@@ -150,8 +150,8 @@ static void check_view(struct journal *j, const struct io_file *main)
 
 static void try_scan(void)
 {
-    const struct io_file main = {&mem_disk_io, FUZZ_INODE, FUZZ_PATH};
-    const struct io_file file = {&mem_disk_io, 1, FUZZ_JOURNAL};
+    const struct io_file main = {&mem_disk_io, FUZZ_INODE, FUZZ_PATH, NULL};
+    const struct io_file file = {&mem_disk_io, 1, FUZZ_JOURNAL, NULL};
     enum journal_found found;
     uint64_t frames = 0;
     struct journal j;

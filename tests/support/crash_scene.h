@@ -70,13 +70,12 @@ static inline herr_t add_attribute(hid_t object, const char *name,
 {
     int value = 0;
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    herr_t rc = attribute < 0 ? -1 : H5Aread(attribute, H5T_NATIVE_INT, &value);
 
     (void)info;
-    if (attribute < 0 || H5Aread(attribute, H5T_NATIVE_INT, &value) < 0)
-        return -1;
     add(arg, name, strlen(name) + 1);
     add(arg, &value, sizeof(value));
-    return H5Aclose(attribute);
+    return attribute >= 0 && H5Aclose(attribute) < 0 ? -1 : rc;
 }
 
 static inline herr_t add_values(hid_t set, XXH3_state_t *sum)
@@ -106,7 +105,8 @@ static inline herr_t add_object(hid_t root, const char *name,
         rc = add_values(object, arg);
     if (rc >= 0)
         rc = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, add_attribute, arg);
-    return rc >= 0 ? H5Oclose(object) : -1;
+    /* What stays open would be what the next session of this process finds. */
+    return object >= 0 && H5Oclose(object) < 0 ? -1 : rc;
 }
 
 /* 0: it cannot be read to its end. */

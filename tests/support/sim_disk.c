@@ -27,6 +27,7 @@ struct inode {
     long touched;   /* when it was changed last */
     struct change *changes;
     size_t count;
+    bool forgot; /* a sync has failed: `now` holds what will never be on the disk */
 };
 
 struct name {
@@ -42,7 +43,7 @@ static struct {
     int fds[FDS]; /* inode; -1: free */
     long left, calls;
     int errnum;
-    bool fired, dead;
+    bool fired, dead, folder_forgot;
     long now;
     unsigned seed;
 } disk;
@@ -77,6 +78,18 @@ static void change_add(struct inode *i, struct change c)
     i->changes = realloc(i->changes, (i->count + 1) * sizeof(c));
     need(i->changes, "memory");
     i->changes[i->count++] = c;
+}
+
+static void change_apply(const struct change *c, unsigned char *bytes, uint64_t *size)
+{
+    if (c->bytes)
+        memcpy(bytes + c->at, c->bytes, c->size);
+    else if (c->at < *size)
+        memset(bytes + c->at, 0, *size - c->at);
+    if (!c->bytes)
+        *size = c->at;
+    else if (c->at + c->size > *size)
+        *size = c->at + c->size;
 }
 
 static void inode_free(struct inode *i)
@@ -137,7 +150,7 @@ void sim_disk_reset(void)
     memset(disk.names, 0, sizeof(disk.names));
     for (int n = 0; n < FDS; n++)
         disk.fds[n] = -1;
-    disk.dead = false;
+    disk.dead = disk.folder_forgot = false;
     sim_disk_arm(0, 0);
 }
 
@@ -220,8 +233,14 @@ static bool disk_hits(void)
         return false;
     disk.fired = true;
     disk.dead = disk.errnum == 0;
-    errno = disk.errnum ? disk.errnum : EIO;
+    errno = disk.errnum == 0 ? EIO : disk.errnum == SIM_SHORT ? ENOSPC : disk.errnum;
     return true;
+}
+
+/* The call fails; a sync that is not made again has lost what it was for. */
+static bool is_final(void)
+{
+    return !disk.dead && disk.errnum != EINTR;
 }
 
 static bool is_dead(void)
@@ -307,8 +326,8 @@ static ssize_t sim_pwritev(int fd, const struct iovec *parts, int n, off_t at)
     if (is_dead())
         return -1;
     struct inode *i = inode_of(fd);
-    bool hit = disk_hits();
-    if (hit && !disk.dead)
+    bool hit = disk_hits(), is_short = hit && disk.errnum == SIM_SHORT;
+    if (hit && !disk.dead && !is_short)
         return -1;
     for (int p = 0; p < n; p++) {
         struct iovec part = parts[p];
@@ -321,7 +340,12 @@ static ssize_t sim_pwritev(int fd, const struct iovec *parts, int n, off_t at)
         if (part.iov_len < parts[p].iov_len)
             break;
     }
-    errno = EIO;
+    if (is_short && all > 0) { /* the rest of it is what fails */
+        disk.left = 1;
+        disk.errnum = ENOSPC;
+        return all;
+    }
+    errno = is_short ? ENOSPC : EIO;
     return hit ? -1 : all;
 }
 
@@ -340,22 +364,31 @@ static int sim_ftruncate(int fd, off_t size)
 
 static int sim_fdatasync(int fd)
 {
-    if (is_dead() || disk_hits())
+    if (is_dead())
         return -1;
     struct inode *i = inode_of(fd);
-    memcpy(i->synced, i->now, i->reach);
-    i->synced_size = i->size;
+    bool hit = disk_hits();
+    if (hit && !is_final())
+        return -1;
+    for (size_t c = 0; c < i->count && !hit; c++)
+        change_apply(&i->changes[c], i->synced, &i->synced_size);
     changes_forget(i);
-    return 0;
+    i->forgot |= hit;
+    errno = disk.errnum == SIM_SHORT ? ENOSPC : disk.errnum;
+    return hit ? -1 : 0;
 }
 
 static int sim_fsync(int fd)
 {
     if (fd != FOLDER)
         return sim_fdatasync(fd);
-    if (is_dead() || disk_hits())
+    if (is_dead())
         return -1;
-    for (int n = 0; n < NAMES; n++)
+    if (disk_hits()) {
+        disk.folder_forgot |= is_final();
+        return -1;
+    }
+    for (int n = 0; n < NAMES && !disk.folder_forgot; n++)
         if (disk.names[n].path[0]) {
             disk.names[n].led_to[0] = name_inode(&disk.names[n]);
             disk.names[n].count = 1;
@@ -516,7 +549,7 @@ static void inode_lose(struct inode *i)
      */
     unsigned how = dice(6);
 
-    if (i->count == 0)
+    if (i->count == 0 && !i->forgot)
         return;
     const size_t all = i->count;
     uint64_t size = size_after(i, how > 3   ? dice((unsigned)all + 1)
@@ -534,6 +567,7 @@ static void inode_lose(struct inode *i)
     i->size = size;
     memcpy(i->synced, i->now, i->reach);
     i->synced_size = size;
+    i->forgot = false;
     changes_forget(i);
 }
 
@@ -601,19 +635,12 @@ static void inode_keep(struct inode *i, uint64_t *kept)
     i->size = i->synced_size;
     for (size_t c = 0; c < i->count; c++) {
         const struct change *change = &i->changes[c];
-        if (!bit_next(kept))
-            continue;
-        if (change->bytes)
-            memcpy(i->now + change->at, change->bytes, change->size);
-        else if (change->at < i->size)
-            memset(i->now + change->at, 0, i->size - change->at);
-        if (!change->bytes)
-            i->size = change->at;
-        else if (change->at + change->size > i->size)
-            i->size = change->at + change->size;
+        if (bit_next(kept))
+            change_apply(change, i->now, &i->size);
     }
     memcpy(i->synced, i->now, i->reach);
     i->synced_size = i->size;
+    i->forgot = false;
     changes_forget(i);
 }
 
@@ -623,7 +650,7 @@ static void disk_begin_again(void)
     for (int fd = 0; fd < FDS; fd++)
         disk.fds[fd] = -1;
     inodes_collect();
-    disk.dead = false;
+    disk.dead = disk.folder_forgot = false;
     sim_disk_arm(0, 0);
 }
 

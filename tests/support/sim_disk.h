@@ -28,9 +28,15 @@ void sim_disk_put(const char *path, const void *bytes, size_t size);
 /* What is there now: its size, or -1. */
 long sim_disk_get(const char *path, void *bytes, size_t size);
 
+#define SIM_SHORT (-1)
+
 /* The nth call from now on that changes or syncs something (1: the next) fails with
  * errnum; with errnum 0 the program ends there: a write may be made in part, and no
- * call after it does anything.  0: never. */
+ * call after it does anything.  SIM_SHORT: a write is made in part, and what follows it
+ * fails with ENOSPC, as other calls do.  0: never.
+ *
+ * A sync that fails, but with EINTR, loses what it was to bring to the disk, as Linux
+ * does: it can still be read, no later sync writes it, and it is gone when power is. */
 void sim_disk_arm(long n, int errnum);
 bool sim_disk_fired(void);
 /* How many such calls there were since the disk was armed. */

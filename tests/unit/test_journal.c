@@ -29,7 +29,8 @@ struct scene {
 
 static struct io_file file_new(const char *name)
 {
-    return (struct io_file){&swim_io_system, memfd_create(name, MFD_CLOEXEC), name};
+    return (struct io_file){&swim_io_system, memfd_create(name, MFD_CLOEXEC), name,
+                            NULL};
 }
 
 static void bytes_write(const struct io_file *file, const void *bytes, size_t size,

@@ -226,8 +226,8 @@ static void kill_a_writer(const struct scene *s, int commits, const unsigned cha
 /* Where each commit ends in the journal. */
 static void find_ends(const struct scene *s, int commits, uint64_t *ends)
 {
-    const struct io_file file = {&swim_io_system,
-                                 open(s->journal, O_RDONLY | O_CLOEXEC), s->journal};
+    const struct io_file file = {
+        &swim_io_system, open(s->journal, O_RDONLY | O_CLOEXEC), s->journal, NULL};
     enum journal_found found;
 
     ends[0] = JOURNAL_HEADER;
