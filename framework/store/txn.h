@@ -109,6 +109,11 @@ int txn_set_size(struct txn *txn, uint64_t size, swim_error_t *err);
  * committed before, is on the disk when this returns.  When nothing differs from what
  * is committed it makes no journal and syncs nothing, not even what was found.
  *
+ * When a sync has failed no later one of this transaction succeeds: what it could not
+ * write is forgotten by the system, and not known to be on the disk.  A session that
+ * comes later cannot know of that; what it rests on was acknowledged by a sync before,
+ * or was committed without one, or by a writer that was killed in its commit.
+ *
  * SWIM_ERR_LOST: another session has written since this one opened it.
  * SWIM_ERR_UNSURE, without flock: another has taken over meanwhile; it may be lost. */
 int txn_commit(struct txn *txn, bool sync, swim_error_t *err);
