@@ -108,7 +108,6 @@ _Noreturn static void old_writer(const struct scene *s, bool flocks, int n)
                                     .may_change = ask};
     unsigned char many[BYTES];
     struct txn *t = NULL;
-    bool copied = false;
 
     io.pwritev = pwritev_and_stop;
     io.ftruncate = ftruncate_and_stop;
@@ -130,10 +129,11 @@ _Noreturn static void old_writer(const struct scene *s, bool flocks, int n)
     if (rc == SWIM_OK)
         rc = txn_write(t, "its end", 7, 5000, NULL);
     if (rc == SWIM_OK)
-        rc = txn_finish(t, true, true, &copied, NULL);
-    bool told = rc != SWIM_OK || !copied;
+        rc = txn_commit(t, true, NULL);
+    if (rc == SWIM_OK)
+        rc = txn_checkpoint(t, NULL);
     txn_close(t);
-    _exit(!was_stopped ? 0 : told ? 1 : 2);
+    _exit(!was_stopped ? 0 : rc != SWIM_OK ? 1 : 2);
 }
 
 /* true: it is stopped; false: it came to its end. */

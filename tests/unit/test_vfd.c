@@ -140,6 +140,54 @@ static void a_close_tells_that_metadata_could_not_be_written(void **state)
     assert_int_equal(value(s), 1);
 }
 
+#define MANY 400000 /* integers: more than HDF5 holds back */
+#define FEW 5000
+
+/* What is in memory of a dataset is written when it is closed.  HDF5 that is told of a
+ * failure there crashes in exit(). */
+static int write_and_close(const struct scene *s, hsize_t n, bool chunked)
+{
+    const hsize_t chunk = 1000;
+    static int values[MANY];
+    hid_t file = open_as(s, H5F_ACC_RDWR), dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(1, &n, NULL);
+    swim_error_t err = {0};
+
+    if (chunked)
+        H5Pset_chunk(dcpl, 1, &chunk);
+    H5Pset_fill_time(dcpl, H5D_FILL_TIME_NEVER);
+    hid_t set =
+        H5Dcreate2(file, "c", H5T_NATIVE_INT, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    writes_fail = true;
+    herr_t written =
+        H5Dwrite(set, H5T_NATIVE_INT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+    bool told = n == FEW || chunked || written < 0;
+    bool closed = H5Dclose(set) >= 0;
+    H5Sclose(space);
+    H5Pclose(dcpl);
+    closed = swim_close(file, &err) != SWIM_OK && closed;
+    return told && closed && strstr(err.text, "No space") ? 0 : 1;
+}
+
+static void after_a_failed_write_closes_and_exit_go_well(void **state)
+{
+    struct scene *s = *state;
+
+    make(s, 1);
+    io_take();
+    for (int i = 0; i < 4; i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0)
+            exit(write_and_close(s, i & 1 ? MANY : FEW, i & 2)); /* NOLINT */
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    vfd_use_io(NULL, NULL);
+    assert_int_equal(value(s), 1);
+}
+
 /* --- a reader that comes while a journal is copied */
 
 #define LARGE (100U << 20)
@@ -259,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_environment_says_whether_commits_are_synced),
+        TEST(after_a_failed_write_closes_and_exit_go_well),
         TEST(a_close_tells_that_metadata_could_not_be_written),
         TEST(a_reader_need_not_wait_until_a_journal_is_copied),
     };
