@@ -237,16 +237,77 @@ static void say_if_marked(const char *name)
     (void)close(fd);
 }
 
+/* --- what was refused
+ *
+ * The tools of HDF5 open a file that they could not open by one driver after the other,
+ * and show no reason.  Stdio and core would do: without a lock, without the journal. */
+
+static _Thread_local struct {
+    char name[4096];
+    char why[1024];
+    bool told;
+} refused;
+
+static herr_t find_own(unsigned n, const H5E_error2_t *entry, void *arg)
+{
+    static const char own[] = "store/vfd.c";
+    size_t length = entry->file_name ? strlen(entry->file_name) : 0;
+
+    (void)n;
+    if (length < strlen(own) ||
+        strcmp(entry->file_name + length - strlen(own), own) != 0)
+        return 0;
+    *(const char **)arg = entry->desc;
+    return 1;
+}
+
+/* Of the failure on HDF5's error stack, if it was h5swim's. */
+static void refused_note(const char *name)
+{
+    const char *why = NULL;
+
+    (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, find_own, &why);
+    if (!why || snprintf(refused.name, sizeof(refused.name), "%s", name) >=
+                    (int)sizeof(refused.name))
+        return;
+    refused.told = false;
+    (void)snprintf(refused.why, sizeof(refused.why), "%s", why);
+}
+
+/* Whether another driver is tried for it.  A program that wants it in memory may have
+ * it so, but not one that goes through the drivers: it has come to stdio before. */
+static bool refused_again(const char *name, hid_t fapl)
+{
+    if (!name || *refused.name == '\0' || strcmp(name, refused.name) != 0)
+        return false;
+    hid_t driver = exec_driver_of(fapl);
+    if (driver == H5FD_SEC2 || (driver == H5FD_CORE && !refused.told))
+        return false;
+    if (!refused.told)
+        exec_say("%s", refused.why);
+    refused.told = true;
+    (void)H5Eclear2(H5E_DEFAULT);
+    exec_fail("H5Fopen", H5E_CANTOPENFILE,
+              "open %s by another driver: h5swim has refused it (%s)", name,
+              refused.why);
+    return true;
+}
+
 /* --- opening */
 
 EXEC_API hid_t H5Fopen(const char *name, unsigned flags, hid_t fapl)
 {
     NEXT(H5Fopen);
+    if (refused_again(name, fapl))
+        return H5I_INVALID_HID;
     if (!fapl_take(name, flags, false, &fapl))
         return next(name, flags, fapl);
+    *refused.name = '\0';
     hid_t file = next(name, flags, fapl);
-    if (file < 0)
+    if (file < 0) {
+        refused_note(name);
         say_if_marked(name);
+    }
     fapl_drop(fapl, file < 0);
     return file;
 }

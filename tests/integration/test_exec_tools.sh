@@ -99,3 +99,19 @@ expect_status 0 swim ncatted -h -a units,t,o,c,mK out.nc
 ncdump -h out.nc >header
 grep -q 'units = "mK"' header || fail "ncatted changed nothing"
 passed "an output that is being read is replaced; an attribute is changed in place"
+
+# h5dump, h5ls and h5clear go on to the next driver of HDF5 when one cannot open a file.
+cp simple.h5 refused.h5
+head -c 200 /dev/zero | tr '\0' x >refused.h5.swimlog
+cp refused.h5 kept.h5
+for tool in 'h5dump -d /x' h5ls 'h5clear -s'; do
+    # shellcheck disable=SC2086 # words
+    expect_status 1 swim $tool refused.h5
+    [ "$(grep -c '^h5swim exec: .*refused.h5.swimlog: it is no journal' "$tmp/err")" -eq 1 ] ||
+        fail "$tool: it does not say why, once: $(cat "$tmp/err")"
+done
+cmp refused.h5 kept.h5 || fail "what was refused was written to"
+expect_status 1 swim --redis redis://127.0.0.1:1 h5dump simple.h5
+grep -q '^h5swim exec: .*connect to lock server' "$tmp/err" ||
+    fail "h5dump without a lock server: $(cat "$tmp/err")"
+passed "a file that h5swim refuses is not read by another driver, and the tool says why"
