@@ -1,5 +1,6 @@
-/* source_scene.h - what tests of files that jobs read and write share: a lock server for
- * the whole program, and files that are open for reading until they are forgotten. */
+/* source_scene.h - what tests of files that jobs read and write share: a lock server
+ * for the whole program, and files that are open for reading until they are forgotten.
+ */
 #ifndef SWIM_SUPPORT_SOURCE_SCENE_H
 #define SWIM_SUPPORT_SOURCE_SCENE_H
 

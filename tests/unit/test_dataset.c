@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "scratch_dir.h"
+#include "source_scene.h"
 #include "store/codec.h"
 #include "store/dataset.h"
-#include "source_scene.h"
 
 /* What most tests look at: every kind of type, attribute and axis. */
 static const char sample_cdl[] =

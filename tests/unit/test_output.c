@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "scratch_dir.h"
+#include "source_scene.h"
 #include "store/codec.h"
 #include "store/output.h"
-#include "source_scene.h"
 
 static const char input_cdl[] =
     "netcdf input {\n"

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "scratch_dir.h"
-#include "store/source.h"
 #include "source_scene.h"
+#include "store/source.h"
 
 #define N 1000
 
