@@ -3,12 +3,16 @@
 # reads one state, and they see whole commits.
 # shellcheck source=tests/support/testlib.sh
 . "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
 # shellcheck source=tests/support/jobstore.sh
 . "$(dirname "$0")/../support/jobstore.sh"
 
 mkdir "$tmp/work"
 cd "$tmp/work"
 export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=5
+# shellcheck disable=SC2016 # it is known when the test ends
+on_exit 'touch "$tmp/work/enough"' # for the programs beside
 job_store_files
 
 # A writer commits all the time; the result is that of one of its commits.

@@ -13,11 +13,15 @@ for job in wind_speed:WSPD wind_climatology:UWND relief_slope:SLOPE; do
 done
 
 # They read one state of an input that others write to all the time.
+# shellcheck source=tests/support/locklib.sh
+. "$SWIM_SOURCE/tests/support/locklib.sh"
 # shellcheck source=tests/support/jobstore.sh
 . "$SWIM_SOURCE/tests/support/jobstore.sh"
 mkdir "$tmp/work"
 cd "$tmp/work"
 export SWIM_CACHE_DIR=$tmp/cache
+# shellcheck disable=SC2016 # it is known when the test ends
+on_exit 'touch "$tmp/work/enough"' # for the programs beside
 job_store_files
 input_writer &
 writer=$!
