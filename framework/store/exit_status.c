@@ -3,12 +3,35 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 static void (*told)(int status);
 static int now = EXIT_STATUS_NONE;
+static bool spoiled;
+
+/* Registered before anything else, it is called last, when HDF5 has closed its files. */
+static void left(int status, void *arg)
+{
+    (void)arg;
+    if (!spoiled || status != 0)
+        return;
+    (void)fflush(NULL);
+    _exit(1);
+}
+
+__attribute__((constructor)) static void exit_status_begin(void)
+{
+    (void)on_exit(left, NULL);
+}
+
+void exit_status_spoil(void)
+{
+    spoiled |= now != EXIT_STATUS_NONE;
+}
 
 static void leaving(int status, void *arg)
 {

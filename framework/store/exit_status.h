@@ -19,4 +19,8 @@ int exit_status_now(void);
  * it calls exit(): the status is not known yet. */
 bool exit_status_is_near(void);
 
+/* What is to be committed while the process leaves is not: its status will be 1, not 0.
+ * Before that it does nothing: the program is told, and decides. */
+void exit_status_spoil(void);
+
 #endif /* SWIM_STORE_EXIT_STATUS_H */

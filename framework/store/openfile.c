@@ -75,8 +75,11 @@ static void finish_waiting(int status)
     while (f) {
         struct openfile *next = f->next;
         swim_error_t why = {0};
-        if (openfile_finish(f, status == 0, &why) != SWIM_OK)
-            fprintf(stderr, "h5swim: %s\n", why.text);
+        if (openfile_finish(f, status == 0, &why) != SWIM_OK) {
+            fprintf(stderr, "h5swim: %s; what was written since the last commit is lost\n",
+                    why.text);
+            exit_status_spoil();
+        }
         free(f->path);
         free(f);
         f = next;

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "store/exit_status.h"
 #include "store/hdf5_version.h"
 #include "store/process_session.h"
 #include "store/store_wait.h"
@@ -235,6 +236,7 @@ static herr_t vfd_close(H5FD_t *head)
         failure = err;
         fprintf(stderr, "h5swim: %s; what was written since the last commit is lost\n",
                 err.text);
+        exit_status_spoil();
     }
     free(v);
     return 0;

@@ -107,3 +107,36 @@ for readers in no yes; do
     stop_and_go cached commits
     stop_and_go written commits
 done
+
+# Programs that leave their file open, whatever closes it: they cannot be told, so their
+# status tells.
+make_file
+"$h5swim" exec -- "$python" -c 'import os, signal, h5py
+file = h5py.File("f.h5", "r+")
+file["x"][...] = 3
+os.kill(os.getpid(), signal.SIGSTOP)' >"$tmp/old" 2>&1 &
+stopped=$!
+await is_stopped "$stopped"
+expect_status 0 write_5 10
+kill -CONT "$stopped"
+expect_status 1 wait "$stopped"
+expect_line '^h5swim: .*f\.h5.* is lost$' "$tmp/old"
+file_is 5 "left open by h5py"
+
+rm -f g.h5 && mkfifo "$tmp/go"
+expect_status 0 swim "$steps" create=g.h5 put=1 close
+"$h5swim" exec -- "$steps" open=g.h5 put=3 say=held wait <"$tmp/go" >"$tmp/said" 2>"$tmp/old" &
+stopped=$!
+exec 9>"$tmp/go"
+await grep -qx held "$tmp/said"
+kill -STOP "$stopped"
+await is_stopped "$stopped"
+expect_status 0 swim --wait 10 "$steps" open=g.h5 put=5 close
+kill -CONT "$stopped"
+echo >&9
+expect_status 1 wait "$stopped"
+stopped=
+expect_line '^h5swim: .*g\.h5.* is lost$' "$tmp/old"
+expect_status 0 swim "$steps" read=g.h5 get close
+expect_output x=5
+passed "who left open what could not be committed ends with 1"

@@ -176,6 +176,7 @@ static void one_whose_folder_is_gone_ends_when_idle(void **state)
 
     swim_session_t *session = session_new();
     long pid = server_pid();
+    test_nap_ms(1500); /* its keeper is connected, too, by then */
     snprintf(command, sizeof(command), "rm -r '%s'", s->dir);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a test */
     test_nap_ms(2500);
