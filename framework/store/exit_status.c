@@ -30,7 +30,7 @@ __attribute__((constructor)) static void exit_status_begin(void)
 
 void exit_status_spoil(void)
 {
-    spoiled |= now != EXIT_STATUS_NONE;
+    spoiled |= now != EXIT_STATUS_NONE || exit_status_is_near();
 }
 
 static void leaving(int status, void *arg)

@@ -76,8 +76,9 @@ typedef struct swim_snapshot {
 enum swim_sync {
     SWIM_SYNC_COMMIT = 0, /* what is committed is on the disk, unless $SWIM_SYNC is none
                            */
-    SWIM_SYNC_NONE = 1, /* commits are as atomic, but the last ones may be lost when the
-                           host crashes; not when processes are killed */
+    SWIM_SYNC_NONE = 1,   /* commits are as atomic for others, and when processes are
+                             killed; when the host crashes the last ones may be lost, and
+                             the file may be damaged (h5swim check) */
 };
 
 /* Zero it, set struct_size, then what differs from the default. */
