@@ -13,7 +13,8 @@ static void (*told)(int status);
 static int now = EXIT_STATUS_NONE;
 static bool spoiled;
 
-/* Registered before anything else, it is called last, when HDF5 has closed its files. */
+/* Registered before anything else, it is called last, when HDF5 has closed its files.
+ */
 static void left(int status, void *arg)
 {
     (void)arg;
