@@ -160,7 +160,7 @@ static void a_file_of_more_than_4_gib_is_a_file_like_others(void **state)
     one_life(s, 0);
     assert_true(size_of(s->path) > SIZE);
     assert_int_equal(scratch_dir_run(&s->dir, "rm a.h5"), 0);
-    one_life(s, 64 * 1024);
+    one_life(s, (hsize_t)64 * 1024);
 }
 
 static void it_grows_beyond_4_gib_and_shrinks_again(void **state)
