@@ -76,7 +76,8 @@ static void finish_waiting(int status)
         struct openfile *next = f->next;
         swim_error_t why = {0};
         if (openfile_finish(f, status == 0, &why) != SWIM_OK) {
-            fprintf(stderr, "h5swim: %s; what was written since the last commit is lost\n",
+            fprintf(stderr,
+                    "h5swim: %s; what was written since the last commit is lost\n",
                     why.text);
             exit_status_spoil();
         }

@@ -13,6 +13,14 @@
 
 #define CLOSE_LATE (64U << 20) /* so large that closing it takes its time */
 
+static int journal_refuse(const struct txn *t, const char *why, swim_error_t *err)
+{
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "open %s: %s, so it is no journal to be believed (look who "
+                          "put it there, and remove it)",
+                          t->journal_path, why);
+}
+
 static int journal_check_file(const struct txn *t, const struct stat *st,
                               swim_error_t *err)
 {
@@ -24,12 +32,7 @@ static int journal_check_file(const struct txn *t, const struct stat *st,
         why = "it has other names (hard links)";
     else if (st->st_uid != t->st.st_uid && st->st_uid != geteuid() && st->st_uid != 0)
         why = "it belongs neither to the file's owner nor to you";
-    if (!why)
-        return SWIM_OK;
-    return swim_error_set(err, SWIM_ERR_CORRUPT,
-                          "open %s: %s, so it is no journal to be believed (look who "
-                          "put it there, and remove it)",
-                          t->journal_path, why);
+    return why ? journal_refuse(t, why, err) : SWIM_OK;
 }
 
 /* Whether the open journal is still the one by that name. */
@@ -67,11 +70,9 @@ static int journal_open_once(struct txn *t, bool *again, swim_error_t *err)
     t->log.fd = io_open(t->io, t->journal_path, how, 0);
     if (t->log.fd < 0 && errno == ENOENT)
         return SWIM_OK;
-    if (t->log.fd < 0 && errno == ELOOP)
-        return swim_error_set(err, SWIM_ERR_CORRUPT,
-                              "open %s: it is a symbolic link, so it is no journal to "
-                              "be believed (look who put it there, and remove it)",
-                              t->journal_path);
+    if (t->log.fd < 0 && (errno == ELOOP || errno == EISDIR))
+        return journal_refuse(
+            t, errno == ELOOP ? "it is a symbolic link" : "it is a folder", err);
     if (t->log.fd < 0 || io_fstat(t->io, t->log.fd, &st) != 0)
         return swim_error_sys(err, errno, "open %s", t->journal_path);
     int rc = journal_check_file(t, &st, err);

@@ -44,6 +44,11 @@ int txn_open_anew(const struct txn *t, struct io_file *file, mode_t mode,
         if (rc != SWIM_OK)
             return rc;
     }
+    if (errno == ELOOP)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "create %s: a symbolic link is there, which is not "
+                              "followed (look who put it there, and remove it)",
+                              file->path);
     return swim_error_sys(err, errno, "create %s", file->path);
 }
 

@@ -229,6 +229,8 @@ static void a_link_to_the_file_itself_is_the_same_file(void **state)
     assert_int_equal(store_seen(s->path, true), 3);
 }
 
+#define NOT_READ 99
+
 /* Of what a virtual dataset of another process shows: its two ends. */
 static int virtual_seen(const struct scene *s, bool plain)
 {
@@ -240,10 +242,10 @@ static int virtual_seen(const struct scene *s, bool plain)
         hid_t fapl = plain ? H5P_DEFAULT : store_driver(SWIM_LOCK_TRY);
         hid_t file = H5Fopen(s->path, H5F_ACC_RDONLY, fapl);
         hid_t set = H5Dopen2(file, "v", H5P_DEFAULT);
-        H5Dread(set, H5T_NATIVE_INT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+        herr_t rc = H5Dread(set, H5T_NATIVE_INT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
         H5Dclose(set);
         H5Fclose(file);
-        _exit(values[0] * 10 + values[STORE_N - 1]);
+        _exit(rc < 0 ? NOT_READ : values[0] * 10 + values[STORE_N - 1]);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WEXITSTATUS(status);
@@ -270,7 +272,8 @@ static void a_virtual_dataset_is_of_committed_states(void **state)
     tell_begin(s);
     int value = virtual_seen(s, false);
     assert_true(tell_end(s, "follow a link: ", "without h5swim") >= 1);
-    assert_int_equal(value, 91); /* as HDF5 does: fill values */
+    /* Fill values in HDF5 1.10, a failure in 1.14. */
+    assert_true(value == 91 || value == NOT_READ);
     assert_true(H5Fclose(plain) >= 0);
 }
 
