@@ -63,7 +63,9 @@ void exec_fail(const char *function, hid_t minor, const char *fmt, ...)
 static const struct {
     int signal;
     uint32_t which;
-} leaving[] = {{SIGTERM, SWIM_SIGNALS_TERM}, {SIGHUP, SWIM_SIGNALS_HUP}};
+} leaving[] = {{SIGTERM, SWIM_SIGNALS_TERM},
+               {SIGINT, SWIM_SIGNALS_INT},
+               {SIGHUP, SWIM_SIGNALS_HUP}};
 
 /* A signal that would end the program anyway gives its locks back as it does.  One that
  * the program handles, or ignores, stays its own. */

@@ -184,6 +184,23 @@ expect_status 0 h5dump -A chunk.h5
 ! grep -q '"chunk"' "$tmp/out" || fail "the chunk is there"
 passed "SIGTERM in a write of 256 MiB: gone after $took ms, old state, lock free"
 
+# Ctrl-C at a program that does not handle it; bash has it ignored in the background.
+mkfifo "$tmp/never"
+env --default-signal=INT "$h5swim" exec -- "$steps" open=chunk.h5 put=2 say=held wait \
+    <>"$tmp/never" >"$tmp/said" 2>&1 &
+victim=$!
+await grep -qx held "$tmp/said"
+kill -INT "$victim"
+expect_status 130 wait "$victim"
+for _ in $(seq 50); do
+    if lock_is_free; then break; fi
+    sleep 0.02
+done
+lock_is_free || fail "it is still locked: $("$h5swim" locks chunk.h5)"
+expect_status 0 swim "$steps" open=chunk.h5 get close
+expect_output 'x=1'
+passed "SIGINT: old state, lock free"
+
 # --- an HDF5 that the program brings along
 printf 'long H5Fopen(void) { return -1; }\n' >own.c
 cc -shared -fPIC -Wl,-soname,libhdf5-0a1b.so.103 -o libhdf5-0a1b.so.103 own.c
