@@ -319,7 +319,8 @@ static int recover(bool longer, bool stop, swim_error_t *err)
         rc = write_somewhere(t, err);
     if (rc == SWIM_OK)
         rc = commit_as_it_is(t, err);
-    if (rc == SWIM_OK && stop && dice(4) == 0)
+    /* What made the journal anew may have been stopped without a word. */
+    if (rc == SWIM_OK && stop && dice(4) == 0 && !sim_disk_fired())
         sim_disk_arm(1, 0); /* no further */
     if (rc == SWIM_OK)
         rc = txn_checkpoint(t, err);
