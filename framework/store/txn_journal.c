@@ -159,12 +159,12 @@ void txn_open_to_readers(const struct txn *t, const struct io_file *file)
 {
     struct stat st;
 
-    if (t->io->fstat(file->fd, &st) != 0)
+    if (io_fstat(t->io, file->fd, &st) != 0)
         return; /* it is for this user, then */
     if (st.st_gid != t->st.st_gid)
-        (void)t->io->fchown(file->fd, (uid_t)-1, t->st.st_gid);
+        (void)io_fchown(t->io, file->fd, (uid_t)-1, t->st.st_gid);
     if ((st.st_mode & 0666) != (t->st.st_mode & 0666))
-        (void)t->io->fchmod(file->fd, t->st.st_mode & 0666);
+        (void)io_fchmod(t->io, file->fd, t->st.st_mode & 0666);
 }
 
 /* Locked, by its name, and still with the right to: nobody has done anything to the

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store_scene.h"
+#include "store_tools.h"
 
 #define N 1000
 
@@ -135,11 +135,6 @@ static int seen_by(const struct scene *s, bool plain)
     return WEXITSTATUS(status);
 }
 
-static bool there_is(const char *path)
-{
-    return access(path, F_OK) == 0;
-}
-
 /* A file whose "x" is value, closed. */
 static void make(const struct scene *s, int value)
 {
@@ -150,27 +145,13 @@ static void make(const struct scene *s, int value)
     assert_true(H5Fclose(file) >= 0);
 }
 
-/* Another process runs this on the scene; how it ended. */
-static int in_a_child(struct scene *s, void (*run)(struct scene *))
-{
-    int status = 0;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        run(s);
-        _exit(100);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return status;
-}
-
 static void what_is_written_is_seen_whole_when_it_is_committed(void **state)
 {
     struct scene *s = *state;
     hid_t file = create_as(s, H5F_ACC_TRUNC, H5F_LIBVER_EARLIEST);
 
     put(file, 1);
-    assert_false(there_is(s->path));
+    assert_false(store_there_is(s->path));
     assert_int_equal(swim_commit(file, NULL), SWIM_OK);
     assert_int_equal(seen_by(s, false), 1);
     put(file, 2);
@@ -183,7 +164,7 @@ static void what_is_written_is_seen_whole_when_it_is_committed(void **state)
     assert_true(H5Fclose(file) >= 0);
     assert_int_equal(seen_by(s, false), 3);
     assert_int_equal(seen_by(s, true), 3);
-    assert_false(there_is(s->journal));
+    assert_false(store_there_is(s->journal));
 }
 
 static void write_and_close(struct scene *s)
@@ -201,12 +182,12 @@ static void a_reader_sees_one_state_from_open_to_close(void **state)
     make(s, 6);
     hid_t file = open_as(s, H5F_ACC_RDONLY);
     assert_true(file >= 0);
-    assert_int_equal(in_a_child(s, write_and_close), 0);
+    assert_int_equal(store_in_a_child(s, write_and_close), 0);
     assert_int_equal(get(file), 6);
     assert_int_equal(seen_by(s, false), 7);
-    assert_true(there_is(s->journal));
+    assert_true(store_there_is(s->journal));
     assert_true(H5Fclose(file) >= 0); /* the last one out */
-    assert_false(there_is(s->journal));
+    assert_false(store_there_is(s->journal));
     assert_int_equal(seen_by(s, true), 7);
 }
 
@@ -272,14 +253,14 @@ static void an_exit_with_status_0_commits_and_no_other_end_does(void **state)
     struct scene *s = *state;
 
     make(s, 1);
-    assert_int_equal(WEXITSTATUS(in_a_child(s, exit_3)), 3);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, exit_3)), 3);
     assert_int_equal(seen_by(s, false), 1);
-    assert_int_equal(WEXITSTATUS(in_a_child(s, exit_at_once)), 0);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, exit_at_once)), 0);
     assert_int_equal(seen_by(s, false), 1);
-    assert_int_equal(WTERMSIG(in_a_child(s, die)), SIGKILL);
+    assert_int_equal(WTERMSIG(store_in_a_child(s, die)), SIGKILL);
     assert_int_equal(seen_by(s, false), 1);
     assert_int_equal(seen_by(s, true), 1);
-    assert_int_equal(WEXITSTATUS(in_a_child(s, exit_0)), 0);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, exit_0)), 0);
     assert_int_equal(seen_by(s, false), 9);
 }
 
@@ -430,7 +411,7 @@ static void a_child_has_no_part_in_its_parents_files(void **state)
     make(s, 1);
     parents_file = open_as(s, H5F_ACC_RDWR);
     put(parents_file, 2);
-    int status = in_a_child(s, use_of_the_parent);
+    int status = store_in_a_child(s, use_of_the_parent);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(seen_by(s, false), 1);
@@ -517,7 +498,7 @@ static void the_first_file_starts_a_lock_server(void **state)
     struct scene *s = *state;
 
     make(s, 4);
-    assert_int_equal(WEXITSTATUS(in_a_child(s, alone)), 4);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, alone)), 4);
 }
 
 static swim_snapshot_t wanted;
@@ -548,16 +529,16 @@ static void others_can_open_the_state_that_one_has_open(void **state)
     make(s, 6);
     hid_t file = open_as(s, H5F_ACC_RDONLY);
     assert_int_equal(swim_snapshot_get(file, &wanted, NULL), SWIM_OK);
-    assert_int_equal(in_a_child(s, write_and_close), 0);
+    assert_int_equal(store_in_a_child(s, write_and_close), 0);
     assert_int_equal(seen_by(s, false), 7);
-    assert_int_equal(WEXITSTATUS(in_a_child(s, read_snapshot)), 6);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, read_snapshot)), 6);
     hid_t same = open_snapshot(s, H5F_ACC_RDONLY);
     assert_int_equal(get(same), 6);
     assert_true(H5Fclose(same) >= 0);
     assert_true(open_snapshot(s, H5F_ACC_RDWR) < 0);
     assert_cause("of a snapshot");
     assert_true(H5Fclose(file) >= 0);
-    assert_int_equal(WEXITSTATUS(in_a_child(s, read_snapshot)), 255);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, read_snapshot)), 255);
     assert_true(open_snapshot(s, H5F_ACC_RDONLY) < 0);
     assert_cause("not there any more");
 
@@ -567,7 +548,7 @@ static void others_can_open_the_state_that_one_has_open(void **state)
     assert_int_equal(swim_snapshot_get(file, &wanted, NULL), SWIM_OK);
     put(file, 9);
     assert_int_equal(swim_commit(file, NULL), SWIM_OK);
-    assert_int_equal(WEXITSTATUS(in_a_child(s, read_snapshot)), 8);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, read_snapshot)), 8);
     assert_true(H5Fclose(file) >= 0);
 
     file = create_as(s, H5F_ACC_TRUNC, H5F_LIBVER_EARLIEST);
@@ -622,7 +603,7 @@ static void a_commit_can_be_waited_for(void **state)
                                     "EVAL \"return #redis.call('PUBSUB',"
                                     "'CHANNELS')\" 0",
                                     1));
-    assert_int_equal(WEXITSTATUS(in_a_child(s, write_and_close)), 0);
+    assert_int_equal(WEXITSTATUS(store_in_a_child(s, write_and_close)), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WEXITSTATUS(status), 7);
     assert_true(H5Fclose(file) >= 0);
