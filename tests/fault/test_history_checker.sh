@@ -8,40 +8,11 @@
 F=000000
 U1=$((1001 << 12)) # what is written with fence 1001
 
-# history NAME: from stdin; a line "@FILE" begins a file.
-history() {
-    local line file=
-    folder=$tmp/$1
-    mkdir "$folder"
-    printf 'M 2000 4\n' >"$folder/driver.history"
-    while read -r line; do
-        case $line in
-        @*) file=$folder/${line#@}.history ;;
-        *) printf '%s\n' "$line" >>"$file" ;;
-        esac
-    done
-}
-
 check() { "$python" "$SWIM_SOURCE/tests/fault/check_history.py" "$folder" "$@"; }
-
-good() {
-    history "$1"
-    check >"$tmp/out" 2>&1 || { cat "$tmp/out"; fail "refused: $1"; }
-    passed "$1"
-}
-
-# bad NAME WORD: refused, and WORD is all that it is refused for.
-bad() {
-    local status=0
-    history "$1"
-    check "${@:3}" >"$tmp/out" 2>&1 || status=$?
-    if [ $status -ne 1 ] || ! grep -q "^WRONG: $2" "$tmp/out" ||
-        grep '^WRONG' "$tmp/out" | grep -qv "^WRONG: $2"; then
-        cat "$tmp/out"
-        fail "not refused for $2 alone: $1 (status $status)"
-    fi
-    passed "$1"
-}
+# shellcheck disable=SC2034 # historylib.sh
+history_begins='M 2000 4'
+# shellcheck source=tests/support/historylib.sh
+. "$support/historylib.sh"
 
 good "readers beside an UPDATE, one writer after the other" <<END
 @worker.0.1

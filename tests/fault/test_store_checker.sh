@@ -19,42 +19,9 @@ for number in sys.argv[2:]:
 print(1, *states.digests(state))' "$here" "$@"
 }
 
-# history NAME: from stdin; a line "@FILE" begins a file.
-history() {
-    local line file=
-    folder=$tmp/$1
-    mkdir "$folder"
-    while read -r line; do
-        case $line in
-        @*) file=$folder/${line#@}.history ;;
-        *) printf '%s\n' "$line" >>"$file" ;;
-        esac
-    done
-}
-
 check() { "$python" "$here/check_store_history.py" "$folder" "$@"; }
-
-good() {
-    history "$1"
-    check "${@:2}" >"$tmp/out" 2>&1 || {
-        cat "$tmp/out"
-        fail "refused: $1"
-    }
-    passed "$1"
-}
-
-# bad NAME WORD: refused, and WORD is all that it is refused for.
-bad() {
-    local status=0
-    history "$1"
-    check "${@:3}" >"$tmp/out" 2>&1 || status=$?
-    if [ $status -ne 1 ] || ! grep -q "^WRONG: $2" "$tmp/out" ||
-        grep '^WRONG' "$tmp/out" | grep -qv "^WRONG: $2"; then
-        cat "$tmp/out"
-        fail "not refused for $2 alone: $1 (status $status)"
-    fi
-    passed "$1"
-}
+# shellcheck source=tests/support/historylib.sh
+. "$support/historylib.sh"
 
 of_0=$(holds 0) of_1=$(holds 1) of_2=$(holds 1 2) of_5=$(holds 5) of_1_5=$(holds 1 5)
 # The groups of 2 with all the rest of 1, and the other way.
