@@ -16,14 +16,6 @@ cd "$tmp/work"
 export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=20 NAP_MS=50
 job_store_files
 
-mine() { # pids of h5swim run in this folder
-    local p
-    for p in /proc/[0-9]*; do
-        case $(readlink "$p/exe" 2>/dev/null) in */h5swim) ;; *) continue ;; esac
-        [ "$(readlink "$p/cwd")" = "$PWD" ] && echo "${p#/proc/}"
-    done
-    true
-}
 below() { pgrep -P "$1" | sort -n; } # its children, the first one first
 # victim DRIVER ROLE: the driver, its first rank, that one's reader or writer.
 victim() {
@@ -91,10 +83,10 @@ for ((round = 2; round <= rounds + 1; round++)); do
     kill -KILL "${pid:-$job}" 2>/dev/null || true
     wait $job 2>/dev/null || true
     for ((i = 0; i < 1000; i++)); do
-        [ -n "$(mine)" ] || break
+        [ -n "$(run_pids)" ] || break
         sleep 0.01
     done
-    [ -z "$(mine)" ] || fail "round $round: processes are left"
+    [ -z "$(run_pids)" ] || fail "round $round: processes are left"
     if [ "$(stat -c %i out.h5)" != "$before" ] && [ $kept != $round ]; then
         kept=0 # the new file came before it could be kept
     fi

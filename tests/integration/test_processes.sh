@@ -16,17 +16,9 @@ PY
 slow_job 4000
 "$h5swim" run slow.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
 
-mine() { # pids of h5swim in this folder, the driver or the ranks first
-    local p
-    for p in /proc/[0-9]*; do
-        case $(readlink "$p/exe" 2>/dev/null) in */h5swim) ;; *) continue ;; esac
-        [ "$(readlink "$p/cwd")" = "$PWD" ] && echo "${p#/proc/}"
-    done
-    true
-}
 ticks() { # of all processes so far
     local p sum=0 stat
-    for p in $(mine); do
+    for p in $(run_pids); do
         read -r -a stat <"/proc/$p/stat" || continue
         sum=$((sum + stat[13] + stat[14]))
     done
@@ -34,15 +26,15 @@ ticks() { # of all processes so far
 }
 wait_for() { # N processes
     for _ in $(seq 1000); do
-        if [ "$(mine | wc -l)" -ge "$1" ]; then return; fi
+        if [ "$(run_pids | wc -l)" -ge "$1" ]; then return; fi
         sleep 0.01
     done
-    fail "only $(mine | wc -l) of $1 processes came"
+    fail "only $(run_pids | wc -l) of $1 processes came"
 }
 # What workers have open: their own things, nothing of a rank's or a launcher's.
 look_at_workers() { # LAUNCHED_BY_MPI
     local p fd loaded=0
-    for p in $(mine); do
+    for p in $(run_pids); do
         if grep -q 'libmpi' "/proc/$p/maps"; then loaded=$((loaded + 1)); fi
         [ "$(find "/proc/$p/fd" | wc -l)" -le 40 ] || fail "process $p has many files open"
     done

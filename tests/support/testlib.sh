@@ -127,3 +127,14 @@ slow_job() {
 # What run_job starts h5swim with, e.g. mpirun, and where it finds its data.
 launcher=()
 data=
+
+# run_pids: of h5swim in the working directory; of those of a job the driver or the ranks
+# come first.
+run_pids() {
+    local p
+    for p in /proc/[0-9]*; do
+        case $(readlink "$p/exe" 2>/dev/null) in */h5swim) ;; *) continue ;; esac
+        [ "$(readlink "$p/cwd")" = "$PWD" ] && echo "${p#/proc/}"
+    done
+    true
+}
