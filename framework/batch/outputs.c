@@ -35,8 +35,9 @@ static int create_file(const struct outputs *o, struct output_spec *specs, size_
 
     strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&now, &tm));
     snprintf(history, sizeof(history), "%s: %s", date, o->command);
-    return output_create(specs->file, o->overwrite, specs, n, history, o->mark,
-                         &o->access, err);
+    const struct output_job job = {o->mark, "", 0};
+    return output_create(specs->file, o->overwrite, specs, n, history, &job, &o->access,
+                         err);
 }
 
 static int finish_file(const struct outputs *o, struct output_spec *specs, size_t n,

@@ -11,7 +11,7 @@
 #include <h5swim/store.h>
 
 #include "store/codec.h"
-#include "store/store_private.h"
+#include "store/output_private.h"
 
 /* --- checks -------------------------------------------------------------------------
  */
@@ -184,7 +184,7 @@ static int spec_put_text(hid_t set, const char *name, const char *given, hid_t l
 }
 
 static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like,
-                           const char *digest, swim_error_t *err)
+                           swim_error_t *err)
 {
     hid_t native = types_native(spec->type);
     _Alignas(16) unsigned char fill[16] = {0};
@@ -202,8 +202,6 @@ static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like
         rc = spec_put_text(set, "cell_methods", spec->cell_methods, like, err);
     if (rc == SWIM_OK && like >= 0)
         rc = h5_attr_copy_all(like, set, spec_skip_attribute, err);
-    if (rc == SWIM_OK)
-        rc = h5_attr_put_text(set, UNFINISHED, digest, err);
     return rc;
 }
 
@@ -250,7 +248,7 @@ static int put_global(hid_t file, const struct output_spec *spec, const char *hi
 }
 
 static int put_output(hid_t file, struct scales *scales, const struct output_spec *spec,
-                      const char *digest, swim_error_t *err)
+                      const char *mark, swim_error_t *err)
 {
     hid_t like_file = spec->like ? source_file(spec->like_source) : H5I_INVALID_HID;
     hid_t like = H5I_INVALID_HID, set = H5I_INVALID_HID;
@@ -276,9 +274,11 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
         rc = group_make(file, spec, group, err);
     if (rc == SWIM_OK)
         rc = spec_make(file, spec, path, &set, err);
+    if (rc == SWIM_OK && !spec->plain)
+        rc = spec_attributes(set, spec, like, err);
     if (rc == SWIM_OK)
-        rc = spec_attributes(set, spec, like, digest, err);
-    if (rc == SWIM_OK)
+        rc = h5_attr_put_text(set, UNFINISHED, mark, err);
+    if (rc == SWIM_OK && !spec->plain)
         rc = scales_attach(scales, spec, group, like_file, set, err);
     if (rc == SWIM_OK && spec->like)
         rc = companions_of_output(scales, spec, group, like_file, set, err);
@@ -312,22 +312,25 @@ static int place_check(const char *file, swim_error_t *err)
     return SWIM_OK;
 }
 
-static int file_fill(hid_t id, const struct output_spec *specs, size_t n_specs,
-                     const char *history, const char *digest, swim_error_t *err)
+static int file_fill(hid_t id, const char *file, const struct output_spec *specs,
+                     size_t n_specs, const char *history, const struct output_job *job,
+                     swim_error_t *err)
 {
     struct scales *scales = NULL;
-    int rc = scales_create(id, specs, n_specs, &scales, err);
+    int rc = progress_make(id, file, job, err);
 
+    if (rc == SWIM_OK)
+        rc = scales_create(id, specs, n_specs, &scales, err);
     if (rc == SWIM_OK && n_specs > 0)
         rc = put_global(id, &specs[0], history, err);
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
-        rc = put_output(id, scales, &specs[i], digest, err);
+        rc = put_output(id, scales, &specs[i], job->mark, err);
     scales_destroy(scales);
     return rc;
 }
 
 int output_create(const char *file, bool replace, const struct output_spec *specs,
-                  size_t n_specs, const char *history, const char *digest,
+                  size_t n_specs, const char *history, const struct output_job *job,
                   const struct store_access *access, swim_error_t *err)
 {
     hid_t id = H5I_INVALID_HID;
@@ -340,7 +343,7 @@ int output_create(const char *file, bool replace, const struct output_spec *spec
     if (rc == SWIM_OK)
         rc = h5_file_create(file, !replace, access, &id, err);
     if (rc == SWIM_OK)
-        rc = file_fill(id, specs, n_specs, history, digest, err);
+        rc = file_fill(id, file, specs, n_specs, history, job, err);
     if (rc == SWIM_OK)
         return swim_close(id, err);
     h5_file_drop(id);

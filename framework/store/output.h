@@ -1,8 +1,8 @@
 /* output.h - creating output files and writing blocks into them.
  *
  * Output files follow netCDF-4: dimension scales with coordinates, attributes carried
- * over from the input they are like, _FillValue, history.  While a job writes, each
- * output dataset has the attribute "h5swim_unfinished" (the job's digest as text).
+ * over from the input they are like, _FillValue, history.  What a job leaves in them
+ * besides, that others may go on with it, is in FORMAT.md.
  *
  * Files are opened and made by the driver of h5swim/store.h: what is written is a
  * transaction, seen by others, whole, when it is committed, or never.  While an output
@@ -30,8 +30,9 @@ struct output_spec {
     uint64_t chunk[SWIM_NDIM_MAX]; /* 1 <= chunk <= shape */
     bool shuffle, fletcher32;
     int deflate;      /* 0: none; 1 to 9 */
-    const char *mark; /* what h5swim_unfinished must say at output_open() and
-                         output_finish(); NULL: anything */
+    bool plain;       /* data alone: no _FillValue, no dimension scales, no like */
+    const char *mark; /* what h5swim_unfinished must say at output_open(),
+                         output_progress() and output_finish(); NULL: anything */
     double fill;      /* NaN: stored as NaN (floating point only) */
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
     const struct dataset_info *like;  /* attributes come from it and its file, ... */
@@ -39,6 +40,13 @@ struct output_spec {
     int32_t from_axis[SWIM_NDIM_MAX]; /* axis of like that this one is, attributes and
                                          all; -1: new, see axes */
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
+};
+
+/* What a job writes into each of its files. */
+struct output_job {
+    const char *mark;        /* h5swim_unfinished: the job's digest, "-", the run */
+    const char *description; /* what the digest is of; read by people alone, here */
+    uint64_t n_blocks;       /* at most 2^33 */
 };
 
 /* SWIM_OK when file does not exist.  Else SWIM_ERR_ARG with a text that says whether it
@@ -50,12 +58,51 @@ int output_refuse_existing(const char *file, const struct store_access *access,
 /* Make one file with the given datasets (all with this file) and all-missing data.  It
  * takes its name when it is whole and on the disk, so that what had the name before
  * stays until then and after any failure; without replace that is refused as above.
- * history: one line to be put in front of the global attribute history. digest: the
- * text of h5swim_unfinished. Errors: SWIM_ERR_ARG (no such directory), SWIM_ERR_IO (not
- * writable, disk full, ...), SWIM_ERR_NOMEM, those of swim_lock_acquire(). */
+ * history: one line to be put in front of the global attribute history; NULL: none.
+ * Errors: SWIM_ERR_ARG (no such directory, too many blocks), SWIM_ERR_IO (not writable,
+ * disk full, ...), SWIM_ERR_NOMEM, those of swim_lock_acquire(). */
 int output_create(const char *file, bool replace, const struct output_spec *specs,
-                  size_t n_specs, const char *history, const char *digest,
+                  size_t n_specs, const char *history, const struct output_job *job,
                   const struct store_access *access, swim_error_t *err);
+
+enum output_state {
+    OUTPUT_ABSENT,
+    OUTPUT_FOREIGN,    /* something else, or no HDF5 file */
+    OUTPUT_UNFINISHED, /* of a job: mark; description and n_blocks, if it says so */
+    OUTPUT_FINISHED,   /* all of specs were made by one job: digest */
+};
+
+struct output_found {
+    enum output_state state;
+    char *mark, *description, *digest; /* NULL: does not apply */
+    uint64_t n_blocks;
+};
+
+/* What there is by that name; nothing is changed.  *found is for output_found_free()
+ * in any case.  Errors: SWIM_ERR_TIMEOUT and others of swim_lock_acquire(),
+ * SWIM_ERR_CORRUPT. */
+int output_look(const char *file, const struct output_spec *specs, size_t n_specs,
+                const struct store_access *access, struct output_found *found,
+                swim_error_t *err);
+void output_found_free(struct output_found *found);
+
+/* Whether two marks, or a mark and a digest, are of one job. */
+bool output_same_job(const char *mark, const char *digest);
+
+/* Go on with an unfinished output of the same job under a new mark: a run that still
+ * lives somewhere finds that it was replaced when it opens the file next.
+ * SWIM_ERR_ARG, nothing is changed: it is of another job, or does not fit specs or
+ * n_blocks.  SWIM_ERR_IO, those of swim_lock_acquire(). */
+int output_adopt(const char *file, const struct output_spec *specs, size_t n_specs,
+                 const struct output_job *job, const struct store_access *access,
+                 swim_error_t *err);
+
+/* The blocks that are committed in an unfinished output: bit b of byte b/8, (n_blocks +
+ * 7) / 8 bytes.  SWIM_ERR_ARG: it has another number of blocks; SWIM_ERR_IO: replaced,
+ * or not readable. */
+int output_progress(const char *file, const struct output_spec *specs, size_t n_specs,
+                    const struct store_access *access, uint64_t n_blocks,
+                    unsigned char *bits, swim_error_t *err);
 
 struct output;
 
@@ -73,6 +120,11 @@ int output_write_chunk(struct output *o, size_t which, const uint64_t *coords,
 int output_write_slab(struct output *o, size_t which, const uint64_t *start,
                       const uint64_t *count, const void *elements, swim_error_t *err);
 
+/* The data of this block were written since the last commit, which the next one says,
+ * too.  SWIM_ERR_ARG: there is no such block; SWIM_ERR_IO.  A failure is like that of a
+ * write. */
+int output_done(struct output *o, uint64_t block, swim_error_t *err);
+
 /* What was written is on the disk and seen by others; it stays open.  After a failure,
  * of this or of a write, all since the last commit is gone and the file can only be
  * closed. */
@@ -87,8 +139,14 @@ int output_close(struct output *o, bool more, swim_error_t *err);
  * committed is copied into the file itself. */
 void output_settle(const char *file, swim_session_t *session);
 
-/* The job is done: take away h5swim_unfinished of all datasets. */
+/* The job is done: take away h5swim_unfinished of all datasets and what was said of
+ * progress, and leave the digest as h5swim_job. */
 int output_finish(const char *file, const struct output_spec *specs, size_t n_specs,
                   const struct store_access *access, swim_error_t *err);
+
+/* Remove the file and its journal, under WRITE; none: SWIM_OK.  Errors: SWIM_ERR_IO,
+ * those of swim_lock_acquire(). */
+int output_remove(const char *file, const struct store_access *access,
+                  swim_error_t *err);
 
 #endif /* SWIM_STORE_OUTPUT_H */

@@ -1,86 +1,30 @@
-/* output_write.c - writing blocks into output files, and what is said about them. */
-#include <errno.h>
+/* output_write.c - writing blocks into output files. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <h5swim/store.h>
 
-#include "store/store_private.h"
-
-struct output {
-    char *name;
-    hid_t file;
-    struct openfile *open;
-    size_t n;
-    hid_t *sets;
-    enum swim_type *types;
-    uint32_t *ndims;
-    swim_error_t failed; /* the first error of a write; from then on nothing is done */
-};
-
-/* --- what is there already
- * ------------------------------------------------------------ */
-
-struct unfinished {
-    char *path;
-    char *digest;
-};
-
-static int unfinished_look(hid_t object, const char *path, void *arg)
-{
-    struct unfinished *found = (struct unfinished *)arg;
-    hid_t set = H5Dopen2(object, path, H5P_DEFAULT);
-    bool here = set >= 0 && h5_attr_exists(set, UNFINISHED);
-
-    if (here) {
-        found->path = strdup(path);
-        if (h5_attr_text(set, UNFINISHED, &found->digest, NULL) != SWIM_OK)
-            found->digest = NULL;
-    }
-    h5_release(set);
-    return here ? 1 : 0;
-}
-
-int output_refuse_existing(const char *file, const struct store_access *access,
-                           swim_error_t *err)
-{
-    struct unfinished found = {NULL, NULL};
-    swim_error_t why = {0};
-    hid_t id = H5I_INVALID_HID;
-    struct stat st;
-    int rc;
-
-    if (stat(file, &st) < 0 && errno == ENOENT)
-        return SWIM_OK;
-    rc = h5_file_open(file, false, access, NULL, &id, NULL, &why);
-    if (rc != SWIM_OK && rc != SWIM_ERR_ARG && rc != SWIM_ERR_IO)
-        return swim_error_set(err, rc, "%s", why.text);
-    if (rc == SWIM_OK)
-        names_each_dataset(id, unfinished_look, &found);
-    if (found.path)
-        rc = swim_error_set(
-            err, SWIM_ERR_ARG,
-            "%s is the unfinished output of a job (dataset /%s, job %s); "
-            "--resume goes on with it, --overwrite replaces it",
-            file, found.path, found.digest ? found.digest : "unknown");
-    else
-        rc = swim_error_set(
-            err, SWIM_ERR_ARG, "%s exists already and is %s; --overwrite replaces it",
-            file, id >= 0 ? "not an unfinished output" : "no readable HDF5 file");
-    H5Eclear2(H5E_DEFAULT);
-    h5_release(id);
-    free(found.digest);
-    free(found.path);
-    return rc;
-}
+#include "store/output_private.h"
 
 /* --- opening
  * --------------------------------------------------------------------------- */
 
-/* Whether the dataset is what the job made; chunks of another shape would be taken for
- * data and never noticed. */
-static bool set_fits(hid_t set, const struct output_spec *spec)
+int output_dataset(hid_t file, const struct output_spec *spec, hid_t *set,
+                   swim_error_t *err)
+{
+    char *path = h5_path_normal(spec->dataset);
+    int rc = SWIM_OK;
+
+    *set = path ? H5Dopen2(file, path, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (!path)
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "open %s", spec->dataset);
+    else if (*set < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "open %s in %s", path, spec->file);
+    free(path);
+    return rc;
+}
+
+bool output_set_fits(hid_t set, const struct output_spec *spec)
 {
     hsize_t dims[SWIM_NDIM_MAX] = {0}, chunk[SWIM_NDIM_MAX] = {0};
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
@@ -105,8 +49,12 @@ static bool set_fits(hid_t set, const struct output_spec *spec)
     return fits;
 }
 
-/* Somebody may have replaced the file by an output of his own meanwhile. */
-static int check_mark(hid_t set, const struct output_spec *spec, const char *name,
+size_t output_mark_digest(const char *mark)
+{
+    return strcspn(mark, "-");
+}
+
+int output_check_mark(hid_t set, const struct output_spec *spec, const char *name,
                       swim_error_t *err)
 {
     char *found = NULL;
@@ -141,13 +89,13 @@ static int output_open_set(struct output *o, size_t i, const struct output_spec 
         rc = swim_error_set(err, SWIM_ERR_ARG,
                             "open %s in %s: it is no unfinished output of a job", path,
                             o->name);
-    else if (!set_fits(o->sets[i], spec))
+    else if (!output_set_fits(o->sets[i], spec))
         rc = swim_error_set(err, SWIM_ERR_ARG,
                             "open %s in %s: its shape, type, chunks or filters are not "
                             "those of the job",
                             path, o->name);
     else
-        rc = check_mark(o->sets[i], spec, o->name, err);
+        rc = output_check_mark(o->sets[i], spec, o->name, err);
     free(path);
     return rc;
 }
@@ -157,6 +105,7 @@ static void output_free(struct output *o)
     free(o->sets); /* the ids went with the file, which closes all that is in it */
     free(o->types);
     free(o->ndims);
+    progress_free(o->progress);
     free(o->name);
     free(o);
 }
@@ -193,6 +142,8 @@ int output_open(const char *file, const struct output_spec *specs, size_t n_spec
     rc = h5_file_open(file, true, access, NULL, &o->file, &o->open, err);
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
         rc = output_open_set(o, i, &specs[i], err);
+    if (rc == SWIM_OK)
+        rc = progress_open(o->file, o->name, &o->progress, err);
     if (rc == SWIM_OK) {
         *out = o;
         return SWIM_OK;
@@ -266,8 +217,25 @@ int output_write_slab(struct output *o, size_t which, const uint64_t *start,
     return rc;
 }
 
+int output_done(struct output *o, uint64_t block, swim_error_t *err)
+{
+    int rc = o->failed.code;
+
+    if (rc == SWIM_OK)
+        rc = progress_set(o->progress, block, &o->failed);
+    return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", o->failed.text);
+}
+
+/* The bits go with the data that they speak of. */
+static void put_progress(struct output *o)
+{
+    if (o->failed.code == SWIM_OK)
+        (void)progress_write(o->progress, &o->failed);
+}
+
 int output_commit(struct output *o, swim_error_t *err)
 {
+    put_progress(o);
     if (o->failed.code == SWIM_OK)
         (void)swim_commit(o->file, &o->failed);
     if (o->failed.code != SWIM_OK)
@@ -279,6 +247,7 @@ int output_close(struct output *o, bool more, swim_error_t *err)
 {
     if (!o)
         return SWIM_OK;
+    put_progress(o);
     int rc = o->failed.code;
     if (rc == SWIM_OK) {
         rc = swim_close(o->file, err);
@@ -301,27 +270,4 @@ void output_settle(const char *file, swim_session_t *session)
 
     if (h5_file_open(file, false, &access, NULL, &id, NULL, NULL) == SWIM_OK)
         h5_release(id); /* one that has read copies it when it is the last */
-}
-
-int output_finish(const char *file, const struct output_spec *specs, size_t n_specs,
-                  const struct store_access *access, swim_error_t *err)
-{
-    hid_t id = H5I_INVALID_HID;
-    int rc = h5_file_open(file, true, access, NULL, &id, NULL, err);
-
-    for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++) {
-        char *path = h5_path_normal(specs[i].dataset);
-        hid_t set = path ? H5Dopen2(id, path, H5P_DEFAULT) : H5I_INVALID_HID;
-        if (set >= 0)
-            rc = check_mark(set, &specs[i], file, err);
-        if (set < 0 || (rc == SWIM_OK && h5_attr_exists(set, UNFINISHED) &&
-                        H5Adelete(set, UNFINISHED) < 0))
-            rc = h5_fail(err, SWIM_ERR_IO, "finish %s in %s", specs[i].dataset, file);
-        h5_release(set);
-        free(path);
-    }
-    if (rc == SWIM_OK)
-        return swim_close(id, err);
-    h5_file_drop(id);
-    return rc;
 }

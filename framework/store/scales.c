@@ -112,7 +112,7 @@ bool scales_skip_attribute(const char *name)
 {
     static const char *const skipped[] = {
         "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "CLASS",
-        "NAME",           "_NCProperties",  UNFINISHED};
+        "NAME",           "_NCProperties",  UNFINISHED,         FINISHED};
 
     for (size_t i = 0; i < sizeof(skipped) / sizeof(*skipped); i++)
         if (strcmp(name, skipped[i]) == 0)

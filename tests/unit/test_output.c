@@ -111,12 +111,14 @@ static struct output_spec spec_like(const char *file, const char *dataset,
     return spec;
 }
 
+static const struct output_job job = {"digest-1", "what: ever\n", 1};
+
 static void create(const char *file, const struct output_spec *specs, size_t n)
 {
     swim_error_t err = {0};
 
-    if (output_create(file, true, specs, n, "h5swim run job.yaml", "digest-1",
-                      &store_now, &err))
+    if (output_create(file, true, specs, n, "h5swim run job.yaml", &job, &store_now,
+                      &err))
         fail_msg("%s", err.text);
 }
 
@@ -464,7 +466,7 @@ static void create_fails(void **state, const struct output_spec *specs, size_t n
     assert_int_equal(scratch_dir_run(*state, "echo precious > out.nc; ls -A > before"),
                      0);
     assert_int_equal(
-        output_create(specs->file, true, specs, n, "h", "d", &store_now, &err), code);
+        output_create(specs->file, true, specs, n, "h", &job, &store_now, &err), code);
     assert_true(err.text[0]);
     assert_int_equal(scratch_dir_run(*state,
                                      "grep -q precious out.nc && ls -A > after &&"
@@ -506,14 +508,14 @@ static void refuses_places_where_no_file_can_be(void **state)
     struct output_spec spec = spec_like("x", "r", like);
 
     assert_int_equal(output_create(scratch_dir_file(*state, "no/out.nc"), true, &spec,
-                                   1, "h", "d", &store_now, &err),
+                                   1, "h", &job, &store_now, &err),
                      SWIM_ERR_ARG);
     assert_non_null(strstr(err.text, "no directory"));
     assert_int_equal(output_create(scratch_dir_file(*state, ""), true, &spec, 1, "h",
-                                   "d", &store_now, NULL),
+                                   &job, &store_now, NULL),
                      SWIM_ERR_ARG);
     assert_int_equal(
-        output_create("/dev/null", true, &spec, 1, "h", "d", &store_now, NULL),
+        output_create("/dev/null", true, &spec, 1, "h", &job, &store_now, NULL),
         SWIM_ERR_ARG);
     store_forget(like);
 }
@@ -559,7 +561,7 @@ static void an_output_does_not_replace_the_input_that_is_read(void **state)
     swim_error_t err = {0};
 
     assert_int_equal(
-        output_create(like->file, true, &spec, 1, "h", "d", &store_now, &err),
+        output_create(like->file, true, &spec, 1, "h", &job, &store_now, &err),
         SWIM_ERR_ARG);
     assert_non_null(strstr(err.text, "has it open"));
     assert_true(says(state, "ncdump -h input.nc", "short p(y, x)"));
@@ -573,11 +575,12 @@ static void without_replace_an_existing_file_is_refused(void **state)
     struct output_spec spec = spec_like(file, "r", like);
     swim_error_t err = {0};
 
-    assert_int_equal(output_create(file, false, &spec, 1, "h", "d", &store_now, &err),
+    assert_int_equal(output_create(file, false, &spec, 1, "h", &job, &store_now, &err),
                      SWIM_OK);
-    assert_int_equal(output_create(file, false, &spec, 1, "h", "e", &store_now, &err),
+    assert_int_equal(output_create(file, false, &spec, 1, "h", &job, &store_now, &err),
                      SWIM_ERR_ARG);
-    assert_non_null(strstr(err.text, "unfinished output of a job (dataset /r, job d)"));
+    assert_non_null(
+        strstr(err.text, "unfinished output of a job (dataset /r, job digest-1)"));
     store_forget(like);
 }
 
@@ -740,7 +743,7 @@ static int create_when_full(const char *file)
     swim_error_t err = {0};
 
     fill_up(file);
-    if (output_create(file, true, &spec, 1, "h", "d", &store_now, &err) != SWIM_ERR_IO)
+    if (output_create(file, true, &spec, 1, "h", &job, &store_now, &err) != SWIM_ERR_IO)
         return 6;
     return strstr(err.text, "No space left on device") ? 0 : 7;
 }

@@ -1,0 +1,68 @@
+/* output_private.h - what the files about outputs share. */
+#ifndef SWIM_STORE_OUTPUT_PRIVATE_H
+#define SWIM_STORE_OUTPUT_PRIVATE_H
+
+#include "store/store_private.h"
+
+struct progress;
+
+struct output {
+    char *name;
+    hid_t file;
+    struct openfile *open;
+    size_t n;
+    hid_t *sets;
+    enum swim_type *types;
+    uint32_t *ndims;
+    struct progress *progress;
+    swim_error_t failed; /* the first error of a write; from then on nothing is done */
+};
+
+/* --- output_write.c -------------------------------------------------------------- */
+
+/* Open one dataset; the caller's.  SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+int output_dataset(hid_t file, const struct output_spec *spec, hid_t *set,
+                   swim_error_t *err);
+
+/* Whether the dataset is what the job made; chunks of another shape would be taken for
+ * data and never noticed. */
+bool output_set_fits(hid_t set, const struct output_spec *spec);
+
+/* SWIM_OK when spec->mark is NULL or what the dataset says: somebody may have replaced
+ * the file by an output of his own meanwhile. */
+int output_check_mark(hid_t set, const struct output_spec *spec, const char *name,
+                      swim_error_t *err);
+
+/* Length of the digest that a mark begins with. */
+size_t output_mark_digest(const char *mark);
+
+/* --- output_progress.c: h5swim_progress of one file ------------------------------ */
+
+/* Make it, with no block done, and the description. */
+int progress_make(hid_t file, const char *name, const struct output_job *job,
+                  swim_error_t *err);
+
+/* What it says of the job; false: it is not there, or not as progress_make() makes it.
+ * description (NULL: not wanted) is allocated. */
+bool progress_look(hid_t file, uint64_t *n_blocks, char **description);
+
+/* For setting bits in an open file.  name stays the caller's.  SWIM_ERR_ARG: it is not
+ * there. */
+int progress_open(hid_t file, const char *name, struct progress **out,
+                  swim_error_t *err);
+int progress_set(struct progress *p, uint64_t block, swim_error_t *err);
+
+/* Write what was set since the last call. */
+int progress_write(struct progress *p, swim_error_t *err);
+
+/* Its memory; the dataset goes with the file.  Accepts NULL. */
+void progress_free(struct progress *p);
+
+/* All of it, (n_blocks+7)/8 bytes.  SWIM_ERR_ARG: it is of another number of blocks. */
+int progress_read(hid_t file, const char *name, uint64_t n_blocks, unsigned char *bits,
+                  swim_error_t *err);
+
+/* Take it and the description away, where they are. */
+int progress_remove(hid_t file, const char *name, swim_error_t *err);
+
+#endif /* SWIM_STORE_OUTPUT_PRIVATE_H */
