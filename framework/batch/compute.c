@@ -32,7 +32,7 @@ struct compute {
     void **in;
     struct compute_output *out;
     void *acc, *other;
-    int partials; /* -1: not open */
+    struct partials *partials; /* NULL: not open yet */
 };
 
 static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
@@ -106,7 +106,6 @@ int compute_create(const struct setup *setup, struct inputs *inputs,
     c->inputs = inputs;
     c->region = region;
     c->counters = &region->counters;
-    c->partials = -1;
     c->in = calloc(setup->n_inputs, sizeof(*c->in));
     c->out = calloc(setup->n_outputs, sizeof(*c->out));
     if (!c->in || !c->out)
@@ -140,8 +139,7 @@ void compute_destroy(struct compute *c)
     free(c->out);
     free(c->acc);
     free(c->other);
-    if (c->partials >= 0)
-        close(c->partials);
+    partials_close(c->partials);
     free(c);
 }
 
@@ -265,16 +263,15 @@ static int merge_tile(struct compute *c, uint64_t tile, swim_error_t *err)
     struct block_range range;
     int rc = SWIM_OK;
 
-    if (c->partials < 0)
-        rc = partials_open(setup->outputs[0].spec.file, atomic_load(&c->region->run_id),
-                           &c->partials, err);
+    if (!c->partials)
+        rc = partials_open(setup, &setup->access, &c->partials, err);
     if (rc == SWIM_OK)
-        rc = partials_read(c->partials, first, c->acc, setup->acc_bytes, err);
+        rc = partials_read(c->partials, first, c->acc, err);
     blocks_tile_range(&setup->blocks, tile, &range);
     work_set_range(c->work, setup, tile, &range);
     for (uint64_t s = 1; rc == SWIM_OK && s < setup->blocks.n_segments; s++) {
         swim_error_t said = {0};
-        rc = partials_read(c->partials, first + s, c->other, setup->acc_bytes, err);
+        rc = partials_read(c->partials, first + s, c->other, err);
         if (rc != SWIM_OK)
             return rc;
         rc = setup->kernel->api.merge(setup->state, &c->work->block, c->acc, c->other,

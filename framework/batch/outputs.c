@@ -1,4 +1,4 @@
-/* outputs.c - the output files of a job, made and finished. */
+/* outputs.c - the files that a job writes, made and finished. */
 #include "batch/outputs.h"
 
 #include <stdio.h>
@@ -6,95 +6,328 @@
 #include <string.h>
 #include <time.h>
 
-static bool first_with_file(const struct setup *setup, uint32_t output)
+#include "core/log.h"
+
+enum plan_action {
+    PLAN_CREATE,
+    PLAN_REPLACE, /* whatever is there */
+    PLAN_ADOPT,
+    PLAN_KEEP, /* finished */
+};
+
+/* One file of one phase. */
+struct plan {
+    uint32_t phase;
+    const struct setup_target *target;
+    enum plan_action action;
+};
+
+static struct output_job job_of(const struct outputs *o, uint32_t phase)
 {
-    for (uint32_t i = 0; i < output; i++)
-        if (strcmp(setup->outputs[i].spec.file, setup->outputs[output].spec.file) == 0)
-            return false;
-    return true;
+    return (struct output_job){o->mark, o->setup->description,
+                               o->setup->phase_blocks[phase]};
 }
 
-/* The specs of all outputs in the same file as output number which. */
-static size_t specs_of_file(const struct setup *setup, uint32_t which,
-                            struct output_spec *specs)
+static bool is_partial(const struct outputs *o, uint32_t phase)
+{
+    return o->setup->phases[phase] == SETUP_PARTIAL;
+}
+
+/* --- what is to be done with each file ---------------------------------------------
+ */
+
+static int refuse_other_job(const struct outputs *o, const char *file,
+                            const struct output_found *found, swim_error_t *err)
+{
+    char text[600];
+    const char *then = found->description ? found->description : "";
+    size_t n = setup_difference(then, o->setup->description, text, sizeof(text));
+
+    if (!then[0])
+        snprintf(text, sizeof(text), "it does not say of which");
+    else if (n == 0)
+        snprintf(text, sizeof(text), "its description was changed");
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "%s is the unfinished output of another job: %s; --overwrite "
+                          "starts anew",
+                          file, text);
+}
+
+static int plan_resume(const struct outputs *o, struct plan *plan,
+                       const struct output_found *found, swim_error_t *err)
+{
+    const char *file = plan->target->file;
+    uint64_t n_blocks = o->setup->phase_blocks[plan->phase];
+
+    switch (found->state) {
+    case OUTPUT_ABSENT:
+        plan->action = PLAN_CREATE;
+        return SWIM_OK;
+    case OUTPUT_UNFINISHED:
+        if (!output_same_job(found->mark, o->mark) || found->n_blocks != n_blocks)
+            return refuse_other_job(o, file, found, err);
+        plan->action = PLAN_ADOPT;
+        return SWIM_OK;
+    case OUTPUT_FINISHED:
+        plan->action = PLAN_KEEP;
+        if (output_same_job(found->digest, o->mark))
+            return SWIM_OK;
+        break;
+    case OUTPUT_FOREIGN:
+        break;
+    }
+    plan->action = PLAN_CREATE; /* if it is gone by now */
+    return output_refuse_existing(file, &o->access, err);
+}
+
+/* Nobody else has a use for the partial results of a job whose outputs are ours, or are
+ * not there. */
+static int plan_partials(const struct outputs *o, struct plan *plan,
+                         const struct output_found *found, swim_error_t *err)
+{
+    plan->action = PLAN_REPLACE;
+    if (o->overwrite)
+        return SWIM_OK;
+    if (found->state == OUTPUT_ABSENT)
+        plan->action = PLAN_CREATE;
+    else if (found->state != OUTPUT_UNFINISHED)
+        return output_refuse_existing(plan->target->file, &o->access, err);
+    else if (o->resume && output_same_job(found->mark, o->mark) &&
+             found->n_blocks == o->setup->phase_blocks[plan->phase])
+        plan->action = PLAN_ADOPT;
+    return SWIM_OK;
+}
+
+static int plan_file(const struct outputs *o, struct plan *plan, swim_error_t *err)
+{
+    const struct setup_target *t = plan->target;
+    bool partial = is_partial(o, plan->phase);
+    struct output_found found = {.state = OUTPUT_ABSENT};
+    int rc = SWIM_OK;
+
+    plan->action = o->overwrite ? PLAN_REPLACE : PLAN_CREATE;
+    if (o->overwrite)
+        return rc;
+    if (!o->resume && !partial)
+        return output_refuse_existing(t->file, &o->access, err);
+    rc = output_look(t->file, t->specs, t->n, &o->access, &found, err);
+    if (rc == SWIM_OK)
+        rc = partial ? plan_partials(o, plan, &found, err)
+                     : plan_resume(o, plan, &found, err);
+    output_found_free(&found);
+    return rc;
+}
+
+static size_t count_files(const struct outputs *o)
 {
     size_t n = 0;
 
-    for (uint32_t i = which; i < setup->n_outputs; i++)
-        if (strcmp(setup->outputs[i].spec.file, setup->outputs[which].spec.file) == 0)
-            specs[n++] = setup->outputs[i].spec;
+    for (uint32_t p = 0; p < o->setup->n_phases; p++)
+        n += o->setup->targets[p].n;
     return n;
 }
 
-static int create_file(const struct outputs *o, struct output_spec *specs, size_t n,
+/* The plan of all files, none of which has been changed; *n of them. */
+static int plan_all(const struct outputs *o, struct plan **plans, size_t *n,
+                    swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    *n = 0;
+    *plans = calloc(count_files(o) + 1, sizeof(**plans));
+    if (!*plans)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "outputs");
+    for (uint32_t p = 0; rc == SWIM_OK && p < o->setup->n_phases; p++)
+        for (size_t i = 0; rc == SWIM_OK && i < o->setup->targets[p].n; i++) {
+            struct plan *plan = &(*plans)[(*n)++];
+            plan->phase = p;
+            plan->target = &o->setup->targets[p].list[i];
+            rc = plan_file(o, plan, err);
+        }
+    return rc;
+}
+
+/* Blocks of a finished output are not computed again for one that is missing. */
+static int judge_plan(const struct outputs *o, const struct plan *plans, size_t n,
+                      enum outputs_begun *how, swim_error_t *err)
+{
+    const char *kept = NULL, *missing = NULL;
+    bool adopted = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_partial(o, plans[i].phase))
+            continue;
+        if (plans[i].action == PLAN_KEEP)
+            kept = plans[i].target->file;
+        else if (plans[i].action == PLAN_ADOPT)
+            adopted = true;
+        else
+            missing = plans[i].target->file;
+    }
+    if (kept && missing)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s is the finished output of this job and %s is not "
+                              "there; --overwrite makes both anew",
+                              kept, missing);
+    *how = adopted ? OUTPUTS_RESUMED : kept ? OUTPUTS_COMPLETE : OUTPUTS_CREATED;
+    return SWIM_OK;
+}
+
+/* --- doing it ----------------------------------------------------------------------
+ */
+
+static int create_file(const struct outputs *o, const struct plan *plan,
                        swim_error_t *err)
 {
+    const struct setup_target *t = plan->target;
+    const struct output_job job = job_of(o, plan->phase);
     char history[1024], date[64];
     time_t now = time(NULL);
     struct tm tm;
 
     strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&now, &tm));
     snprintf(history, sizeof(history), "%s: %s", date, o->command);
-    const struct output_job job = {o->mark, "", 0};
-    return output_create(specs->file, o->overwrite, specs, n, history, &job, &o->access,
+    return output_create(t->file, plan->action == PLAN_REPLACE, t->specs, t->n,
+                         is_partial(o, plan->phase) ? NULL : history, &job, &o->access,
                          err);
 }
 
-static int finish_file(const struct outputs *o, struct output_spec *specs, size_t n,
-                       swim_error_t *err)
-{
-    for (size_t i = 0; i < n; i++)
-        specs[i].mark = o->mark;
-    return output_finish(specs->file, specs, n, &o->access, err);
-}
-
-/* Once for each file. */
-static int each_file(const struct outputs *o,
-                     int (*what)(const struct outputs *o, struct output_spec *specs,
-                                 size_t n, swim_error_t *err),
+static int carry_out(const struct outputs *o, const struct plan *plan,
                      swim_error_t *err)
 {
-    struct output_spec *specs = calloc(o->setup->n_outputs, sizeof(*specs));
-    int rc = SWIM_OK;
+    const struct setup_target *t = plan->target;
+    const struct output_job job = job_of(o, plan->phase);
 
-    if (!specs)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "outputs");
-    for (uint32_t i = 0; rc == SWIM_OK && i < o->setup->n_outputs; i++)
-        if (first_with_file(o->setup, i))
-            rc = what(o, specs, specs_of_file(o->setup, i, specs), err);
-    free(specs);
+    if (plan->action == PLAN_KEEP)
+        return SWIM_OK;
+    if (plan->action == PLAN_ADOPT)
+        return output_adopt(t->file, t->specs, t->n, &job, &o->access, err);
+    return create_file(o, plan, err);
+}
+
+/* Remove the file of partial results if it is one: of this job, or of any.  It is in
+ * nobody's way, so that a failure is no reason to fail. */
+static void remove_partials(const struct outputs *o, bool any)
+{
+    const char *file = o->setup->partials_file;
+    struct output_found found = {.state = OUTPUT_ABSENT};
+    swim_error_t why = {0};
+    int rc = output_look(file, NULL, 0, &o->access, &found, &why);
+
+    if (rc == SWIM_OK && found.state == OUTPUT_UNFINISHED &&
+        (any || output_same_job(found.mark, o->mark)))
+        rc = output_remove(file, &o->access, &why);
+    if (rc != SWIM_OK)
+        swim_log(SWIM_LOG_WARN, "batch", "partial results are left behind: %s",
+                 why.text);
+    output_found_free(&found);
+}
+
+int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t *err)
+{
+    struct plan *plans = NULL;
+    size_t n = 0;
+    int rc = plan_all(o, &plans, &n, err);
+
+    *how = OUTPUTS_CREATED;
+    if (rc == SWIM_OK)
+        rc = judge_plan(o, plans, n, how, err);
+    bool complete = rc == SWIM_OK && *how == OUTPUTS_COMPLETE;
+    for (size_t i = 0; rc == SWIM_OK && !complete && i < n; i++)
+        rc = carry_out(o, &plans[i], err);
+    if (complete || (rc == SWIM_OK && o->overwrite && o->setup->n_phases == 1))
+        remove_partials(o, !complete);
+    free(plans);
     return rc;
 }
 
-static int refuse_file(const struct outputs *o, struct output_spec *specs, size_t n,
-                       swim_error_t *err)
+/* --- what is done ------------------------------------------------------------------
+ */
+
+static int file_progress(const struct outputs *o, uint32_t phase,
+                         const struct setup_target *t, unsigned char *bits,
+                         swim_error_t *err)
 {
-    (void)n;
-    return output_refuse_existing(specs->file, &o->access, err);
+    uint64_t n_blocks = o->setup->phase_blocks[phase];
+    struct output_found found = {.state = OUTPUT_ABSENT};
+
+    int rc = output_look(t->file, t->specs, t->n, &o->access, &found, err);
+    bool finished = rc == SWIM_OK && found.state == OUTPUT_FINISHED &&
+                    output_same_job(found.digest, o->mark);
+    output_found_free(&found);
+    if (finished)
+        memset(bits, 0xff, (size_t)((n_blocks + 7) / 8));
+    else if (rc == SWIM_OK)
+        rc = output_progress(t->file, t->specs, t->n, &o->access, n_blocks, bits, err);
+    return rc;
 }
 
-int outputs_create(const struct outputs *o, swim_error_t *err)
+static bool bit_of(const unsigned char *bits, uint64_t at)
 {
-    int rc = o->overwrite ? SWIM_OK : each_file(o, refuse_file, err);
-
-    return rc == SWIM_OK ? each_file(o, create_file, err) : rc;
+    return bits[at / 8] >> at % 8 & 1;
 }
+
+/* Partial results of tiles that are in the outputs are not wanted any more. */
+static int add_merged(const struct outputs *o, unsigned char *bits, swim_error_t *err)
+{
+    const struct blocks *b = &o->setup->blocks;
+    unsigned char *tiles = calloc((size_t)(b->n_tiles / 8 + 1), 1);
+
+    if (!tiles)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "look at the outputs");
+    int rc = outputs_progress(o, 1, tiles, err);
+    for (uint64_t i = 0; rc == SWIM_OK && i < b->n; i++)
+        if (bit_of(tiles, i / b->n_segments))
+            bits[i / 8] = (unsigned char)(bits[i / 8] | 1U << i % 8);
+    free(tiles);
+    return rc;
+}
+
+int outputs_progress(const struct outputs *o, uint32_t phase, unsigned char *bits,
+                     swim_error_t *err)
+{
+    const struct setup_targets *targets = &o->setup->targets[phase];
+    uint64_t n_blocks = o->setup->phase_blocks[phase];
+    size_t n = (size_t)((n_blocks + 7) / 8);
+    unsigned char *one = malloc(n + 1);
+    int rc = one ? SWIM_OK : swim_error_set(err, SWIM_ERR_NOMEM, "look at the outputs");
+
+    setup_targets_mark(targets, o->mark);
+    memset(bits, 0xff, n);
+    for (size_t i = 0; rc == SWIM_OK && i < targets->n; i++) {
+        rc = file_progress(o, phase, &targets->list[i], one, err);
+        for (size_t k = 0; rc == SWIM_OK && k < n; k++)
+            bits[k] &= one[k];
+    }
+    free(one);
+    if (rc == SWIM_OK && is_partial(o, phase))
+        rc = add_merged(o, bits, err);
+    if (n_blocks % 8)
+        bits[n - 1] &= (unsigned char)((1U << n_blocks % 8) - 1);
+    return rc;
+}
+
+/* --- the end -----------------------------------------------------------------------
+ */
 
 int outputs_finish(const struct outputs *o, swim_error_t *err)
 {
-    return each_file(o, finish_file, err);
-}
+    const struct setup_targets *targets = &o->setup->targets[o->setup->n_phases - 1];
+    int rc = SWIM_OK;
 
-static int settle_file(const struct outputs *o, struct output_spec *specs, size_t n,
-                       swim_error_t *err)
-{
-    (void)n;
-    (void)err;
-    output_settle(specs->file, o->access.session);
-    return SWIM_OK;
+    setup_targets_mark(targets, o->mark);
+    for (size_t i = 0; rc == SWIM_OK && i < targets->n; i++) {
+        const struct setup_target *t = &targets->list[i];
+        rc = output_finish(t->file, t->specs, t->n, &o->access, err);
+    }
+    if (rc == SWIM_OK && o->setup->n_phases == 2)
+        remove_partials(o, false);
+    return rc;
 }
 
 void outputs_settle(const struct outputs *o)
 {
-    (void)each_file(o, settle_file, NULL);
+    for (uint32_t p = 0; p < o->setup->n_phases; p++)
+        for (size_t i = 0; i < o->setup->targets[p].n; i++)
+            output_settle(o->setup->targets[p].list[i].file, o->access.session);
 }

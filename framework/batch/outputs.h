@@ -1,9 +1,11 @@
-/* outputs.h - the output files of a job, made before its first block and finished after
- * its last: by rank 0. */
+/* outputs.h - the files that a job writes, made or taken over before its first block
+ * and finished after its last: by rank 0.  With two phases the file of partial results
+ * is one of them. */
 #ifndef SWIM_BATCH_OUTPUTS_H
 #define SWIM_BATCH_OUTPUTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <h5swim/error.h>
 
@@ -12,16 +14,34 @@
 struct outputs {
     const struct setup *setup; /* with its inputs open */
     struct store_access access;
-    const char *mark;    /* what h5swim_unfinished says */
+    const char *mark; /* what h5swim_unfinished says: the setup's digest and the run */
     const char *command; /* for the history */
-    bool overwrite;
+    bool overwrite;      /* replace what is there */
+    bool resume;         /* go on with what this job has left; not with overwrite */
 };
 
-/* All outputs are looked at before the first is made, so that a job that is refused
- * leaves nothing behind.  Errors as of output_create(). */
-int outputs_create(const struct outputs *outputs, swim_error_t *err);
+enum outputs_begun {
+    OUTPUTS_CREATED,
+    OUTPUTS_RESUMED,  /* see outputs_progress() */
+    OUTPUTS_COMPLETE, /* there is nothing to be done, nor to be finished */
+};
 
-/* Take the mark away.  Errors as of output_finish(). */
+/* Make the files, or with resume take over those that are there unfinished, under the
+ * new mark.  All are looked at before the first is changed, so that a job that is
+ * refused changes nothing.  Errors as of output_create() and output_adopt();
+ * SWIM_ERR_ARG: something else is there, the output of another job (the text says what
+ * differs), or one output is finished and another is not there. */
+int outputs_begin(const struct outputs *outputs, enum outputs_begun *how,
+                  swim_error_t *err);
+
+/* The blocks of a phase that need not be done: (phase_blocks + 7) / 8 bytes, bit b of
+ * byte b/8.  A block of outputs is done when it is in all files; one of partial results
+ * also when its tile is in the outputs.  After outputs_begin() alone. */
+int outputs_progress(const struct outputs *outputs, uint32_t phase, unsigned char *bits,
+                     swim_error_t *err);
+
+/* All blocks are done: take the marks away, and the partial results.  Files that are
+ * finished already stay so.  Errors as of output_finish(). */
 int outputs_finish(const struct outputs *outputs, swim_error_t *err);
 
 /* The job has ended without: what was committed goes into the files themselves, if

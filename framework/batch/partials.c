@@ -1,107 +1,62 @@
-/* partials.c - the accumulators of a reduce, kept in a file until they are merged. */
+/* partials.c - reading the accumulators of a reduce. */
 #include "batch/partials.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-#define PARTIALS_MARK ".h5swim-partials-"
+#include "store/dataset.h"
 
-void partials_path(const char *output_file, uint64_t run_id, char *path, size_t size)
+struct partials {
+    struct source *source;
+    struct dataset_info *info;
+    struct dataset *set;
+    uint64_t acc_bytes;
+};
+
+int partials_open(const struct setup *setup, const struct store_access *access,
+                  struct partials **out, swim_error_t *err)
 {
-    snprintf(path, size, "%s" PARTIALS_MARK "%016llx", output_file,
-             (unsigned long long)run_id);
-}
+    const struct output_spec *spec = &setup->targets[0].list[0].specs[0];
+    struct partials *p = calloc(1, sizeof(*p));
 
-static void partials_sweep(const char *output_file)
-{
-    const char *slash = strrchr(output_file, '/');
-    char dir[PATH_MAX], prefix[PATH_MAX];
-    const struct dirent *entry;
-
-    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - output_file) + 1 : 1,
-             slash ? output_file : ".");
-    snprintf(prefix, sizeof(prefix), "%s" PARTIALS_MARK,
-             slash ? slash + 1 : output_file);
-    DIR *open_dir = opendir(dir);
-    while (open_dir && (entry = readdir(open_dir)) != NULL)
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-            unlinkat(dirfd(open_dir), entry->d_name, 0);
-    if (open_dir)
-        closedir(open_dir);
-}
-
-int partials_create(const char *output_file, uint64_t run_id, swim_error_t *err)
-{
-    char path[PATH_MAX];
-
-    partials_sweep(output_file);
-    partials_path(output_file, run_id, path, sizeof(path));
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return swim_error_sys(err, errno, "create %s for partial results", path);
-    close(fd);
-    return SWIM_OK;
-}
-
-void partials_remove(const char *output_file, uint64_t run_id)
-{
-    char path[PATH_MAX];
-
-    partials_path(output_file, run_id, path, sizeof(path));
-    unlink(path);
-}
-
-int partials_open(const char *output_file, uint64_t run_id, int *fd, swim_error_t *err)
-{
-    char path[PATH_MAX];
-
-    partials_path(output_file, run_id, path, sizeof(path));
-    *fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (*fd < 0)
-        return swim_error_sys(err, errno, "open partial results %s", path);
-    return SWIM_OK;
-}
-
-int partials_write(int fd, uint64_t block, const void *acc, uint64_t acc_bytes,
-                   swim_error_t *err)
-{
-    const char *from = acc;
-    uint64_t done = 0;
-
-    while (done < acc_bytes) {
-        ssize_t n = pwrite(fd, from + done, acc_bytes - done,
-                           (off_t)(block * acc_bytes + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return swim_error_sys(err, errno, "write a partial result");
-        done += (uint64_t)n;
+    *out = NULL;
+    if (!p)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", spec->file);
+    p->acc_bytes = setup->acc_bytes;
+    int rc = source_open(spec->file, access, NULL, &p->source, err);
+    if (rc == SWIM_OK)
+        rc = dataset_inspect(p->source, spec->dataset, &p->info, err);
+    if (rc == SWIM_OK &&
+        (p->info->ndim != 2 || p->info->stored_type != SWIM_TYPE_U8 ||
+         p->info->shape[0] != spec->shape[0] || p->info->shape[1] != spec->shape[1]))
+        rc = swim_error_set(err, SWIM_ERR_IO,
+                            "read partial results: %s was replaced by another job "
+                            "while this one ran",
+                            spec->file);
+    if (rc == SWIM_OK) {
+        p->info->cache_bytes = spec->chunk[0] * spec->chunk[1];
+        rc = dataset_open(p->source, p->info, SWIM_TYPE_U8, &p->set, err);
     }
-    return SWIM_OK;
+    if (rc == SWIM_OK)
+        *out = p;
+    else
+        partials_close(p);
+    return rc;
 }
 
-int partials_read(int fd, uint64_t block, void *acc, uint64_t acc_bytes,
-                  swim_error_t *err)
+int partials_read(struct partials *p, uint64_t block, void *acc, swim_error_t *err)
 {
-    char *to = acc;
-    uint64_t done = 0;
+    const uint64_t start[2] = {block, 0}, count[2] = {1, p->acc_bytes};
+    const uint64_t zero[2] = {0, 0};
 
-    while (done < acc_bytes) {
-        ssize_t n =
-            pread(fd, to + done, acc_bytes - done, (off_t)(block * acc_bytes + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return swim_error_sys(err, errno, "read a partial result");
-        if (n == 0)
-            return swim_error_set(err, SWIM_ERR_IO,
-                                  "read a partial result: the file ends too early");
-        done += (uint64_t)n;
-    }
-    return SWIM_OK;
+    return dataset_read(p->set, start, count, acc, count, zero, err);
+}
+
+void partials_close(struct partials *p)
+{
+    if (!p)
+        return;
+    dataset_close(p->set);
+    dataset_info_destroy(p->info);
+    source_close(p->source);
+    free(p);
 }

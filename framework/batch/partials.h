@@ -1,6 +1,6 @@
-/* partials.h - the accumulators of a reduce, kept beside the first output until they
- * are merged: FILE.h5swim-partials, one place of acc_bytes for each block, by block
- * number. Temporary, in the byte order of the machine; made and removed by rank 0. */
+/* partials.h - the accumulators of a reduce, in a file beside the first output until
+ * they are merged: OUTPUT.h5swim-partials, made, written and finished as the outputs
+ * are (setup_target); block b is row b.  In the byte order of the machine. */
 #ifndef SWIM_BATCH_PARTIALS_H
 #define SWIM_BATCH_PARTIALS_H
 
@@ -9,18 +9,20 @@
 
 #include <h5swim/error.h>
 
-void partials_path(const char *output_file, uint64_t run_id, char *path, size_t size);
+#include "batch/setup.h"
 
-/* Make it, empty; those of other runs, whose output this run has replaced, are removed.
- */
-int partials_create(const char *output_file, uint64_t run_id, swim_error_t *err);
-void partials_remove(const char *output_file, uint64_t run_id);
+struct partials;
 
-/* A descriptor for reading and writing. */
-int partials_open(const char *output_file, uint64_t run_id, int *fd, swim_error_t *err);
-int partials_write(int fd, uint64_t block, const void *acc, uint64_t acc_bytes,
-                   swim_error_t *err);
-int partials_read(int fd, uint64_t block, void *acc, uint64_t acc_bytes,
+/* Open it for reading, as it is committed now; READ is held until it is closed. Errors
+ * as of source_open(). */
+int partials_open(const struct setup *setup, const struct store_access *access,
+                  struct partials **out, swim_error_t *err);
+
+/* The accumulator of a block, acc_bytes of it. */
+int partials_read(struct partials *partials, uint64_t block, void *acc,
                   swim_error_t *err);
+
+/* Accepts NULL. */
+void partials_close(struct partials *partials);
 
 #endif /* SWIM_BATCH_PARTIALS_H */

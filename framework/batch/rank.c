@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #include "batch/outputs.h"
-#include "batch/partials.h"
 #include "batch/report.h"
 #include "batch/run.h"
 #include "batch/worker.h"
@@ -146,10 +145,9 @@ static int prepare_outputs(struct rank *r, swim_error_t *err)
         r->report.run_id = (uint64_t)swim_clock_boot_ns() ^ ((uint64_t)getpid() << 40);
     atomic_store(&r->worker.region->run_id, r->report.run_id);
     const struct outputs outputs = outputs_of(r, mark, r->options->wait_ms);
-    int rc = outputs_create(&outputs, err);
+    enum outputs_begun how;
+    int rc = outputs_begin(&outputs, &how, err);
     r->created = rc == SWIM_OK;
-    if (rc == SWIM_OK && r->setup->n_phases == 2)
-        rc = partials_create(r->setup->outputs[0].spec.file, r->report.run_id, err);
     r->link->ops->set_work(r->link, r->setup->n_phases, r->setup->phase_blocks);
     return rc;
 }
@@ -449,8 +447,6 @@ static int rank_run(struct rank *r)
         rc = finish(r, &err);
     if (!done || rc != SWIM_OK)
         give_up(r);
-    if (r->created && r->setup->n_phases == 2) /* nothing can go on from them, yet */
-        partials_remove(r->setup->outputs[0].spec.file, r->report.run_id);
     last_reports(r, signo || orders.stop ? OTHERS_MS : FINISH_MS);
     if (rc != SWIM_OK && !signo) /* it came while the outputs were finished */
         signo = swim_signals_pending();

@@ -1,13 +1,10 @@
 /* setup.c - binds a job to its kernel and its inputs. */
 #include "batch/setup.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <xxhash.h>
 
 #include "core/text.h"
 
@@ -94,6 +91,10 @@ static int open_input(struct setup *setup, uint32_t number,
     if (!named && access(given->file, F_OK) != 0)
         return swim_error_set(err, SWIM_ERR_ARG, "%s: input %s: there is no file %s",
                               given->place.text, given->port, given->file);
+    /* Its state has another name once the journal is copied into it: a job that is
+     * resumed after that would take it for another. */
+    if (!named)
+        output_settle(given->file, how->store.session);
     int rc = source_open(given->file, &how->store, named ? &how->states[number] : NULL,
                          &in->source, err);
     return rc == SWIM_OK ? source_state(in->source, &in->state, err) : rc;
@@ -274,44 +275,6 @@ static int ask_kernel(struct setup *setup, swim_error_t *err)
     return SWIM_OK;
 }
 
-static uint64_t digest_setup(const struct setup *setup)
-{
-    XXH3_state_t *x = XXH3_createState();
-    const uint32_t abi = SWIM_KERNEL_ABI;
-
-    if (!x)
-        return 0;
-    XXH3_64bits_reset(x);
-    XXH3_64bits_update(x, &abi, sizeof(abi));
-    XXH3_64bits_update(x, &setup->kernel->digest, sizeof(setup->kernel->digest));
-    for (size_t i = 0; i < setup->job->n_params; i++) {
-        const struct job_param *p = &setup->job->params[i];
-        XXH3_64bits_update(x, p->name, strlen(p->name) + 1);
-        XXH3_64bits_update(x, p->value, strlen(p->value) + 1);
-    }
-    for (uint32_t i = 0; i < setup->n_inputs; i++) {
-        const struct dataset_info *info = setup->inputs[i].info;
-        XXH3_64bits_update(x, &setup->inputs[i].state, sizeof(setup->inputs[i].state));
-        XXH3_64bits_update(x, info->path, strlen(info->path) + 1);
-    }
-    for (uint32_t i = 0; i < setup->n_outputs; i++) {
-        const struct output_spec *spec = &setup->outputs[i].spec;
-        XXH3_64bits_update(x, spec->file, strlen(spec->file) + 1);
-        XXH3_64bits_update(x, spec->dataset, strlen(spec->dataset) + 1);
-        XXH3_64bits_update(x, &spec->type, sizeof(spec->type));
-        XXH3_64bits_update(x, spec->shape, spec->ndim * sizeof(*spec->shape));
-        XXH3_64bits_update(x, spec->chunk, spec->ndim * sizeof(*spec->chunk));
-        XXH3_64bits_update(x, &spec->fill, sizeof(spec->fill));
-    }
-    XXH3_64bits_update(x, setup->plan.edge, sizeof(setup->plan.edge));
-    XXH3_64bits_update(x, setup->blocks.size,
-                       setup->blocks.ndim * sizeof(*setup->blocks.size));
-    XXH3_64bits_update(x, setup->slice, setup->blocks.ndim * sizeof(*setup->slice));
-    uint64_t digest = XXH3_64bits_digest(x);
-    XXH3_freeState(x);
-    return digest;
-}
-
 int setup_create(const struct job *job, const struct setup_access *access,
                  struct setup **out, swim_error_t *err)
 {
@@ -322,6 +285,7 @@ int setup_create(const struct job *job, const struct setup_access *access,
     if (!setup)
         return swim_error_set(err, SWIM_ERR_NOMEM, "setup of %s", job->path);
     setup->job = job;
+    setup->access = access->store;
     rc = load_kernel(setup, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
         rc = inspect_input(setup, i, access, err);
@@ -337,11 +301,14 @@ int setup_create(const struct job *job, const struct setup_access *access,
         rc = setup_plan_outputs(setup, err);
     if (rc == SWIM_OK)
         rc = setup_plan_blocks(setup, err);
+    if (rc == SWIM_OK)
+        rc = setup_plan_targets(setup, err);
+    if (rc == SWIM_OK)
+        rc = setup_describe(setup, err);
     if (rc != SWIM_OK) {
         setup_destroy(setup);
         return rc;
     }
-    setup->digest = digest_setup(setup);
     *out = setup;
     return SWIM_OK;
 }
@@ -377,6 +344,8 @@ void setup_destroy(struct setup *setup)
         dataset_info_destroy(setup->inputs[i].info);
         free(setup->inputs[i].axes);
     }
+    setup_free_targets(setup);
+    free(setup->description);
     free(setup->inputs);
     free(setup->outputs);
     free(setup->plan_fields);

@@ -55,8 +55,25 @@ enum setup_phase {
     SETUP_MERGE,   /* a tile's accumulators give outputs */
 };
 
+/* One file that a phase writes, with what is in it.  A writer opens all files of a
+ * phase, in this order (by name, so that two jobs open in the same), writes finished
+ * blocks into them, and commits them with the blocks' bits; of SETUP_PARTIAL it is the
+ * file of partial results alone, where block b is row b. */
+struct setup_target {
+    const char *file;
+    struct output_spec *specs; /* for output_open() and so on */
+    uint32_t *outputs;         /* their numbers in the setup; partial results: 0 */
+    size_t n;
+};
+
+struct setup_targets {
+    struct setup_target *list;
+    size_t n;
+};
+
 struct setup {
     const struct job *job;
+    struct store_access access; /* by which its inputs were opened */
     struct kernel_host *kernel;
     swim_params_t *params;
     void *state;
@@ -81,7 +98,10 @@ struct setup {
     uint64_t input_bytes;  /* of a slice of all inputs, with halo, and chunk caches */
     uint64_t output_bytes; /* of a block of all outputs, the kernel's and stored */
     uint64_t slot_bytes;   /* at most, of a finished block */
-    uint64_t digest;       /* over everything that decides the result */
+    struct setup_targets targets[SETUP_PHASES_MAX];
+    char partials_file[PATH_MAX];
+    char *description; /* everything that decides the result */
+    uint64_t digest;   /* of the description */
 };
 
 /* Load the kernel, open and look at the inputs, plan.
@@ -99,11 +119,22 @@ void setup_close_inputs(struct setup *setup);
 /* source_look() at all inputs. */
 int setup_look_inputs(struct setup *setup, bool now, swim_error_t *err);
 
-/* Second half of setup_create(), in setup_outputs.c, setup_blocks.c and
- * setup_memory.c. */
+/* What h5swim_unfinished must say in the files of a phase; mark stays the caller's. */
+void setup_targets_mark(const struct setup_targets *targets, const char *mark);
+
+/* What of a job, described then, is different now, for people: "params.radius is 3, was
+ * 2; input u (/d/winds.nc) was changed".  Either text may be anything.  Returns how
+ * many differences there are; text is "" when that is 0. */
+size_t setup_difference(const char *then, const char *now, char *text, size_t size);
+
+/* Second half of setup_create(), in setup_outputs.c, setup_blocks.c, setup_memory.c,
+ * setup_targets.c and setup_describe.c. */
 int setup_plan_outputs(struct setup *setup, swim_error_t *err);
 int setup_plan_blocks(struct setup *setup, swim_error_t *err);
 int setup_plan_memory(struct setup *setup, swim_error_t *err);
+int setup_plan_targets(struct setup *setup, swim_error_t *err);
+void setup_free_targets(struct setup *setup);
+int setup_describe(struct setup *setup, swim_error_t *err);
 
 /* Where an input range falls in an output: start and count on each of its axes. */
 void setup_output_range(const struct setup_output *output,

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "batch/partials.h"
 #include "batch/payload.h"
 #include "batch/setup.h"
 #include "batch/worker.h"
@@ -24,69 +23,30 @@
 #define GATHER_MS 5    /* wait so long for more blocks before a batch */
 #define SESSION_MS 250 /* no longer, so that other writers get in */
 
-struct target {
-    const char *file;
-    struct output_spec *specs; /* of this file */
-    uint32_t *outputs;         /* their numbers in the setup */
-    size_t n;
-    struct output *open;
-};
-
 struct writer {
     const struct worker *worker;
     struct region *region;
     swim_session_t *session;
     struct swim_session_stats last;
     struct setup *setup;
-    struct target *targets; /* by name, so that two jobs open in the same order */
-    size_t n_targets;
+    struct output **open; /* the targets of the phase */
+    const struct setup_targets *targets;
     uint32_t *written; /* slots of this batch */
     uint32_t n_written, n_slots;
-    int partials;
     char mark[REGION_MARK_SIZE];
 };
 
-static int by_file(const void *a, const void *b)
+static int writer_room(struct writer *w, swim_error_t *err)
 {
-    return strcmp(((const struct target *)a)->file, ((const struct target *)b)->file);
-}
+    size_t n = 1;
 
-static struct target *target_of(struct writer *w, const char *file)
-{
-    struct target *t = w->targets;
-
-    while (t < w->targets + w->n_targets && strcmp(t->file, file) != 0)
-        t++;
-    if (t == w->targets + w->n_targets) {
-        t->file = file;
-        w->n_targets++;
-    }
-    return t;
-}
-
-static int list_targets(struct writer *w, swim_error_t *err)
-{
-    uint32_t n = w->setup->n_outputs;
-
-    w->n_targets = 0;
-    w->targets = calloc(n, sizeof(*w->targets));
+    for (uint32_t p = 0; p < w->setup->n_phases; p++)
+        n = w->setup->targets[p].n > n ? w->setup->targets[p].n : n;
+    w->open = (struct output **)calloc(n, sizeof(*w->open));
     w->n_slots = w->region->n_readers * w->region->slots_each;
     w->written = calloc(w->n_slots, sizeof(*w->written));
-    if (!w->targets || !w->written)
+    if (!w->open || !w->written)
         return swim_error_set(err, SWIM_ERR_NOMEM, "writer");
-    for (uint32_t i = 0; i < n; i++) {
-        const struct output_spec *spec = &w->setup->outputs[i].spec;
-        struct target *t = target_of(w, spec->file);
-        if (!t->specs) {
-            t->specs = calloc(n, sizeof(*t->specs));
-            t->outputs = calloc(n, sizeof(*t->outputs));
-        }
-        if (!t->specs || !t->outputs)
-            return swim_error_set(err, SWIM_ERR_NOMEM, "writer");
-        t->specs[t->n] = *spec;
-        t->outputs[t->n++] = i;
-    }
-    qsort(w->targets, w->n_targets, sizeof(*w->targets), by_file);
     return SWIM_OK;
 }
 
@@ -110,19 +70,13 @@ static int writer_open(struct writer *w, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     setup_close_inputs(w->setup);
-    return list_targets(w, err);
+    return writer_room(w, err);
 }
 
 static void writer_close(struct writer *w)
 {
-    for (size_t i = 0; w->targets && i < w->n_targets; i++) {
-        free(w->targets[i].specs);
-        free(w->targets[i].outputs);
-    }
-    free(w->targets);
+    free((void *)w->open);
     free(w->written);
-    if (w->partials >= 0)
-        close(w->partials);
     setup_destroy(w->setup);
     worker_count_locks(w->worker, w->session, &w->last);
     swim_session_close(w->session);
@@ -144,23 +98,17 @@ static uint32_t slots_ready(const struct writer *w)
 
 /* --- one session -------------------------------------------------------------- */
 
-static int session_begin(struct writer *w, enum setup_phase phase, swim_error_t *err)
+static int session_begin(struct writer *w, uint32_t phase, swim_error_t *err)
 {
     const struct store_access access = {w->session, w->worker->wait_ms};
     int rc = SWIM_OK;
 
-    if (phase == SETUP_PARTIAL) {
-        if (w->partials < 0)
-            rc = partials_open(w->setup->outputs[0].spec.file,
-                               atomic_load(&w->region->run_id), &w->partials, err);
-        return rc;
-    }
+    w->targets = &w->setup->targets[phase];
     region_mark(w->region, w->mark);
-    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++) {
-        struct target *t = &w->targets[i];
-        for (size_t k = 0; k < t->n; k++)
-            t->specs[k].mark = w->mark;
-        rc = output_open(t->file, t->specs, t->n, &access, &t->open, err);
+    setup_targets_mark(w->targets, w->mark);
+    for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++) {
+        const struct setup_target *t = &w->targets->list[i];
+        rc = output_open(t->file, t->specs, t->n, &access, &w->open[i], err);
     }
     return rc;
 }
@@ -171,11 +119,10 @@ static int session_end(struct writer *w, bool more, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
-    for (size_t i = 0; i < w->n_targets; i++) {
-        struct target *t = &w->targets[i];
-        int closed = output_close(t->open, more, rc == SWIM_OK ? err : NULL);
+    for (size_t i = 0; i < w->targets->n; i++) {
+        int closed = output_close(w->open[i], more, rc == SWIM_OK ? err : NULL);
         rc = rc == SWIM_OK ? closed : rc;
-        t->open = NULL;
+        w->open[i] = NULL;
     }
     return rc;
 }
@@ -187,14 +134,14 @@ static int write_record(struct writer *w, const struct payload_record *record,
     const void *bytes = record + 1;
 
     atomic_fetch_add(&w->region->counters.bytes_stored, record->n_bytes);
-    for (size_t i = 0; i < w->n_targets; i++) {
-        struct target *t = &w->targets[i];
+    for (size_t i = 0; i < w->targets->n; i++) {
+        const struct setup_target *t = &w->targets->list[i];
         for (size_t s = 0; s < t->n; s++) {
             if (t->outputs[s] != record->output)
                 continue;
             if (record->n_coords == 0)
-                return output_write_slab(t->open, s, scalar, scalar, bytes, err);
-            return output_write_chunk(t->open, s, record->coords, bytes,
+                return output_write_slab(w->open[i], s, scalar, scalar, bytes, err);
+            return output_write_chunk(w->open[i], s, record->coords, bytes,
                                       (size_t)record->n_bytes, err);
         }
     }
@@ -202,22 +149,38 @@ static int write_record(struct writer *w, const struct payload_record *record,
                           record->output);
 }
 
+static int write_partial(struct writer *w, uint64_t block, const char *payload,
+                         swim_error_t *err)
+{
+    const uint64_t start[2] = {block, 0}, count[2] = {1, w->setup->acc_bytes};
+
+    return output_write_slab(w->open[0], 0, start, count,
+                             payload + sizeof(struct payload_record), err);
+}
+
+static int write_records(struct writer *w, const char *payload, uint64_t n_bytes,
+                         swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (uint64_t at = 0; rc == SWIM_OK && at < n_bytes;) {
+        const struct payload_record *record = (const void *)(payload + at);
+        rc = write_record(w, record, err);
+        at += sizeof(*record) + payload_round(record->n_bytes);
+    }
+    return rc;
+}
+
 static int write_slot(struct writer *w, uint32_t number, enum setup_phase phase,
                       swim_error_t *err)
 {
     const struct slot *slot = region_slot(w->region, number);
     const char *payload = region_payload(w->region, number);
-    int rc = SWIM_OK;
 
-    if (phase == SETUP_PARTIAL)
-        return partials_write(w->partials, slot->block,
-                              payload + sizeof(struct payload_record),
-                              w->setup->acc_bytes, err);
-    for (uint64_t at = 0; rc == SWIM_OK && at < slot->n_bytes;) {
-        const struct payload_record *record = (const void *)(payload + at);
-        rc = write_record(w, record, err);
-        at += sizeof(*record) + payload_round(record->n_bytes);
-    }
+    int rc = phase == SETUP_PARTIAL ? write_partial(w, slot->block, payload, err)
+                                    : write_records(w, payload, slot->n_bytes, err);
+    for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++)
+        rc = output_done(w->open[i], slot->block, err);
     return rc;
 }
 
@@ -252,16 +215,12 @@ static int batch_write(struct writer *w, enum setup_phase phase, swim_error_t *e
     return SWIM_OK;
 }
 
-static int batch_commit(struct writer *w, enum setup_phase phase, swim_error_t *err)
+static int batch_commit(struct writer *w, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
-    if (phase == SETUP_PARTIAL)
-        return fdatasync(w->partials) < 0
-                   ? swim_error_set(err, SWIM_ERR_IO, "sync partial results")
-                   : SWIM_OK;
-    for (size_t i = 0; rc == SWIM_OK && i < w->n_targets; i++)
-        rc = output_commit(w->targets[i].open, err);
+    for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++)
+        rc = output_commit(w->open[i], err);
     return rc;
 }
 
@@ -296,12 +255,12 @@ static int do_session(struct writer *w, swim_error_t *err)
         w->region->n_ranks > 1 ? 0 : swim_clock_mono_ns() + SESSION_MS * 1000000LL;
     uint32_t number = atomic_load(&w->region->phase);
     enum setup_phase phase = w->setup->phases[number];
-    int rc = session_begin(w, phase, err);
+    int rc = session_begin(w, number, err);
 
     while (rc == SWIM_OK) {
         rc = batch_write(w, phase, err);
         if (rc == SWIM_OK)
-            rc = batch_commit(w, phase, err);
+            rc = batch_commit(w, err);
         if (rc == SWIM_OK)
             batch_done(w, number);
         if (stopped(w) || swim_clock_mono_ns() >= until || !gather(w) ||
@@ -331,7 +290,7 @@ static int writer_run(struct writer *w, swim_error_t *err)
 
 int writer_main(const struct worker *worker)
 {
-    struct writer w = {.worker = worker, .region = worker->region, .partials = -1};
+    struct writer w = {.worker = worker, .region = worker->region};
     swim_error_t err = {0};
 
     swim_log_set_rank((int)worker->rank);

@@ -89,7 +89,9 @@ expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --set params.fa
 expect_line 'kernel total: open.. failed'
 expect_status 2 timeout 30 "$h5swim" run total.yaml --quiet --set 'block=[4, 4, 4, 4]' --set outputs.sum.file=o.h5
 expect_line '4 sizes.*dimension'
-[ -z "$(find . -name '*partials*')" ] || fail "partial results are left behind"
+for file in f.h5 e.h5; do
+    [ -e $file.h5swim-partials ] || fail "the partial results of $file are gone, so nothing can go on from them"
+done
 
 # A rank that is told to go takes the others along, also while a kernel plans.
 "$h5swim" run total.yaml -n 2 --quiet --set params.fail=sleep --set outputs.sum.file=s.h5 2>"$tmp/err" &
@@ -104,3 +106,7 @@ wait $job || status=$?
 for file in f.h5 e.h5; do
     h5dump -a /S/h5swim_unfinished $file >/dev/null || fail "$file looks finished"
 done
+for file in f.h5 e.h5; do
+    expect_status 0 "$h5swim" run total.yaml -n 2 --quiet --overwrite --set outputs.sum.file=$file
+done
+[ -z "$(find . -name '[fe].h5?*')" ] || fail "partial results of finished jobs are left behind"
