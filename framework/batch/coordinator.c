@@ -3,19 +3,24 @@
 
 #include <string.h>
 
-#define HANDOUTS_PER_RANK 4 /* at the end of a phase each rank gets about so many */
+#define HANDOUTS_PER_RANK 4 /* at the end of a pass each rank gets about so many */
+#define HOPELESS 32         /* blocks set aside before one was done: all will be */
 
-void coordinator_init(struct coordinator *c, uint32_t n_ranks)
+void coordinator_init(struct coordinator *c, uint32_t n_ranks, uint64_t *todo,
+                      struct block_failure *failures)
 {
     memset(c, 0, sizeof(*c));
     c->n_ranks = n_ranks;
     c->phase = COORDINATOR_WAITING;
+    c->todo = todo;
+    c->failures = failures;
 }
 
 void coordinator_set_work(struct coordinator *c, uint32_t n_phases,
-                          const uint64_t *blocks)
+                          const uint64_t *blocks, bool fail_fast)
 {
     c->n_phases = n_phases;
+    c->fail_fast = fail_fast;
     for (uint32_t p = 0; p < n_phases; p++)
         c->blocks[p] = blocks[p];
 }
@@ -39,6 +44,128 @@ void coordinator_stop(struct coordinator *c, const swim_error_t *err, uint32_t s
     }
 }
 
+uint64_t coordinator_done(const struct coordinator *c)
+{
+    return c->found + c->in_pass;
+}
+
+uint64_t coordinator_total(const struct coordinator *c)
+{
+    uint64_t total = 0;
+
+    for (uint32_t p = 0; p < c->n_phases; p++)
+        total += c->blocks[p];
+    return total;
+}
+
+/* --- passes --------------------------------------------------------------------- */
+
+static bool todo_bit(const struct coordinator *c, uint64_t block)
+{
+    return (c->todo[block / 64] >> (block % 64)) & 1;
+}
+
+static void todo_clear(struct coordinator *c, uint64_t block)
+{
+    c->todo[block / 64] &= ~((uint64_t)1 << (block % 64));
+    c->left--;
+}
+
+static void leave_out_failed(struct coordinator *c)
+{
+    for (uint64_t i = 0; i < c->n_failed; i++) {
+        const struct block_failure *f = &c->failures[i];
+        if ((int32_t)f->phase == c->phase && todo_bit(c, f->block))
+            todo_clear(c, f->block);
+    }
+}
+
+static uint64_t done_before(const struct coordinator *c, int32_t phase)
+{
+    uint64_t done = 0;
+
+    for (int32_t p = 0; p < phase && p < (int32_t)c->n_phases; p++)
+        done += c->blocks[p];
+    for (uint64_t i = 0; i < c->n_failed; i++)
+        done -= (int32_t)c->failures[i].phase < phase;
+    return done;
+}
+
+uint64_t coordinator_set_pass(struct coordinator *c, int32_t phase,
+                              const unsigned char *done)
+{
+    uint64_t n = phase < (int32_t)c->n_phases ? c->blocks[phase] : 0;
+    uint64_t words = (n + 63) / 64;
+
+    c->left = 0;
+    for (uint64_t w = 0; w < words; w++) {
+        uint64_t bits = 0;
+        for (uint64_t b = w * 64; b < n && b < w * 64 + 64; b++)
+            if (!((done[b / 8] >> (b % 8)) & 1))
+                bits |= (uint64_t)1 << (b % 64);
+        c->todo[w] = bits;
+        c->left += (uint64_t)__builtin_popcountll(bits);
+    }
+    c->found = n - c->left + done_before(c, phase);
+    c->in_pass = 0;
+    c->next = 0;
+    c->phase = phase;
+    leave_out_failed(c);
+    c->has_work = 1;
+    c->looking = 0; /* the last one: until then nothing of it is handed out */
+    return c->left;
+}
+
+void coordinator_mend(struct coordinator *c)
+{
+    bool counted = c->phase >= 0 && c->phase < (int32_t)c->n_phases;
+    uint64_t words = counted ? (c->blocks[c->phase] + 63) / 64 : 0;
+
+    c->left = 0;
+    c->next = 0;
+    for (uint64_t w = 0; w < words; w++)
+        c->left += (uint64_t)__builtin_popcountll(c->todo[w]);
+}
+
+static void end_pass(struct coordinator *c, const struct coordinator_rank *ranks)
+{
+    if (!c->has_work || c->looking || c->left || c->phase == COORDINATOR_FINISHED)
+        return;
+    for (uint32_t r = 0; r < c->n_ranks; r++)
+        if (ranks[r].outstanding)
+            return;
+    c->looking = 1;
+}
+
+/* --- blocks that are set aside ------------------------------------------------------
+ */
+
+void coordinator_set_aside(struct coordinator *c, const struct block_failure *failure)
+{
+    if (c->n_failed < COORDINATOR_FAILURES_MOST)
+        c->failures[c->n_failed++] = *failure;
+}
+
+static void block_failed(struct coordinator *c, const struct rank_report *report)
+{
+    swim_error_t err = {0};
+
+    coordinator_set_aside(c, &report->failure);
+    if (c->fail_fast)
+        swim_error_set(&err, SWIM_ERR_KERNEL, "%s", report->failure.text);
+    else if (c->n_failed >= COORDINATOR_FAILURES_MOST ||
+             (c->n_failed >= HOPELESS && coordinator_done(c) == 0))
+        swim_error_set(&err, SWIM_ERR_KERNEL,
+                       "%llu blocks have failed and %llu are done: the job is stopped; "
+                       "the last one: %s",
+                       (unsigned long long)c->n_failed,
+                       (unsigned long long)coordinator_done(c), report->failure.text);
+    if (err.code != SWIM_OK)
+        coordinator_stop(c, &err, 0, report->rank);
+}
+
+/* --- reports -------------------------------------------------------------------- */
+
 static void check_digest(struct coordinator *c, const struct rank_report *report)
 {
     swim_error_t err = {0};
@@ -58,71 +185,84 @@ static void check_digest(struct coordinator *c, const struct rank_report *report
     coordinator_stop(c, &err, 0, report->rank);
 }
 
-/* Move on to the next phase while the present one has nothing left to do. */
-static void advance(struct coordinator *c, const struct rank_report *reports)
+static void take_report(struct coordinator *c, struct coordinator_rank *rank,
+                        const struct rank_report *report)
 {
-    if (c->phase == COORDINATOR_WAITING) {
-        for (uint32_t r = 0; r < c->n_ranks; r++)
-            if (!reports[r].ready)
-                return;
-        c->phase = 0;
-        c->next = 0;
-    }
-    c->total_done = 0;
-    for (uint32_t r = 0; r < c->n_ranks; r++)
-        for (uint32_t p = 0; p < c->n_phases; p++)
-            c->total_done += reports[r].done[p];
-    while (c->phase < (int32_t)c->n_phases) {
-        uint64_t done = 0;
-        for (uint32_t r = 0; r < c->n_ranks; r++)
-            done += reports[r].done[c->phase];
-        if (done < c->blocks[c->phase])
-            return;
-        c->phase++;
-        c->next = 0;
-    }
-    c->phase = COORDINATOR_FINISHED;
-}
+    uint64_t done = report->done - rank->report.done;
+    bool failed = report->n_failed > rank->report.n_failed;
 
-/* As many as wanted while there is plenty, fewer towards the end. */
-static void hand_out(struct coordinator *c, const struct rank_report *report,
-                     struct rank_orders *orders)
-{
-    if (c->stop || c->phase < 0 || c->phase >= (int32_t)c->n_phases)
-        return;
-    uint64_t left = c->blocks[c->phase] - c->next;
-    uint64_t share = left / ((uint64_t)c->n_ranks * HANDOUTS_PER_RANK);
-    uint64_t count = report->want;
-
-    if (share < report->n_readers)
-        share = report->n_readers;
-    if (count > share)
-        count = share;
-    if (count > left)
-        count = left;
-    orders->first = c->next;
-    orders->count = count;
-    c->next += count;
-}
-
-void coordinator_handle(struct coordinator *c, struct rank_report *reports,
-                        const struct rank_report *report, struct rank_orders *orders)
-{
-    memset(orders, 0, sizeof(*orders));
-    reports[report->rank] = *report;
+    rank->report = *report;
+    rank->outstanding -= done + (failed ? 1 : 0);
+    c->in_pass += done;
+    if (failed)
+        block_failed(c, report);
     if (report->error.code != SWIM_OK || report->signo)
         coordinator_stop(c, &report->error, report->signo, report->rank);
     check_digest(c, report);
-    if (report->rank == 0)
+    if (report->rank == 0 && report->run_id)
         c->run_id = report->run_id;
-    if (!c->stop)
-        advance(c, reports);
-    hand_out(c, report, orders);
-    orders->phase = c->phase;
+}
+
+void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
+                      uint32_t rank)
+{
+    memset(&ranks[rank], 0, sizeof(ranks[rank]));
+    ranks[rank].report.rank = rank;
+    end_pass(c, ranks);
+}
+
+static bool all_ready(const struct coordinator *c, const struct coordinator_rank *ranks)
+{
+    for (uint32_t r = 0; r < c->n_ranks; r++)
+        if (!ranks[r].report.ready)
+            return false;
+    return true;
+}
+
+/* As many as wanted while there is plenty, fewer towards the end; a run of them. */
+static void hand_out(struct coordinator *c, struct coordinator_rank *rank,
+                     struct rank_orders *orders)
+{
+    uint64_t share = c->left / ((uint64_t)c->n_ranks * HANDOUTS_PER_RANK);
+    uint64_t count = rank->report.want;
+
+    if (!rank->report.ready || c->looking || c->left == 0 || count == 0)
+        return;
+    if (share < rank->report.n_readers)
+        share = rank->report.n_readers;
+    if (count > share)
+        count = share;
+    while (!todo_bit(c, c->next))
+        c->next = c->todo[c->next / 64] >> (c->next % 64) ? c->next + 1
+                                                          : (c->next / 64 + 1) * 64;
+    orders->first = c->next;
+    while (orders->count < count && c->left && c->next < c->blocks[c->phase] &&
+           todo_bit(c, c->next)) {
+        todo_clear(c, c->next++);
+        orders->count++;
+    }
+    rank->outstanding += orders->count;
+}
+
+void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
+                        const struct rank_report *report, struct rank_orders *orders)
+{
+    memset(orders, 0, sizeof(*orders));
+    take_report(c, &ranks[report->rank], report);
+    orders->phase = COORDINATOR_WAITING;
+    if (!c->begun)
+        c->begun = all_ready(c, ranks);
+    if (c->begun)
+        orders->phase = c->phase;
+    if (!c->stop && orders->phase >= 0 && orders->phase < (int32_t)c->n_phases)
+        hand_out(c, &ranks[report->rank], orders);
+    end_pass(c, ranks);
+    orders->look = c->looking && !c->stop;
     orders->stop = c->stop;
     orders->signo = c->signo;
     orders->code = c->error.code;
     orders->left = report->leaving;
+    orders->n_failed = report->n_failed;
     orders->run_id = c->run_id;
     orders->n_states = c->n_states;
     if (report->n_states < c->n_states)

@@ -1,19 +1,23 @@
-/* coordinator.h - hands out blocks to ranks and decides when a job is done or stops.
+/* coordinator.h - who does what in a job: one for all ranks, asked by each.
  *
- * Pure: no I/O, no waiting.  Under fork it lies in shared memory and each rank asks it
- * directly; under MPI it is rank 0's and ranks ask by message (link.h).
+ * Pure bookkeeping without communication: link.h brings reports in and orders out.
+ * Before there is work it hands around the states of the inputs that rank 0 has
+ * opened, one per order, so that all read the same.
  *
- * First rank 0 opens the inputs and says which states of them it has found; the others
- * ask until they are told, so that all read the same.
+ * What is to be done is what is missing in the output files.  Rank 0 looks there for
+ * the blocks that are not committed, and those are a pass: they are handed out, and
+ * when nothing of it is outstanding any more, rank 0 looks again.  A pass is empty: the
+ * next phase begins; that of the last phase: FINISHED.  So blocks of a rank that died
+ * come again with the next pass, and a job that is resumed is one whose first pass is
+ * not all blocks.
  *
- * Phases: WAITING until every rank has made the same setup and rank 0 has the outputs
- * ready, then the phases of the setup one after the other, then FINISHED.
- * Invariants: (1) each block of a phase is handed out once; (2) a phase begins when all
- * blocks of the one before are committed; (3) once stop is set nothing is handed out.
- */
+ * Invariants: (1) each block of a pass is handed out once; (2) a pass ends when all
+ * that was handed out to ranks that live is committed or set aside; (3) once stop is
+ * set nothing is handed out; (4) a block that was set aside is in no later pass. */
 #ifndef SWIM_BATCH_COORDINATOR_H
 #define SWIM_BATCH_COORDINATOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <h5swim/error.h>
@@ -22,19 +26,32 @@
 
 #define COORDINATOR_WAITING (-1)
 #define COORDINATOR_FINISHED SETUP_PHASES_MAX
+#define COORDINATOR_BLOCKS_MOST ((uint64_t)1 << 32) /* of one phase */
+#define COORDINATOR_FAILURES_MOST 10000             /* the job stops at more */
+
+/* A block that no reader could do. */
+struct block_failure {
+    uint64_t block;
+    uint32_t phase;
+    uint32_t tries;
+    char text[400]; /* of the last try */
+};
 
 /* What a rank tells; plain bytes, also sent by MPI. */
 struct rank_report {
     uint32_t rank;
-    uint32_t ready; /* setup made; rank 0: and outputs created */
+    uint32_t ready; /* setup made; rank 0: and the first pass is known */
     uint32_t signo; /* asked to leave by this signal; 0: no */
     uint32_t n_readers;
     uint32_t leaving;  /* this is the last report */
     uint32_t n_states; /* of the inputs, that it was told */
     uint64_t digest;
-    uint64_t run_id; /* rank 0's choice */
-    uint64_t want;   /* blocks wanted now */
-    uint64_t done[SETUP_PHASES_MAX];
+    int64_t pid, started; /* of the process, as process.h has them */
+    uint64_t run_id;      /* rank 0's choice */
+    uint64_t want;        /* blocks wanted now */
+    uint64_t done;        /* blocks committed since the rank began */
+    uint64_t n_failed;    /* blocks set aside; the last of them is in failure */
+    struct block_failure failure;
     uint64_t bytes_read, bytes_written, bytes_stored;
     uint64_t locks, locks_waited, lock_wait_ns;
     swim_error_t error; /* code SWIM_OK: none */
@@ -45,15 +62,16 @@ struct rank_orders {
     int32_t phase;
     uint32_t stop; /* leave, without an error of one's own */
     uint32_t signo;
-    int32_t code;  /* with stop: why, enum swim_status */
-    uint32_t left; /* the answer to a report that was leaving */
-    uint32_t reserved;
+    int32_t code;          /* with stop: why, enum swim_status */
+    uint32_t left;         /* the answer to a report that was leaving */
+    uint32_t look;         /* rank 0: the pass is over */
     uint64_t run_id;       /* of this run, among all that ever write an output */
     uint64_t first, count; /* blocks of the phase, for this rank */
+    uint64_t n_failed;     /* of its report: taken note of */
     /* Of the inputs, in the order of the kernel's; 0: rank 0 has not opened them yet.
      * One at a time, as MPI waits for the receiver of a long message: the one after
      * those that it has. */
-    uint32_t n_states, reserved2;
+    uint32_t n_states, reserved;
     struct source_state state;
 };
 
@@ -63,34 +81,76 @@ struct coordinator {
     int32_t phase;
     uint32_t stop;
     uint32_t signo;
-    uint64_t next;
-    uint64_t total_done; /* blocks of all phases */
-    uint64_t run_id;     /* rank 0's */
+    uint32_t looking;  /* rank 0 is to say what is missing */
+    uint32_t has_work; /* it has said so once */
+    uint32_t begun;    /* all ranks have been ready */
+    uint64_t *todo;    /* a bit per block of the pass, not handed out yet */
+    uint64_t next;     /* no bit before this one is set */
+    uint64_t left;     /* bits that are set */
+    uint64_t found;    /* blocks of all phases that were done when the pass began */
+    uint64_t in_pass;  /* committed since */
+    uint64_t n_failed; /* of all phases */
+    struct block_failure *failures;
+    uint64_t run_id; /* rank 0's */
     uint64_t digest;
     uint32_t has_digest;
+    uint32_t fail_fast; /* stop at the first block that is set aside */
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX];
     swim_error_t error; /* the first one reported */
     uint32_t error_rank;
 };
 
-/* reports: n_ranks of them, zeroed, kept by the caller beside c. */
-void coordinator_init(struct coordinator *c, uint32_t n_ranks);
+/* What the coordinator keeps of a rank. */
+struct coordinator_rank {
+    struct rank_report report;
+    uint64_t outstanding; /* handed out, neither committed nor set aside */
+};
 
-/* Take a report, keep it in reports[rank], and answer. */
-void coordinator_handle(struct coordinator *c, struct rank_report *reports,
+/* todo: room for a bit for each block of the largest phase; failures: for
+ * COORDINATOR_FAILURES_MOST.  Both are the caller's; todo may come later, before the
+ * first pass. */
+void coordinator_init(struct coordinator *c, uint32_t n_ranks, uint64_t *todo,
+                      struct block_failure *failures);
+
+/* Take a report of one of the n_ranks in ranks, zeroed at first and kept by the caller
+ * beside c, and answer. */
+void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
                         const struct rank_report *report, struct rank_orders *orders);
 
 /* Rank 0 says which states of the inputs all are to read: it has them open. */
 void coordinator_set_states(struct coordinator *c, const struct source_state *states,
                             uint32_t n_states);
 
-/* Rank 0 says, before it is ready, what there is to do. */
+/* Rank 0 says, before it is ready, what there is to do in all. */
 void coordinator_set_work(struct coordinator *c, uint32_t n_phases,
-                          const uint64_t *blocks);
+                          const uint64_t *blocks, bool fail_fast);
 
-/* Somebody has seen that a rank is gone. */
+/* And, then and whenever it is told to look, what is missing: done has a bit for each
+ * block of the phase that is committed (done[b / 8] >> (b % 8)).  Phases before it
+ * count as done.  Returns how many blocks the pass has; none: another call follows,
+ * with the next phase or COORDINATOR_FINISHED, where done is not looked at. */
+uint64_t coordinator_set_pass(struct coordinator *c, int32_t phase,
+                              const unsigned char *done);
+
+/* A block that nobody need try: what it is made of was set aside. */
+void coordinator_set_aside(struct coordinator *c, const struct block_failure *failure);
+
+/* Somebody has seen that a rank is gone: what it had comes again.  It may begin anew.
+ */
+void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
+                      uint32_t rank);
+
+/* Whoever was in one of these calls has died in it: what it left half done is mended.
+ * What it was given comes again when it is said to be gone. */
+void coordinator_mend(struct coordinator *c);
+
+/* Somebody has seen that the job cannot go on. */
 void coordinator_stop(struct coordinator *c, const swim_error_t *err, uint32_t signo,
                       uint32_t rank);
+
+/* Blocks of all phases that are committed, and those there are. */
+uint64_t coordinator_done(const struct coordinator *c);
+uint64_t coordinator_total(const struct coordinator *c);
 
 #endif /* SWIM_BATCH_COORDINATOR_H */

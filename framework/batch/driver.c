@@ -1,4 +1,6 @@
-/* driver.c - forks the ranks of a job on this host and waits for them. */
+/* driver.c - forks the ranks of a job on this host and waits for them.
+ *
+ * A rank that dies is forked again; if the driver dies itself, the ranks go on. */
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -7,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,13 +20,18 @@
 
 #define DRIVER_GRACE_MS 950 /* a little more than a rank's */
 #define RANKS_LEAVE_MS 900
-#define DEAF_MS 600 /* a rank that has heard of a stop is gone by then */
+#define DEATHS_MOST 3 /* of one rank */
+#define DEAF_MS 600   /* a rank that has heard of a stop is gone by then */
 
 struct driver {
+    const struct run_options *options;
+    const struct job *job;
     struct fork_shared *shared;
     uint32_t n_ranks;
     pid_t *pids;   /* 0: ended */
-    pid_t *killed; /* those that had no chance to close their sessions; 0: none */
+    pid_t *killed; /* those that had no chance to close their sessions */
+    size_t n_killed;
+    uint32_t *deaths;
     int *statuses;
     struct pollfd *fds; /* n_ranks pidfds, then the signals */
 };
@@ -39,17 +45,12 @@ uint32_t run_processors(void)
     return (uint32_t)CPU_COUNT(&set);
 }
 
-static int driver_fork(struct driver *d, const struct run_options *options,
-                       const struct job *job, uint32_t rank)
+static int driver_fork(struct driver *d, uint32_t rank)
 {
-    pid_t driver = getpid();
     pid_t pid = fork();
 
     if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() != driver)
-            _exit(128 + SIGTERM);
-        int status = rank_main(options, job, d->shared, rank);
+        int status = rank_main(d->options, d->job, d->shared, rank);
         if (status == 0)
             exit(0);
         fflush(stdout);
@@ -69,7 +70,18 @@ static void signal_ranks(const struct driver *d, int signo)
             kill(d->pids[r], signo);
 }
 
-/* A rank that did not say its last has died: the others are told to stop. */
+static void describe_death(uint32_t rank, int status, swim_error_t *err)
+{
+    if (WIFSIGNALED(status))
+        swim_error_set(err, SWIM_ERR_IO, "rank %u was ended by signal %d (SIG%s)", rank,
+                       WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
+    else
+        swim_error_set(err, SWIM_ERR_IO, "rank %u ended with exit status %d", rank,
+                       WEXITSTATUS(status));
+}
+
+/* A rank that did not say its last has died.  One that had got as far as to work is
+ * started again; else, or when it dies again and again, the others are told to stop. */
 static void rank_gone(struct driver *d, uint32_t rank)
 {
     int status = d->statuses[rank];
@@ -81,15 +93,15 @@ static void rank_gone(struct driver *d, uint32_t rank)
         fork_shared_stop(d->shared, NULL, (uint32_t)WEXITSTATUS(status) - 128, rank);
         return;
     }
-    if (WIFSIGNALED(status))
-        swim_error_set(
-            &err, SWIM_ERR_IO,
-            "rank %u was ended by signal %d (SIG%s): the job is stopped and its "
-            "output is unfinished",
-            rank, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
-    else
-        swim_error_set(&err, SWIM_ERR_IO, "rank %u ended with exit status %d", rank,
-                       WEXITSTATUS(status));
+    describe_death(rank, status, &err);
+    if (!swim_signals_pending() && !fork_shared_stopped(d->shared) &&
+        fork_shared_ready(d->shared, rank) && d->deaths[rank]++ < DEATHS_MOST) {
+        fork_shared_gone(d->shared, rank);
+        if (!d->options->quiet && !d->options->json)
+            fprintf(stderr, "h5swim: %s: it is started again\n", err.text);
+        if (driver_fork(d, rank) == 0)
+            return;
+    }
     fork_shared_stop(d->shared, &err, 0, rank);
     if (rank == 0) /* which would have printed it */
         fprintf(stderr, "h5swim: %s\n", err.text);
@@ -107,11 +119,12 @@ static uint32_t driver_reap(struct driver *d)
             continue;
         }
         if (WIFSIGNALED(d->statuses[r]))
-            d->killed[r] = d->pids[r];
+            d->killed[d->n_killed++] = d->pids[r];
         d->pids[r] = 0;
         close(d->fds[r].fd);
         d->fds[r].fd = -1; /* poll() passes over it */
         rank_gone(d, r);
+        left += d->pids[r] != 0;
     }
     return left;
 }
@@ -154,12 +167,10 @@ static void driver_reap_sessions(const struct driver *d, const char *url)
         .struct_size = sizeof(opt), .url = url, .job = "driver", .rank = -1};
     swim_session_t *session = NULL;
 
-    for (uint32_t r = 0; r < d->n_ranks; r++) {
-        if (d->killed[r] == 0)
-            continue;
+    for (size_t i = 0; i < d->n_killed; i++) {
         if (!session && swim_session_open(&opt, &session, NULL) != SWIM_OK)
             return;
-        (void)swim_session_reap(session, d->killed[r], NULL);
+        (void)swim_session_reap(session, d->killed[i], NULL);
     }
     swim_session_close(session);
 }
@@ -176,8 +187,7 @@ static int driver_status(const struct driver *d)
     return 1; /* it was killed, or a kernel's plan() has ended it */
 }
 
-static int driver_run(struct driver *d, const struct run_options *options,
-                      const struct job *job, swim_error_t *err)
+static int driver_run(struct driver *d, swim_error_t *err)
 {
     int rc = swim_signals_install_command(DRIVER_GRACE_MS, err);
 
@@ -188,7 +198,7 @@ static int driver_run(struct driver *d, const struct run_options *options,
     fflush(NULL);
     d->fds[d->n_ranks] = (struct pollfd){swim_signals_fd(), POLLIN, 0};
     for (uint32_t r = 0; r < d->n_ranks; r++) {
-        if (driver_fork(d, options, job, r) == 0)
+        if (driver_fork(d, r) == 0)
             continue;
         swim_error_sys(err, errno, "fork rank %u of %u", r, d->n_ranks);
         fork_shared_stop(d->shared, err, 0, r);
@@ -197,23 +207,24 @@ static int driver_run(struct driver *d, const struct run_options *options,
         return 1;
     }
     driver_wait(d);
-    driver_reap_sessions(d, options->url);
+    driver_reap_sessions(d, d->options->url);
     return driver_status(d);
 }
 
 int driver_main(const struct run_options *options, const struct job *job,
                 uint32_t n_ranks)
 {
-    struct driver d = {.n_ranks = n_ranks};
+    struct driver d = {.options = options, .job = job, .n_ranks = n_ranks};
     swim_error_t err = {0};
     int status;
 
     d.pids = calloc(n_ranks, sizeof(*d.pids));
-    d.killed = calloc(n_ranks, sizeof(*d.killed));
+    d.killed = calloc((size_t)n_ranks * (DEATHS_MOST + 1), sizeof(*d.killed));
+    d.deaths = calloc(n_ranks, sizeof(*d.deaths));
     d.statuses = calloc(n_ranks, sizeof(*d.statuses));
     d.fds = calloc(n_ranks + 1, sizeof(*d.fds));
-    if (d.pids && d.killed && d.statuses && d.fds) {
-        status = driver_run(&d, options, job, &err);
+    if (d.pids && d.killed && d.deaths && d.statuses && d.fds) {
+        status = driver_run(&d, &err);
     } else {
         swim_error_set(&err, SWIM_ERR_NOMEM, "start %u ranks", n_ranks);
         status = 1;
@@ -223,6 +234,7 @@ int driver_main(const struct run_options *options, const struct job *job,
     fork_shared_destroy(d.shared);
     free(d.pids);
     free(d.killed);
+    free(d.deaths);
     free(d.statuses);
     free(d.fds);
     return status;

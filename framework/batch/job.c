@@ -317,7 +317,26 @@ static int kernel_name_key(const struct job_node *node, void *into, swim_error_t
     return job_value_text(node, &job->kernel, err);
 }
 
-static const struct job_key kernel_keys[] = {{"name", kernel_name_key}};
+static int kernel_timeout_key(const struct job_node *node, void *into,
+                              swim_error_t *err)
+{
+    struct job *job = into;
+    double seconds = 0;
+    int rc = job_value_double(node, &seconds, err);
+
+    if (rc == SWIM_OK && !(seconds >= 0.001 && seconds <= 1e9))
+        rc = job_fail(err, &node->place,
+                      "timeout %g: 0.001 to 1e9 seconds for one block are possible",
+                      seconds);
+    if (rc == SWIM_OK)
+        job->timeout_ms = (int64_t)(seconds * 1000);
+    return rc;
+}
+
+static const struct job_key kernel_keys[] = {
+    {"name", kernel_name_key},
+    {"timeout", kernel_timeout_key},
+};
 
 static int job_kernel(const struct job_node *node, void *into, swim_error_t *err)
 {

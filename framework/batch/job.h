@@ -1,7 +1,8 @@
 /* job.h - a job file, read and checked as far as that goes without its data.
  *
  *     kernel: wind_speed          # a name, a path to a .so or to a .c source; or a
- *                                 # mapping with the key "name"
+ *                                 # mapping with the keys "name" and "timeout", the
+ *                                 # seconds that one block may take
  *     params: {radius: 6371000}
  *     inputs:                     # by port of the kernel
  *       u: {file: winds.nc, dataset: UWND}
@@ -85,6 +86,7 @@ struct job {
     uint64_t block[SWIM_NDIM_MAX];
     struct job_place block_place;
     uint64_t memory_bytes; /* default 256 MiB */
+    int64_t timeout_ms;    /* for one block; 0: any time */
 };
 
 /* Read a job file and put "--set" settings ("a.b.c=value", value in YAML) over it.

@@ -22,11 +22,16 @@ struct link_ops {
     /* Rank 0 only, before its report says ready: the states of the inputs, ... */
     void (*set_states)(struct link *link, const struct source_state *states,
                        uint32_t n_states);
-    /* ... and what there is to do. */
-    void (*set_work)(struct link *link, uint32_t n_phases, const uint64_t *blocks);
-    /* Rank 0 only: copies of the coordinator and of all n_ranks reports. */
+    /* ... and what there is to do: coordinator_set_work() and, then and whenever it is
+     * told to look, coordinator_set_pass(). SWIM_ERR_NOMEM. */
+    int (*set_work)(struct link *link, uint32_t n_phases, const uint64_t *blocks,
+                    bool fail_fast, swim_error_t *err);
+    uint64_t (*set_pass)(struct link *link, int32_t phase, const unsigned char *done);
+    void (*set_aside)(struct link *link, const struct block_failure *failure);
+    /* Rank 0 only: copies of the coordinator (failures point to what may still grow at
+     * its end; todo is not to be looked at) and of all n_ranks ranks. */
     void (*observe)(struct link *link, struct coordinator *c,
-                    struct rank_report *reports);
+                    struct coordinator_rank *ranks);
     /* The last report (leaving) has been exchanged.  Rank 0 waits at most wait_ms until
      * everybody's has come; then part and free link.  meet: all ranks are sound and on
      * their way here, so that parting may wait for them. */
@@ -47,6 +52,11 @@ int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
 /* For the driver, when a rank has ended without its last report. */
 void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
                       uint32_t signo, uint32_t rank);
+/* A rank has ended without its last report, and will begin anew: what it had goes to
+ * others. */
+void fork_shared_gone(struct fork_shared *shared, uint32_t rank);
+/* Was it ever ready? */
+bool fork_shared_ready(struct fork_shared *shared, uint32_t rank);
 /* 0 while the job goes on; once it is to stop, the signal that says so to ranks. */
 int fork_shared_stopped(struct fork_shared *shared);
 /* Did this rank leave by itself? */

@@ -1,46 +1,61 @@
 /* link_fork.c - ranks on one host that share the coordinator's memory.
  *
  * A robust mutex guards it: a rank that dies inside an exchange leaves at worst blocks
- * handed out to itself, and the driver, which sees the death, stops the job. */
+ * handed out to itself, and they come again.  Pages of the bits and the failures cost
+ * nothing until they are used. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "batch/link.h"
 #include "core/clock.h"
+#include "lock/process.h"
+
+#define ORPHANS_LOOK_NS 100000000LL
 
 struct fork_shared {
     size_t mapped_bytes;
+    pid_t driver;
     pthread_mutex_t mutex;
     struct coordinator coordinator;
-    struct rank_report reports[]; /* n_ranks */
+    struct coordinator_rank ranks[]; /* n_ranks, then the failures, then todo */
 };
 
 struct fork_link {
     struct link link;
     struct fork_shared *shared;
+    struct process_id self;
+    int64_t looked_ns;
 };
 
 int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t *err)
 {
-    size_t bytes = sizeof(**out) + n_ranks * sizeof(struct rank_report);
+    size_t failures = COORDINATOR_FAILURES_MOST * sizeof(struct block_failure);
+    size_t bytes = sizeof(**out) + n_ranks * sizeof(struct coordinator_rank) +
+                   failures + COORDINATOR_BLOCKS_MOST / 8;
     struct fork_shared *shared =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     pthread_mutexattr_t attr;
 
     *out = NULL;
     if (shared == MAP_FAILED)
         return swim_error_sys(err, errno, "map memory for %u ranks", n_ranks);
     shared->mapped_bytes = bytes;
+    shared->driver = getpid();
     pthread_mutexattr_init(&attr);
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(&shared->mutex, &attr);
     pthread_mutexattr_destroy(&attr);
-    coordinator_init(&shared->coordinator, n_ranks);
+    char *behind = (char *)&shared->ranks[n_ranks];
+    coordinator_init(&shared->coordinator, n_ranks, (void *)(behind + failures),
+                     (void *)behind);
     *out = shared;
     return SWIM_OK;
 }
@@ -53,8 +68,10 @@ void fork_shared_destroy(struct fork_shared *shared)
 
 static void shared_lock(struct fork_shared *shared)
 {
-    if (pthread_mutex_lock(&shared->mutex) == EOWNERDEAD)
+    if (pthread_mutex_lock(&shared->mutex) == EOWNERDEAD) {
+        coordinator_mend(&shared->coordinator);
         pthread_mutex_consistent(&shared->mutex);
+    }
 }
 
 void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
@@ -76,19 +93,63 @@ int fork_shared_stopped(struct fork_shared *shared)
 bool fork_shared_left(struct fork_shared *shared, uint32_t rank)
 {
     shared_lock(shared);
-    bool left = shared->reports[rank].leaving != 0;
+    bool left = shared->ranks[rank].report.leaving != 0;
     pthread_mutex_unlock(&shared->mutex);
     return left;
+}
+
+void fork_shared_gone(struct fork_shared *shared, uint32_t rank)
+{
+    shared_lock(shared);
+    coordinator_gone(&shared->coordinator, shared->ranks, rank);
+    pthread_mutex_unlock(&shared->mutex);
+}
+
+bool fork_shared_ready(struct fork_shared *shared, uint32_t rank)
+{
+    shared_lock(shared);
+    bool ready = shared->ranks[rank].report.ready != 0;
+    pthread_mutex_unlock(&shared->mutex);
+    return ready;
+}
+
+/* Without the driver nobody starts a rank again, and nobody else sees that it died. */
+static void look_after_others(struct fork_link *f)
+{
+    struct fork_shared *shared = f->shared;
+    int64_t now = swim_clock_mono_ns();
+    swim_error_t err = {0};
+
+    if (getppid() == shared->driver || now - f->looked_ns < ORPHANS_LOOK_NS)
+        return;
+    f->looked_ns = now;
+    for (uint32_t r = 0; r < f->link.n_ranks; r++) {
+        const struct rank_report *report = &shared->ranks[r].report;
+        int pidfd = -1;
+        enum process_state state =
+            process_watch(&f->self, f->self.boot, report->pid, report->started, &pidfd);
+        if (pidfd >= 0)
+            close(pidfd);
+        if (report->leaving || state == PROCESS_ALIVE)
+            continue;
+        swim_error_set(&err, SWIM_ERR_IO,
+                       "rank %u and the driver that would start it again have died", r);
+        coordinator_stop(&shared->coordinator, &err, 0, r);
+        if (r == 0 && f->link.rank == (f->link.n_ranks > 1 ? 1u : 0u))
+            fprintf(stderr, "h5swim: %s\n", err.text);
+    }
 }
 
 static int fork_exchange(struct link *link, const struct rank_report *report,
                          struct rank_orders *orders, bool *answered, swim_error_t *err)
 {
-    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+    struct fork_link *f = (struct fork_link *)(void *)link;
+    struct fork_shared *shared = f->shared;
 
     (void)err;
     shared_lock(shared);
-    coordinator_handle(&shared->coordinator, shared->reports, report, orders);
+    look_after_others(f);
+    coordinator_handle(&shared->coordinator, shared->ranks, report, orders);
     pthread_mutex_unlock(&shared->mutex);
     *answered = true;
     return SWIM_OK;
@@ -104,23 +165,46 @@ static void fork_set_states(struct link *link, const struct source_state *states
     pthread_mutex_unlock(&shared->mutex);
 }
 
-static void fork_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks)
+static int fork_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks,
+                         bool fail_fast, swim_error_t *err)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    (void)err;
+    shared_lock(shared);
+    coordinator_set_work(&shared->coordinator, n_phases, blocks, fail_fast);
+    pthread_mutex_unlock(&shared->mutex);
+    return SWIM_OK;
+}
+
+static uint64_t fork_set_pass(struct link *link, int32_t phase,
+                              const unsigned char *done)
 {
     struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
 
     shared_lock(shared);
-    coordinator_set_work(&shared->coordinator, n_phases, blocks);
+    uint64_t left = coordinator_set_pass(&shared->coordinator, phase, done);
+    pthread_mutex_unlock(&shared->mutex);
+    return left;
+}
+
+static void fork_set_aside(struct link *link, const struct block_failure *failure)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    shared_lock(shared);
+    coordinator_set_aside(&shared->coordinator, failure);
     pthread_mutex_unlock(&shared->mutex);
 }
 
 static void fork_observe(struct link *link, struct coordinator *c,
-                         struct rank_report *reports)
+                         struct coordinator_rank *ranks)
 {
     struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
 
     shared_lock(shared);
     *c = shared->coordinator;
-    memcpy(reports, shared->reports, link->n_ranks * sizeof(*reports));
+    memcpy(ranks, shared->ranks, link->n_ranks * sizeof(*ranks));
     pthread_mutex_unlock(&shared->mutex);
 }
 
@@ -143,7 +227,8 @@ static void fork_close(struct link *link, int wait_ms, bool meet)
 }
 
 static const struct link_ops fork_ops = {fork_exchange, fork_set_states, fork_set_work,
-                                         fork_observe, fork_close};
+                                         fork_set_pass, fork_set_aside,  fork_observe,
+                                         fork_close};
 
 int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
                    swim_error_t *err)
@@ -157,6 +242,7 @@ int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
     f->link.rank = rank;
     f->link.n_ranks = shared->coordinator.n_ranks;
     f->shared = shared;
+    process_self(&f->self);
     *out = &f->link;
     return SWIM_OK;
 }

@@ -47,25 +47,25 @@ static void eta_text(double seconds, double done, char *text, size_t size)
 }
 
 void progress_show(struct progress *p, const struct coordinator *c,
-                   const struct rank_report *reports)
+                   const struct coordinator_rank *ranks)
 {
     int64_t now = swim_clock_mono_ns();
-    uint64_t total = 0, bytes = 0;
-    char eta[32], text[160], bar[BAR_MOST + 3] = "";
+    uint64_t total = coordinator_total(c), all_done = coordinator_done(c), bytes = 0;
+    char eta[32], failed[40] = "", text[200], bar[BAR_MOST + 3] = "";
 
     if (p->quiet || c->phase < 0 ||
         now - p->shown_ns < (p->terminal ? TERMINAL_NS : PLAIN_NS))
         return;
     p->shown_ns = now;
-    for (uint32_t i = 0; i < c->n_phases; i++)
-        total += c->blocks[i];
     for (uint32_t r = 0; r < c->n_ranks; r++)
-        bytes += reports[r].bytes_read + reports[r].bytes_written;
+        bytes += ranks[r].report.bytes_read + ranks[r].report.bytes_written;
     double seconds = (double)(now - p->start_ns) / 1e9;
-    double done = total ? (double)c->total_done / (double)total : 1;
+    double done = total ? (double)all_done / (double)total : 1;
     eta_text(seconds, done, eta, sizeof(eta));
-    snprintf(text, sizeof(text), "%" PRIu64 "/%" PRIu64 " blocks  %.2f GB/s  %s",
-             c->total_done, total, (double)bytes / 1e9 / seconds, eta);
+    if (c->n_failed)
+        snprintf(failed, sizeof(failed), "  %" PRIu64 " failed", c->n_failed);
+    snprintf(text, sizeof(text), "%" PRIu64 "/%" PRIu64 " blocks%s  %.2f GB/s  %s",
+             all_done, total, failed, (double)bytes / 1e9 / seconds, eta);
     if (!p->terminal) {
         fprintf(stderr, "%s: %s\n", p->name, text);
         return;

@@ -1,31 +1,24 @@
 /* rank.c - the main process of a rank: feeds its readers, talks to the coordinator.
  *
- * Rank 0 also opens the inputs first and has the outputs made before the first block
- * and finished after the last, and prints.  States, in this order, any of them may end
- * in leaving:
+ * Rank 0 also opens the inputs first, has the outputs made before the first block and
+ * finished after the last, and prints (rank_zero.c).  States, in this order, any of
+ * them may end in leaving:
  *
  *   preparing   spawner forked, MPI started, setup made, readers launched
- *   working     blocks from the coordinator into the ring, counts back
+ *   working     blocks from the coordinator into items, done ones reported
  *   finishing   rank 0: outputs finished
  *   leaving     workers gone, last report exchanged */
-#include <errno.h>
+#include "batch/rank.h"
+
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/random.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "batch/outputs.h"
-#include "batch/report.h"
-#include "batch/run.h"
-#include "batch/worker.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/signals.h"
+#include "lock/process.h"
 
 #define RANK_GRACE_MS 900      /* a rank has to see to its children first */
 #define LEAVE_MS 700           /* for workers, when stopped by a signal */
@@ -33,28 +26,6 @@
 #define OTHERS_MS 500          /* rank 0 waits so long for the others' last reports */
 #define EXCHANGE_NS 20000000LL /* between reports when nothing is wanted */
 #define NAP_MS 2
-#define WANT_MOST 256
-
-struct rank {
-    const struct run_options *options;
-    const struct job *job;
-    struct worker worker;
-    struct spawner spawner;
-    struct link *link;
-    swim_session_t *session;
-    struct setup *setup;
-    struct rank_report report;
-    struct coordinator seen; /* rank 0: for progress and the result */
-    struct rank_report *reports;
-    struct progress progress;
-    struct swim_session_stats last;
-    uint64_t next, count; /* blocks granted, not yet in the ring */
-    int32_t phase;
-    uint32_t want;
-    bool created; /* rank 0 has made the outputs */
-    bool spawner_gone;
-    int64_t start_ns, exchanged_ns;
-};
 
 /* --- preparing ---------------------------------------------------------------- */
 
@@ -97,7 +68,8 @@ static int await_states(struct rank *r, swim_error_t *err)
     return rc;
 }
 
-/* Rank 0 keeps the inputs open, so that the others find them in the same state. */
+/* Rank 0 keeps the inputs open, so that the others find them in the same state; so does
+ * one that follows a rank 0 that died. */
 static int prepare_setup(struct rank *r, swim_error_t *err)
 {
     struct setup_access access = {.store = {r->session, r->options->wait_ms}};
@@ -109,6 +81,9 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
             return rc;
         access.states = region->states;
         access.n_states = region->n_states;
+    } else if (r->seen.n_states) {
+        access.states = r->seen.states;
+        access.n_states = r->seen.n_states;
     }
     int rc = setup_create(r->job, &access, &r->setup, err);
     if (rc != SWIM_OK)
@@ -126,58 +101,14 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
     return rc;
 }
 
-static struct outputs outputs_of(const struct rank *r, char mark[REGION_MARK_SIZE],
-                                 int64_t wait_ms)
-{
-    region_mark(r->worker.region, mark);
-    return (struct outputs){.setup = r->setup,
-                            .access = {r->session, wait_ms},
-                            .mark = mark,
-                            .command = r->options->command,
-                            .overwrite = r->options->overwrite};
-}
-
-static int prepare_outputs(struct rank *r, swim_error_t *err)
-{
-    char mark[REGION_MARK_SIZE];
-
-    if (getrandom(&r->report.run_id, sizeof(r->report.run_id), 0) < 0)
-        r->report.run_id = (uint64_t)swim_clock_boot_ns() ^ ((uint64_t)getpid() << 40);
-    atomic_store(&r->worker.region->run_id, r->report.run_id);
-    const struct outputs outputs = outputs_of(r, mark, r->options->wait_ms);
-    enum outputs_begun how;
-    int rc = outputs_begin(&outputs, &how, err);
-    r->created = rc == SWIM_OK;
-    r->link->ops->set_work(r->link, r->setup->n_phases, r->setup->phase_blocks);
-    return rc;
-}
-
-/* The results are of the states that were opened, if those were there to the end. */
-static int finish(struct rank *r, swim_error_t *err)
-{
-    char mark[REGION_MARK_SIZE];
-    const struct outputs outputs = outputs_of(r, mark, r->worker.wait_ms);
-
-    int rc = setup_look_inputs(r->setup, true, err);
-    return rc == SWIM_OK ? outputs_finish(&outputs, err) : rc;
-}
-
-/* The job ends before it is done. */
-static void give_up(struct rank *r)
-{
-    char mark[REGION_MARK_SIZE];
-    const struct outputs outputs = outputs_of(r, mark, SWIM_LOCK_TRY);
-
-    if (r->created)
-        outputs_settle(&outputs);
-}
-
 static int prepare(struct rank *r, swim_error_t *err)
 {
     uint32_t readers = readers_wanted(r, r->link->n_ranks), slots_each = 1;
     bool fewer = r->options->n_readers == 0;
 
     store_quiet();
+    if (r->link->rank == 0)
+        zero_join(r);
     int rc = worker_session_open(&r->worker, &r->session, err);
     if (rc == SWIM_OK)
         rc = prepare_setup(r, err);
@@ -186,8 +117,13 @@ static int prepare(struct rank *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = region_layout(r->worker.region, readers, slots_each, r->setup->slot_bytes,
                            err);
+    if (rc == SWIM_OK) {
+        r->timed_out = calloc(readers, sizeof(*r->timed_out));
+        if (!r->timed_out)
+            rc = swim_error_set(err, SWIM_ERR_NOMEM, "rank %u", r->link->rank);
+    }
     if (rc == SWIM_OK && r->link->rank == 0)
-        rc = prepare_outputs(r, err);
+        rc = zero_begin(r, err);
     if (rc == SWIM_OK)
         rc = spawner_launch(&r->spawner, err);
     if (rc != SWIM_OK)
@@ -201,76 +137,11 @@ static int prepare(struct rank *r, swim_error_t *err)
 
 /* --- working ------------------------------------------------------------------ */
 
-static void describe_end(int status, char *text, size_t size)
-{
-    if (WIFSIGNALED(status))
-        snprintf(text, size, "was ended by signal %d (SIG%s)", WTERMSIG(status),
-                 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
-    else
-        snprintf(text, size, "ended with exit status %d", WEXITSTATUS(status));
-}
-
-/* A process of ours that was told by a signal to leave: then the whole rank leaves. */
-static bool left_by_signal(int status)
-{
-    if (!WIFEXITED(status) || WEXITSTATUS(status) <= 128)
-        return false;
-    swim_signals_raise(WEXITSTATUS(status) - 128);
-    return true;
-}
-
-/* A worker ended although nobody told it to. */
-static int worker_ended(struct rank *r, const struct worker_event *event,
-                        swim_error_t *err)
-{
-    char end[80], block[160] = "";
-
-    /* A spawner that was told to leave has stopped them: it will be heard of next. */
-    if (event->status == 0 && atomic_load(&r->worker.region->stop))
-        return SWIM_OK;
-    if (left_by_signal(event->status))
-        return SWIM_OK;
-    /* Others need not wait for its lease; a failure costs no more than that. */
-    (void)swim_session_reap(r->session, event->pid, NULL);
-    if (region_failed(r->worker.region, err) != SWIM_OK)
-        return err->code;
-    describe_end(event->status, end, sizeof(end));
-    if (event->role == WORKER_READER) {
-        uint64_t at = region_reader(r->worker.region, (uint32_t)event->index)->block;
-        if (at)
-            snprintf(block, sizeof(block), " in block %llu: kernel %s has crashed?",
-                     (unsigned long long)at - 1, r->setup->kernel->api.name);
-    }
-    return swim_error_set(err, SWIM_ERR_KERNEL, "%s %d of rank %u (job %s) %s%s",
-                          event->role == WORKER_READER ? "reader" : "writer",
-                          event->index, r->link->rank, r->job->name, end, block);
-}
-
-static int look_after_workers(struct rank *r, swim_error_t *err)
-{
-    struct worker_event event;
-    bool gone = false;
-    int rc = region_failed(r->worker.region, err);
-
-    while (rc == SWIM_OK && spawner_poll(&r->spawner, &event, &gone))
-        rc = worker_ended(r, &event, err);
-    if (rc == SWIM_OK && gone && !r->spawner_gone) {
-        int status = spawner_wait(&r->spawner);
-        r->spawner_gone = true;
-        if (!left_by_signal(status))
-            rc = swim_error_set(err, SWIM_ERR_IO, "the spawner of rank %u is gone",
-                                r->link->rank);
-    }
-    return rc;
-}
-
 static void fill_report(struct rank *r)
 {
     struct region_counters *counters = &r->worker.region->counters;
 
     worker_count_locks(&r->worker, r->session, &r->last);
-    for (uint32_t p = 0; p < SETUP_PHASES_MAX; p++)
-        r->report.done[p] = atomic_load(&r->worker.region->done[p]);
     r->report.bytes_read = atomic_load(&counters->bytes_read);
     r->report.bytes_written = atomic_load(&counters->bytes_written);
     r->report.bytes_stored = atomic_load(&counters->bytes_stored);
@@ -278,26 +149,6 @@ static void fill_report(struct rank *r)
     r->report.locks_waited = atomic_load(&counters->locks_waited);
     r->report.lock_wait_ns = atomic_load(&counters->lock_wait_ns);
     r->report.signo = (uint32_t)swim_signals_pending();
-}
-
-static void fill_ring(struct rank *r)
-{
-    while (r->count && region_push(r->worker.region, r->next)) {
-        r->next++;
-        r->count--;
-    }
-}
-
-/* How many blocks to ask for: twice the readers, more when the ring was found empty. */
-static uint64_t blocks_wanted(struct rank *r)
-{
-    uint64_t queued = region_queued(r->worker.region);
-
-    if (r->count || queued > r->want / 2 || r->phase < 0)
-        return 0;
-    if (queued == 0 && r->want < WANT_MOST)
-        r->want *= 2;
-    return r->want - queued;
 }
 
 /* Report and take orders.  *leave: the job is over, well or not. */
@@ -310,6 +161,7 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
     if (rc != SWIM_OK || !answered)
         return rc;
     r->exchanged_ns = swim_clock_mono_ns();
+    items_tell_failures(r, orders->n_failed);
     if (orders->stop || orders->phase == COORDINATOR_FINISHED) {
         *leave = true;
         return rc;
@@ -329,12 +181,30 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
 static void nap(const struct rank *r)
 {
     struct pollfd fds[2] = {
-        {r->spawner.fd, POLLIN, 0},
+        {r->spawner.fd, POLLIN, 0}, /* poll() passes over -1 */
         {swim_signals_fd(), POLLIN, 0},
     };
 
     /* A pending signal stays readable; it must not turn naps into a busy loop. */
     poll(fds, swim_signals_pending() ? 1 : 2, NAP_MS);
+}
+
+/* Rank 0: what the coordinator asks for, and what a person sees. */
+static int lead(struct rank *r, const struct rank_orders *orders, swim_error_t *err)
+{
+    if (r->link->rank != 0)
+        return SWIM_OK;
+    int rc = orders->look ? zero_look(r, err) : zero_check(r, err);
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    progress_show(&r->progress, &r->seen, r->ranks);
+    return rc;
+}
+
+/* Is there something to say to the coordinator? */
+static bool report_is_due(const struct rank *r, int rc)
+{
+    return rc != SWIM_OK || r->report.want || r->report.signo ||
+           swim_clock_mono_ns() - r->exchanged_ns > EXCHANGE_NS;
 }
 
 static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
@@ -343,23 +213,22 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
     int rc = SWIM_OK;
 
     while (!leave) {
-        fill_ring(r);
+        items_turn(r);
         if (rc == SWIM_OK)
-            rc = look_after_workers(r, err);
+            rc = items_look_after_workers(r, err);
+        if (r->spawner_gone && r->forked)
+            return rc;
         fill_report(r);
         if (rc != SWIM_OK && r->report.error.code == SWIM_OK && err)
             r->report.error = *err;
-        r->report.want = rc == SWIM_OK ? blocks_wanted(r) : 0;
-        bool due = swim_clock_mono_ns() - r->exchanged_ns > EXCHANGE_NS;
-        if (due || r->report.want || rc != SWIM_OK || r->report.signo) {
+        r->report.want = rc == SWIM_OK ? items_wanted(r) : 0;
+        if (report_is_due(r, rc)) {
             int linked = exchange(r, &leave, orders, err);
             if (linked != SWIM_OK)
                 return linked;
         }
-        if (r->link->rank == 0) {
-            r->link->ops->observe(r->link, &r->seen, r->reports);
-            progress_show(&r->progress, &r->seen, r->reports);
-        }
+        if (rc == SWIM_OK && !leave)
+            rc = lead(r, orders, err);
         if (!leave && !r->count)
             nap(r);
     }
@@ -387,37 +256,36 @@ static void last_reports(struct rank *r, int wait_ms)
     }
     while (r->link->rank == 0 && !all && swim_clock_mono_ns() < until) {
         r->link->ops->exchange(r->link, &r->report, &orders, &answered, NULL);
-        r->link->ops->observe(r->link, &r->seen, r->reports);
+        r->link->ops->observe(r->link, &r->seen, r->ranks);
         all = true;
         for (uint32_t i = 0; i < r->link->n_ranks; i++)
-            all = all && r->reports[i].leaving;
+            all = all && r->ranks[i].report.leaving;
         if (!all)
             swim_clock_nap_ns(500000);
     }
 }
 
-static void print_result(struct rank *r, const swim_error_t *err, int status)
+/* Done, or not: the workers leave, and rank 0 sees to the outputs. */
+static int wind_up(struct rank *r, int rc, bool stop, int signo, swim_error_t *err)
 {
-    struct run_result result = {
-        .options = r->options,
-        .job = r->job,
-        .setup = r->setup,
-        .coordinator = &r->seen,
-        .reports = r->reports,
-        .error = *err,
-        .exit_status = status,
-        .seconds = (double)(swim_clock_mono_ns() - r->start_ns) / 1e9,
-    };
+    bool done = rc == SWIM_OK && !stop;
 
-    if (status > 128 && (r->seen.error.code == SWIM_OK || r->seen.signo)) {
-        swim_error_clear(&result.error);
-        swim_error_set(&result.error, SWIM_ERR_CANCELLED, "job %s stopped by SIG%s%s",
-                       r->job->name, sigabbrev_np(status - 128),
-                       r->created ? ": its output is unfinished; run it again with "
-                                    "--overwrite to start anew"
-                                  : "");
-    }
-    report_result(&result);
+    region_stop(r->worker.region);
+    spawner_stop(&r->spawner, signo ? LEAVE_MS : FINISH_MS, signo);
+    if (r->link->rank != 0)
+        return rc;
+    if (done)
+        rc = zero_finish(r, err);
+    if (!done || rc != SWIM_OK)
+        zero_give_up(r);
+    return rc;
+}
+
+static int exit_status(const struct rank *r, int rc, int signo)
+{
+    if (rc == SWIM_OK && !signo && r->seen.n_failed)
+        return RUN_FAILED_BLOCKS;
+    return run_exit_status(rc, signo);
 }
 
 /* Everything after the link is there; returns the exit status. */
@@ -426,8 +294,8 @@ static int rank_run(struct rank *r)
     swim_error_t err = {0};
     struct rank_orders orders = {.code = SWIM_OK};
 
-    r->reports = calloc(r->link->n_ranks, sizeof(*r->reports));
-    if (!r->reports)
+    r->ranks = calloc(r->link->n_ranks, sizeof(*r->ranks));
+    if (!r->ranks)
         return run_exit_status(SWIM_ERR_NOMEM, 0);
     progress_begin(&r->progress, r->job->name,
                    r->options->quiet || r->options->json || r->link->rank != 0);
@@ -439,24 +307,22 @@ static int rank_run(struct rank *r)
     int worked = work(r, &orders, &err);
     rc = rc == SWIM_OK ? worked : rc;
     progress_end(&r->progress);
+    if (r->spawner_gone && r->forked) { /* as if it had died with it */
+        region_stop(r->worker.region);
+        return run_exit_status(rc, 0);
+    }
     int signo = swim_signals_pending() ? swim_signals_pending() : (int)orders.signo;
-    region_stop(r->worker.region);
-    spawner_stop(&r->spawner, signo ? LEAVE_MS : FINISH_MS, signo);
-    bool done = rc == SWIM_OK && !orders.stop;
-    if (done && r->link->rank == 0)
-        rc = finish(r, &err);
-    if (!done || rc != SWIM_OK)
-        give_up(r);
+    rc = wind_up(r, rc, orders.stop, signo, &err);
     last_reports(r, signo || orders.stop ? OTHERS_MS : FINISH_MS);
     if (rc != SWIM_OK && !signo) /* it came while the outputs were finished */
         signo = swim_signals_pending();
     if (rc == SWIM_OK && orders.stop)
         rc = orders.code;
-    int status = run_exit_status(rc, signo);
+    int status = exit_status(r, rc, signo);
     if (r->link->rank == 0) {
         if (r->seen.error.code != SWIM_OK)
             err = r->seen.error;
-        print_result(r, &err, status);
+        zero_print(r, &err, status);
     }
     return status;
 }
@@ -490,26 +356,34 @@ int rank_main(const struct run_options *options, const struct job *job,
                    .rank = rank},
         .spawner = {0, -1},
         .phase = COORDINATOR_WAITING,
+        .forked = shared != NULL,
         .start_ns = swim_clock_mono_ns(),
     };
+    struct process_id self;
     swim_error_t err = {0};
     int status;
 
     swim_log_set_rank((int)rank);
     int rc = rank_start(&r, shared, rank, &err);
     if (rc == SWIM_OK) {
+        process_self(&self);
         r.report.rank = r.link->rank;
+        r.report.pid = self.pid;
+        r.report.started = self.start;
         status = rank_run(&r);
     } else {
         fprintf(stderr, "h5swim: rank %u: %s\n", rank, err.text);
         status = run_exit_status(rc, swim_signals_pending());
     }
     spawner_stop(&r.spawner, LEAVE_MS, 0);
+    zero_end(&r);
     setup_destroy(r.setup); /* its inputs are open in the session */
     swim_session_close(r.session);
     region_destroy(r.worker.region);
     if (r.link)
-        r.link->ops->close(r.link, OTHERS_MS, status <= 128);
-    free(r.reports);
+        r.link->ops->close(r.link, r.report.leaving ? OTHERS_MS : 0, status <= 128);
+    free(r.ranks);
+    free(r.failed);
+    free(r.timed_out);
     return status;
 }

@@ -1,8 +1,8 @@
 /* reader.c - a reader process: blocks in, kernel, finished chunks out.
  *
- * It opens the inputs at the state that the job reads, takes block numbers from the
- * ring and leaves what the kernel made of them in slots of its own, encoded, for the
- * writer. */
+ * It opens the inputs at the state that the job reads, takes items of
+ * the region and leaves what the kernel made of them in slots of its own, encoded, for
+ * the writer. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "core/signals.h"
 
 #define POLL_MS 50
+#define NAP_MS 1
 
 struct reader {
     const struct worker *worker;
@@ -84,29 +85,44 @@ static int free_slot(struct reader *r, uint32_t *slot)
     return SWIM_ERR_CANCELLED;
 }
 
-static int next_block(struct reader *r, uint64_t *block)
+static int next_item(struct reader *r, uint32_t *item)
 {
     while (!stopped(r)) {
-        if (region_pop(r->region, POLL_MS, block))
+        if (region_take(r->region, r->worker->index, POLL_MS, item))
             return SWIM_OK;
         worker_count_locks(r->worker, r->session, &r->last);
     }
     return SWIM_ERR_CANCELLED;
 }
 
-static int do_block(struct reader *r, uint64_t block, swim_error_t *err)
+/* The kernel has refused the block: the rank decides.  It takes one error at a time. */
+static void give_back(struct reader *r, struct item *item, const swim_error_t *why)
 {
-    uint32_t number = 0;
-    int rc = free_slot(r, &number);
+    while (!stopped(r) && atomic_load(&r->shared->said))
+        swim_clock_nap_ns(NAP_MS * 1000000LL);
+    r->shared->error = *why;
+    atomic_store(&r->shared->said, 1);
+    atomic_store(&item->state, item_by(ITEM_FAILED, r->worker->index));
+}
+
+static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
+{
+    struct item *item = &r->region->items[number];
+    uint32_t at = 0;
+    int rc = free_slot(r, &at);
 
     if (rc != SWIM_OK)
         return rc;
-    struct slot *slot = region_slot(r->region, number);
-    slot->block = block;
+    struct slot *slot = region_slot(r->region, at);
+    slot->item = number;
+    slot->seq = atomic_load(&item->seq);
+    slot->block = item->block;
     slot->phase = atomic_load(&r->region->phase);
-    rc = compute_block(r->compute, r->setup->phases[slot->phase], block,
-                       region_payload(r->region, number), r->region->slot_bytes,
+    atomic_store(&r->shared->busy_ns, swim_clock_mono_ns());
+    rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
+                       region_payload(r->region, at), r->region->slot_bytes,
                        &slot->n_bytes, err);
+    atomic_store(&r->shared->busy_ns, 0);
     if (rc != SWIM_OK) {
         atomic_store(&slot->state, SLOT_FREE);
         return rc;
@@ -118,17 +134,18 @@ static int do_block(struct reader *r, uint64_t block, swim_error_t *err)
 
 static int reader_run(struct reader *r, swim_error_t *err)
 {
-    uint64_t block = 0;
     int rc = SWIM_OK;
 
     while (rc == SWIM_OK && !stopped(r)) {
-        rc = next_block(r, &block);
-        if (rc != SWIM_OK)
-            break;
-        atomic_store(&r->shared->block, block + 1);
-        rc = do_block(r, block, err);
+        uint32_t item = 0;
+        rc = next_item(r, &item);
         if (rc == SWIM_OK)
-            atomic_store(&r->shared->block, 0);
+            rc = do_block(r, item, err);
+        if (rc == SWIM_ERR_KERNEL) {
+            give_back(r, &r->region->items[item], err);
+            swim_error_clear(err);
+            rc = SWIM_OK;
+        }
     }
     return rc;
 }
@@ -144,8 +161,10 @@ int reader_main(const struct worker *worker)
 
     swim_log_set_rank((int)worker->rank);
     int rc = reader_open(&r, &err);
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK) {
+        atomic_store(&r.shared->opened, 1);
         rc = reader_run(&r, &err);
+    }
     if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
         region_fail(worker->region, &err);
     reader_close(&r);

@@ -9,7 +9,7 @@
 
 #define PAGE 4096u
 #define READERS_MOST 1024u
-#define CONTROL_BYTES ((size_t)1 << 20) /* for region, readers and slots */
+#define CONTROL_BYTES ((size_t)2 << 20) /* for region, readers and slots */
 
 static size_t round_up(size_t n, size_t to)
 {
@@ -105,44 +105,110 @@ void *region_payload(struct region *region, uint32_t slot)
     return (char *)region + payload_offset(region) + slot * region->slot_stride;
 }
 
-int region_push(struct region *region, uint64_t block)
+uint32_t region_slots(const struct region *region)
 {
-    unsigned long long tail = atomic_load(&region->ring_tail);
+    return region->n_readers * region->slots_each;
+}
 
-    if (tail - atomic_load(&region->ring_head) >= REGION_RING)
-        return 0;
-    atomic_store(&region->ring[tail % REGION_RING], block);
-    atomic_store(&region->ring_tail, tail + 1);
+/* --- items ---------------------------------------------------------------------- */
+
+void region_queue(struct region *region, uint32_t item)
+{
+    atomic_store(&region->items[item].state, ITEM_QUEUED);
     sem_post(&region->blocks_ready);
-    return 1;
 }
 
-/* A place in the ring is only overwritten once head has passed it, so what was read
- * before the exchange succeeds is what was put there. */
-static int ring_take(struct region *region, uint64_t *block)
+static bool item_take(struct region *region, uint32_t reader, uint32_t *item)
 {
-    unsigned long long head = atomic_load(&region->ring_head);
+    uint32_t first = atomic_load(&region->hint);
 
-    while (head != atomic_load(&region->ring_tail)) {
-        *block = atomic_load(&region->ring[head % REGION_RING]);
-        if (atomic_compare_exchange_weak(&region->ring_head, &head, head + 1))
-            return 1;
+    for (uint32_t i = 0; i < REGION_ITEMS; i++) {
+        unsigned expected = ITEM_QUEUED;
+        *item = (first + i) % REGION_ITEMS;
+        if (atomic_load(&region->items[*item].state) == ITEM_QUEUED &&
+            atomic_compare_exchange_strong(&region->items[*item].state, &expected,
+                                           item_by(ITEM_TAKEN, reader))) {
+            atomic_store(&region->hint, (*item + 1) % REGION_ITEMS);
+            return true;
+        }
     }
-    return 0;
+    return false;
 }
 
-int region_pop(struct region *region, int wait_ms, uint64_t *block)
+bool region_take(struct region *region, uint32_t reader, int wait_ms, uint32_t *item)
 {
-    /* One post for each block: who gets past the semaphore finds one, or a stop. */
-    return region_wait(&region->blocks_ready, wait_ms) && ring_take(region, block);
+    /* After the time as well: who took a post may have died before it took the item. */
+    region_wait(&region->blocks_ready, wait_ms);
+    return !atomic_load(&region->stop) && item_take(region, reader, item);
 }
 
-uint64_t region_queued(struct region *region)
+static bool item_is_in(struct region *region, const struct slot *slot)
 {
-    unsigned long long head = atomic_load(&region->ring_head);
+    struct item *item = &region->items[slot->item];
 
-    return atomic_load(&region->ring_tail) - head;
+    return item_state_of(atomic_load(&item->state)) == ITEM_TAKEN &&
+           atomic_load(&item->seq) == slot->seq;
 }
+
+static void slot_free(struct region *region, uint32_t slot)
+{
+    atomic_store(&region_slot(region, slot)->state, SLOT_FREE);
+    sem_post(&region_reader(region, slot / region->slots_each)->slot_freed);
+}
+
+bool region_slot_ready(struct region *region, uint32_t number)
+{
+    struct slot *slot = region_slot(region, number);
+
+    if (atomic_load(&slot->state) != SLOT_READY)
+        return false;
+    if (item_is_in(region, slot))
+        return true;
+    slot_free(region, number);
+    return false;
+}
+
+void region_slot_done(struct region *region, uint32_t number)
+{
+    struct slot *slot = region_slot(region, number);
+
+    if (item_is_in(region, slot))
+        atomic_store(&region->items[slot->item].state, ITEM_DONE);
+    slot_free(region, number);
+}
+
+/* Has the reader left the item in a slot for the writer? */
+static bool item_in_slot(struct region *region, uint32_t reader, uint32_t item)
+{
+    for (uint32_t i = 0; i < region->slots_each; i++) {
+        struct slot *slot = region_slot(region, reader * region->slots_each + i);
+        if (atomic_load(&slot->state) == SLOT_READY && slot->item == item &&
+            slot->seq == atomic_load(&region->items[item].seq))
+            return true;
+    }
+    return false;
+}
+
+bool region_reader_gone(struct region *region, uint32_t reader, uint32_t *item)
+{
+    unsigned taken = item_by(ITEM_TAKEN, reader);
+
+    for (uint32_t i = 0; i < region->slots_each; i++) {
+        struct slot *slot = region_slot(region, reader * region->slots_each + i);
+        if (atomic_load(&slot->state) == SLOT_FILLING)
+            atomic_store(&slot->state, SLOT_FREE);
+    }
+    atomic_store(&region_reader(region, reader)->busy_ns, 0);
+    for (*item = 0; *item < REGION_ITEMS; (*item)++)
+        /* The writer may have moved it on after the slots were looked at. */
+        if (atomic_load(&region->items[*item].state) == taken &&
+            !item_in_slot(region, reader, *item) &&
+            atomic_load(&region->items[*item].state) == taken)
+            return true;
+    return false;
+}
+
+/* --- waiting and stopping --------------------------------------------------------- */
 
 int region_wait(sem_t *sem, int wait_ms)
 {

@@ -3,21 +3,28 @@
  * Mapped before the first fork, larger than needed (pages cost nothing until touched),
  * laid out by region_layout() once the plan is known.
  *
- * Slots belong to readers, slots_each to each one.  The states of a slot and who moves
- * it on (invariants: a slot has one owner at any time; only a COMMITTED block counts as
- * done):
+ * An item is a block that the rank was given, and a slot the memory for one that is
+ * finished; slots belong to readers, slots_each to each one.  Who moves them on:
  *
- *     FREE --reader--> FILLING --reader--> READY --writer--> FREE
- *                                                    (after its commit)
+ *     item   FREE --rank--> QUEUED --reader--> TAKEN --writer, after its commit--> DONE
+ *                             ^                  |    --reader, kernel has failed-->
+ * FAILED |     rank, its reader has died: QUEUED once more, or FREE and DONE, FAILED
+ * --rank--> FREE (or QUEUED once more) slot   FREE --reader--> FILLING --reader-->
+ * READY --writer, after the item--> FREE
  *
- * Blocks come through a ring: the rank's main process puts numbers in, readers take
- * them. Semaphores wake: who is woken looks at the states, so a post too many does no
- * harm.  Nothing here is locked, so no process that dies can leave a lock. */
+ * An item is moved by one store or exchange, which also says by whom it is taken, so a
+ * process that dies at any instruction leaves each block with exactly one owner who
+ * lives: rank, reader, or the writer by a slot that is READY.  seq tells a slot of this
+ * block from one of an earlier block in the same item, which a dead writer did not
+ * free.  Semaphores wake: who is woken looks at the states, so a post too many does no
+ * harm, and one that never came costs a look a little later.  Nothing here is locked,
+ * so no process that dies can leave a lock. */
 #ifndef SWIM_BATCH_REGION_H
 #define SWIM_BATCH_REGION_H
 
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,20 +32,47 @@
 
 #include "batch/setup.h"
 
-#define REGION_RING 1024u
+#define REGION_ITEMS 1024u
+
+enum item_state { ITEM_FREE, ITEM_QUEUED, ITEM_TAKEN, ITEM_FAILED, ITEM_DONE };
+
+struct item {
+    atomic_uint state; /* enum item_state; TAKEN and FAILED: plus 8 times the reader */
+    uint32_t tries;    /* that have failed; the rank's own */
+    atomic_ullong seq; /* of all grants to this rank */
+    uint64_t block;
+};
+
+static inline unsigned item_by(enum item_state state, uint32_t reader)
+{
+    return (unsigned)state + 8 * reader;
+}
+static inline enum item_state item_state_of(unsigned value)
+{
+    return (enum item_state)(value % 8);
+}
+static inline uint32_t item_reader_of(unsigned value)
+{
+    return value / 8;
+}
 
 enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_READY };
 
 struct slot {
     atomic_uint state;
     uint32_t phase;
+    uint32_t item;
+    uint64_t seq;
     uint64_t block;
     uint64_t n_bytes; /* of the payload, see payload.h */
 };
 
 struct reader_shared {
     sem_t slot_freed;
-    atomic_ullong block; /* in work, plus 1; 0: none: for messages about a crash */
+    atomic_uint opened;   /* by this process of it: the inputs */
+    atomic_llong busy_ns; /* when it began the block it is at (monotonic); 0: none */
+    atomic_uint said; /* error is of an item that is FAILED; the rank takes it back */
+    swim_error_t error;
 };
 
 /* Sums over the rank's processes since the start. */
@@ -62,12 +96,11 @@ struct region {
     atomic_uint phase;
     atomic_uint stop; /* everybody leaves */
 
-    sem_t blocks_ready; /* posted once per block put into the ring */
+    sem_t blocks_ready; /* posted once per item that is queued */
     sem_t slot_ready;   /* posted by readers for the writer */
-    atomic_ullong ring_head, ring_tail;
-    atomic_ullong ring[REGION_RING];
+    atomic_uint hint;   /* about where the first of them is */
+    struct item items[REGION_ITEMS];
 
-    atomic_ullong done[2]; /* blocks committed, by phase */
     struct region_counters counters;
 
     atomic_uint error_claimed, error_set;
@@ -90,15 +123,25 @@ int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each
 struct reader_shared *region_reader(struct region *region, uint32_t reader);
 struct slot *region_slot(struct region *region, uint32_t slot);
 void *region_payload(struct region *region, uint32_t slot);
+uint32_t region_slots(const struct region *region);
 
-/* Put a block into the ring; false: no room.  One process only. */
-int region_push(struct region *region, uint64_t block);
+/* The rank queues a block in an item that is its own (FREE, FAILED, or TAKEN by a
+ * reader that is dead). */
+void region_queue(struct region *region, uint32_t item);
 
-/* Take a block, waiting at most wait_ms; false: none came. */
-int region_pop(struct region *region, int wait_ms, uint64_t *block);
+/* A reader takes an item, waiting at most wait_ms; false: none came. */
+bool region_take(struct region *region, uint32_t reader, int wait_ms, uint32_t *item);
 
-/* Blocks put in and not taken yet. */
-uint64_t region_queued(struct region *region);
+/* Is the slot READY, and of a block that is not committed yet?  One that is READY and
+ * was committed by a writer that died is freed. */
+bool region_slot_ready(struct region *region, uint32_t slot);
+
+/* The writer has committed what is in the slot. */
+void region_slot_done(struct region *region, uint32_t slot);
+
+/* A reader is dead: its slots that are not READY are freed; *item: what it was at.
+ * false: it was at none. */
+bool region_reader_gone(struct region *region, uint32_t reader, uint32_t *item);
 
 /* Wait for a post, at most wait_ms; returns true when there was one. */
 int region_wait(sem_t *sem, int wait_ms);

@@ -10,6 +10,8 @@
 
 #include "core/text.h"
 
+#define FAILURES_SHOWN 20
+
 struct sums {
     uint64_t blocks, readers, bytes_read, bytes_written, bytes_stored;
     uint64_t locks, locks_waited, lock_wait_ns;
@@ -18,10 +20,9 @@ struct sums {
 static void sum_up(const struct run_result *r, struct sums *s)
 {
     memset(s, 0, sizeof(*s));
+    s->blocks = coordinator_done(r->coordinator);
     for (uint32_t i = 0; i < r->coordinator->n_ranks; i++) {
-        const struct rank_report *rank = &r->reports[i];
-        for (uint32_t p = 0; p < r->coordinator->n_phases; p++)
-            s->blocks += rank->done[p];
+        const struct rank_report *rank = &r->ranks[i].report;
         s->readers += rank->n_readers;
         s->bytes_read += rank->bytes_read;
         s->bytes_written += rank->bytes_written;
@@ -42,7 +43,9 @@ static double rate_gb(const struct run_result *r, const struct sums *s)
 static const char *status_word(const struct run_result *r)
 {
     if (r->exit_status == 0)
-        return "done";
+        return r->complete ? "complete already" : "done";
+    if (r->exit_status == RUN_FAILED_BLOCKS)
+        return "done but for failed blocks";
     return r->exit_status > 128 ? "interrupted" : "failed";
 }
 
@@ -68,6 +71,19 @@ static json_t *json_outputs(const struct setup *setup)
     return list;
 }
 
+static json_t *json_failures(const struct coordinator *c)
+{
+    json_t *list = json_array();
+
+    for (uint64_t i = 0; i < c->n_failed; i++)
+        json_array_append_new(list, json_pack("{s:I, s:i, s:i, s:s}", "block",
+                                              (json_int_t)c->failures[i].block, "phase",
+                                              (int)c->failures[i].phase, "tries",
+                                              (int)c->failures[i].tries, "error",
+                                              c->failures[i].text));
+    return list;
+}
+
 static void result_json(const struct run_result *r, const struct sums *s)
 {
     json_t *locks = json_pack("{s:I, s:I, s:f}", "acquired", (json_int_t)s->locks,
@@ -82,6 +98,9 @@ static void result_json(const struct run_result *r, const struct sums *s)
         (json_int_t)s->bytes_written, "bytes_stored", (json_int_t)s->bytes_stored,
         "gb_per_s", rate_gb(r, s), "locks", locks, "outputs", json_outputs(r->setup));
 
+    json_object_set_new(object, "blocks_in_all",
+                        json_integer((json_int_t)coordinator_total(r->coordinator)));
+    json_object_set_new(object, "failed_blocks", json_failures(r->coordinator));
     json_object_set_new(object, "error",
                         r->error.code ? json_string(r->error.text) : json_null());
     print_json(object);
@@ -91,6 +110,10 @@ static void result_text(const struct run_result *r, const struct sums *s)
 {
     char in[32], out[32], stored[32];
 
+    if (r->complete) {
+        printf("%s: complete already, nothing was to do\n", r->job->name);
+        return;
+    }
     printf("%s: done in %.2f s\n", r->job->name, r->seconds);
     printf("  ranks      %" PRIu32 ", %" PRIu64 " readers\n", r->coordinator->n_ranks,
            s->readers);
@@ -106,6 +129,25 @@ static void result_text(const struct run_result *r, const struct sums *s)
                r->setup->outputs[i].spec.dataset);
 }
 
+/* A line for all, and one for each of the first. */
+static void failures_text(const struct run_result *r)
+{
+    const struct coordinator *c = r->coordinator;
+
+    if (r->exit_status != RUN_FAILED_BLOCKS)
+        return;
+    fprintf(stderr,
+            "h5swim: job %s: %" PRIu64 " of %" PRIu64
+            " blocks failed and keep fill values; --resume tries just those again\n",
+            r->job->name, c->n_failed, coordinator_total(c));
+    for (uint64_t i = 0; i < c->n_failed && i < FAILURES_SHOWN; i++)
+        fprintf(stderr, "h5swim: %s, %u tries\n", c->failures[i].text,
+                c->failures[i].tries);
+    if (c->n_failed > FAILURES_SHOWN)
+        fprintf(stderr, "h5swim: and %" PRIu64 " more, which --json lists\n",
+                c->n_failed - FAILURES_SHOWN);
+}
+
 void report_result(const struct run_result *r)
 {
     struct sums s;
@@ -113,6 +155,7 @@ void report_result(const struct run_result *r)
     sum_up(r, &s);
     if (r->error.code != SWIM_OK)
         fprintf(stderr, "h5swim: %s\n", r->error.text);
+    failures_text(r);
     if (r->options->json)
         result_json(r, &s);
     else if (r->exit_status == 0 && !r->options->quiet)

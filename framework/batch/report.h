@@ -20,7 +20,7 @@ struct progress {
 
 void progress_begin(struct progress *progress, const char *name, bool quiet);
 void progress_show(struct progress *progress, const struct coordinator *c,
-                   const struct rank_report *reports);
+                   const struct coordinator_rank *ranks);
 void progress_end(struct progress *progress);
 
 /* How a run ended; setup may be NULL when it did not get that far. */
@@ -29,9 +29,10 @@ struct run_result {
     const struct job *job;
     const struct setup *setup;
     const struct coordinator *coordinator;
-    const struct rank_report *reports;
+    const struct coordinator_rank *ranks;
     swim_error_t error;
     int exit_status;
+    bool complete; /* it had been done before */
     double seconds;
 };
 

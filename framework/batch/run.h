@@ -16,7 +16,7 @@ struct run_options {
     size_t n_sets;
     uint32_t n_ranks;   /* 0: 1, or what the launcher says */
     uint32_t n_readers; /* per rank; 0: as many as there are processors for it */
-    bool overwrite, dry_run, json, quiet;
+    bool overwrite, resume, fail_fast, dry_run, json, quiet;
     const char *url;     /* of the lock server; NULL: as lock.h says */
     int64_t wait_ms;     /* for locks; as in struct swim_lock_options */
     const char *command; /* for the history attribute */
@@ -32,6 +32,8 @@ int rank_main(const struct run_options *options, const struct job *job,
 /* Fork the ranks, wait for them, pass signals on.  Returns an exit status. */
 int driver_main(const struct run_options *options, const struct job *job,
                 uint32_t n_ranks);
+
+#define RUN_FAILED_BLOCKS 3 /* exit status: finished, but for blocks that failed */
 
 /* The exit status for how a run ended. */
 int run_exit_status(int code, int signo);

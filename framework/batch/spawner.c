@@ -31,10 +31,22 @@ struct child {
 
 struct nursery {
     const struct worker *worker;
-    int fd; /* to the rank */
-    struct child *children;
-    struct pollfd *fds; /* room for two more than children */
+    int fd;                 /* to the rank */
+    struct child *children; /* the readers, then the writer */
+    struct pollfd *fds;     /* room for two more than children */
     size_t n;
+};
+
+/* What the rank asks for. */
+enum spawner_word {
+    SPAWNER_LAUNCH = 'L',
+    SPAWNER_AGAIN = 'A',
+    SPAWNER_KILL = 'K',
+    SPAWNER_QUIT = 'Q',
+};
+struct spawner_order {
+    int32_t word;  /* enum spawner_word */
+    int32_t child; /* of AGAIN and KILL */
 };
 
 /* A child of parent from here on ends when parent does. */
@@ -59,9 +71,12 @@ _Noreturn static void child_main(const struct worker *worker, enum worker_role r
     _exit(status); /* HDF5 may be in no state to be closed by its exit handler */
 }
 
-static int fork_child(struct nursery *nursery, enum worker_role role, int index)
+static int fork_child(struct nursery *nursery, size_t number)
 {
-    struct child *child = &nursery->children[nursery->n];
+    bool reader = number < nursery->worker->region->n_readers;
+    struct child *child = &nursery->children[number];
+    enum worker_role role = reader ? WORKER_READER : WORKER_WRITER;
+    int index = reader ? (int)number : 0;
     pid_t parent = getpid();
     pid_t pid = fork();
 
@@ -71,37 +86,52 @@ static int fork_child(struct nursery *nursery, enum worker_role role, int index)
         return -1;
     child->pid = pid;
     child->pidfd = pidfd_open(pid, 0);
-    child->event.role = (int32_t)role;
-    child->event.index = index;
-    child->event.pid = pid;
-    nursery->n++;
+    child->event = (struct worker_event){(int32_t)role, index, 0, pid};
     return child->pidfd < 0 ? -1 : 0;
+}
+
+static void fork_failed(const struct nursery *nursery)
+{
+    swim_error_t err = {0};
+
+    swim_error_sys(&err, errno, "rank %u: fork %u readers and a writer",
+                   nursery->worker->rank, nursery->worker->region->n_readers);
+    region_fail(nursery->worker->region, &err);
 }
 
 static void fork_children(struct nursery *nursery)
 {
-    uint32_t readers = nursery->worker->region->n_readers;
-    swim_error_t err = {0};
+    size_t n = nursery->worker->region->n_readers + 1;
+    struct pollfd *fds = calloc(n + 2, sizeof(*fds));
     int rc = 0;
 
-    struct pollfd *fds = calloc(readers + 3, sizeof(*fds));
-    nursery->children = calloc(readers + 1, sizeof(*nursery->children));
+    nursery->children = calloc(n, sizeof(*nursery->children));
     if (!nursery->children || !fds) {
         free(fds);
-        rc = -1;
-    } else {
-        free(nursery->fds);
-        nursery->fds = fds;
+        fork_failed(nursery);
+        return;
     }
-    for (uint32_t i = 0; rc == 0 && i < readers; i++)
-        rc = fork_child(nursery, WORKER_READER, (int)i);
-    if (rc == 0)
-        rc = fork_child(nursery, WORKER_WRITER, 0);
-    if (rc != 0) {
-        swim_error_sys(&err, errno, "rank %u: fork %u readers and a writer",
-                       nursery->worker->rank, readers);
-        region_fail(nursery->worker->region, &err);
-    }
+    free(nursery->fds);
+    nursery->fds = fds;
+    for (; rc == 0 && nursery->n < n; nursery->n++)
+        rc = fork_child(nursery, nursery->n);
+    if (rc != 0)
+        fork_failed(nursery);
+}
+
+static void obey(struct nursery *nursery, const struct spawner_order *order)
+{
+    size_t child = (size_t)order->child;
+
+    if (order->word == SPAWNER_LAUNCH && nursery->n == 0)
+        fork_children(nursery);
+    if (child >= nursery->n)
+        return;
+    pid_t pid = nursery->children[child].pid;
+    if (order->word == SPAWNER_AGAIN && pid == 0 && fork_child(nursery, child) != 0)
+        fork_failed(nursery);
+    if (order->word == SPAWNER_KILL && pid)
+        kill(pid, SIGKILL);
 }
 
 static size_t children_left(const struct nursery *nursery)
@@ -177,17 +207,17 @@ static void nursery_end(struct nursery *nursery, int signo)
 
 static void nursery_run(struct nursery *nursery)
 {
-    char word = 0;
+    struct spawner_order order;
 
     for (;;) {
         if (swim_signals_pending())
             return;
         if (nursery_wait(nursery, -1) & (POLLIN | POLLHUP)) {
-            ssize_t n = recv(nursery->fd, &word, 1, MSG_DONTWAIT);
-            if (n == 0 || (n == 1 && word == 'Q'))
+            ssize_t n = recv(nursery->fd, &order, sizeof(order), MSG_DONTWAIT);
+            if (n == 0 || (n > 0 && order.word == SPAWNER_QUIT))
                 return;
-            if (n == 1 && word == 'L' && nursery->n == 0)
-                fork_children(nursery);
+            if (n == (ssize_t)sizeof(order))
+                obey(nursery, &order);
         }
         reap(nursery);
     }
@@ -237,11 +267,35 @@ int spawner_start(const struct worker *worker, struct spawner *out, swim_error_t
     return SWIM_OK;
 }
 
+static int spawner_send(const struct spawner *spawner, enum spawner_word word,
+                        uint32_t child)
+{
+    const struct spawner_order order = {(int32_t)word, (int32_t)child};
+    ssize_t n = send(spawner->fd, &order, sizeof(order), MSG_NOSIGNAL);
+
+    return n == (ssize_t)sizeof(order) ? 0 : -1;
+}
+
 int spawner_launch(struct spawner *spawner, swim_error_t *err)
 {
-    if (send(spawner->fd, "L", 1, MSG_NOSIGNAL) != 1)
+    if (spawner_send(spawner, SPAWNER_LAUNCH, 0) != 0)
         return swim_error_sys(err, errno, "start the readers and the writer");
     return SWIM_OK;
+}
+
+void spawner_again(struct spawner *spawner, const struct worker *worker,
+                   const struct worker_event *event)
+{
+    bool reader = event->role == WORKER_READER;
+
+    /* It may be gone: that is heard of next. */
+    (void)spawner_send(spawner, SPAWNER_AGAIN,
+                       reader ? (uint32_t)event->index : worker->region->n_readers);
+}
+
+void spawner_kill(struct spawner *spawner, uint32_t reader)
+{
+    (void)spawner_send(spawner, SPAWNER_KILL, reader);
 }
 
 bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gone)
@@ -273,7 +327,7 @@ void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
     if (signo)
         kill(spawner->pid, signo);
     else
-        send(spawner->fd, "Q", 1, MSG_NOSIGNAL);
+        (void)spawner_send(spawner, SPAWNER_QUIT, 0);
     while (waitpid(spawner->pid, &status, WNOHANG) == 0) {
         if (swim_clock_mono_ns() > until) {
             /* Its children get SIGTERM from the kernel when it is gone. */

@@ -61,6 +61,13 @@ int spawner_start(const struct worker *worker, struct spawner *out, swim_error_t
 /* Have it fork the readers that the region was laid out for, and the writer. */
 int spawner_launch(struct spawner *spawner, swim_error_t *err);
 
+/* Have it fork once more what has ended with this event. */
+void spawner_again(struct spawner *spawner, const struct worker *worker,
+                   const struct worker_event *event);
+
+/* End a reader by force; its event follows. */
+void spawner_kill(struct spawner *spawner, uint32_t reader);
+
 /* An event, if there is one; *gone: the spawner itself has ended. */
 bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gone);
 

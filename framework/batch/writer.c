@@ -43,7 +43,7 @@ static int writer_room(struct writer *w, swim_error_t *err)
     for (uint32_t p = 0; p < w->setup->n_phases; p++)
         n = w->setup->targets[p].n > n ? w->setup->targets[p].n : n;
     w->open = (struct output **)calloc(n, sizeof(*w->open));
-    w->n_slots = w->region->n_readers * w->region->slots_each;
+    w->n_slots = region_slots(w->region);
     w->written = calloc(w->n_slots, sizeof(*w->written));
     if (!w->open || !w->written)
         return swim_error_set(err, SWIM_ERR_NOMEM, "writer");
@@ -92,7 +92,7 @@ static uint32_t slots_ready(const struct writer *w)
     uint32_t ready = 0;
 
     for (uint32_t s = 0; s < w->n_slots; s++)
-        ready += atomic_load(&region_slot(w->region, s)->state) == SLOT_READY;
+        ready += region_slot_ready(w->region, s);
     return ready;
 }
 
@@ -202,8 +202,7 @@ static int batch_write(struct writer *w, enum setup_phase phase, swim_error_t *e
     while (more && !stopped(w) && swim_clock_mono_ns() < until) {
         more = false;
         for (uint32_t s = 0; s < w->n_slots && !stopped(w); s++) {
-            if (atomic_load(&region_slot(w->region, s)->state) != SLOT_READY ||
-                written_already(w, s))
+            if (!region_slot_ready(w->region, s) || written_already(w, s))
                 continue;
             int rc = write_slot(w, s, phase, err);
             if (rc != SWIM_OK)
@@ -224,14 +223,11 @@ static int batch_commit(struct writer *w, swim_error_t *err)
     return rc;
 }
 
-static void batch_done(struct writer *w, uint32_t phase)
+static void batch_done(struct writer *w)
 {
-    for (uint32_t i = 0; i < w->n_written; i++) {
-        uint32_t s = w->written[i];
-        atomic_store(&region_slot(w->region, s)->state, SLOT_FREE);
-        sem_post(&region_reader(w->region, s / w->region->slots_each)->slot_freed);
-    }
-    atomic_fetch_add(&w->region->done[phase], w->n_written);
+    for (uint32_t i = 0; i < w->n_written; i++)
+        region_slot_done(w->region, w->written[i]);
+    w->n_written = 0;
 }
 
 /* Give the readers a little time, so that a batch is worth its commit; false: nothing
@@ -262,7 +258,7 @@ static int do_session(struct writer *w, swim_error_t *err)
         if (rc == SWIM_OK)
             rc = batch_commit(w, err);
         if (rc == SWIM_OK)
-            batch_done(w, number);
+            batch_done(w);
         if (stopped(w) || swim_clock_mono_ns() >= until || !gather(w) ||
             atomic_load(&w->region->phase) != number)
             break;

@@ -24,6 +24,12 @@ static const char help[] =
     "  --readers R       readers of each rank (default: one per processor)\n"
     "  --set KEY=VALUE   change the job: params.radius=1, outputs.speed.file=o.nc\n"
     "  --overwrite       replace output files that exist\n"
+    "  --resume          go on with an unfinished output of this job; make it if there "
+    "is\n"
+    "                    none, and do nothing if it is finished\n"
+    "  --fail-fast       stop at the first block that fails (default: try it three "
+    "times,\n"
+    "                    go on without it, end with status 3)\n"
     "  --dry-run         show the plan (blocks, memory, ranks), run nothing\n"
     "  --json            print one JSON object on stdout\n"
     "  -q, --quiet       no progress, no summary\n"
@@ -44,6 +50,8 @@ enum {
     OPT_SET = 256,
     OPT_READERS,
     OPT_OVERWRITE,
+    OPT_RESUME,
+    OPT_FAIL_FAST,
     OPT_DRY_RUN,
     OPT_JSON,
     OPT_REDIS,
@@ -55,6 +63,8 @@ static const struct option long_options[] = {
     {"readers", required_argument, NULL, OPT_READERS},
     {"set", required_argument, NULL, OPT_SET},
     {"overwrite", no_argument, NULL, OPT_OVERWRITE},
+    {"resume", no_argument, NULL, OPT_RESUME},
+    {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -113,6 +123,12 @@ static int take_option(int found, char **argv, struct run_options *run,
     case OPT_OVERWRITE:
         run->overwrite = true;
         return 0;
+    case OPT_RESUME:
+        run->resume = true;
+        return 0;
+    case OPT_FAIL_FAST:
+        run->fail_fast = true;
+        return 0;
     case OPT_DRY_RUN:
         run->dry_run = true;
         return 0;
@@ -162,6 +178,8 @@ static int parse_and_run(int argc, char **argv, struct run_options *run,
         return usage_error("argument", "JOB.yaml", "it is missing");
     if (optind + 1 < argc)
         return usage_error("argument", argv[optind + 1], "there is a job file already");
+    if (run->resume && run->overwrite)
+        return usage_error("option", "--resume", "it cannot go with --overwrite");
     run->job_path = argv[optind];
     return run_job(run);
 }

@@ -18,7 +18,7 @@ struct mpi_link {
     MPI_Comm comm;
     /* rank 0 */
     struct coordinator coordinator;
-    struct rank_report *reports;
+    struct coordinator_rank *ranks;
     /* the others */
     bool asked;
     struct rank_report report; /* in flight */
@@ -58,7 +58,7 @@ static int serve(struct mpi_link *m, swim_error_t *err)
             return swim_error_set(err, SWIM_ERR_IO,
                                   "MPI: rank %d sends reports of rank %u",
                                   status.MPI_SOURCE, report.rank);
-        coordinator_handle(&m->coordinator, m->reports, &report, &orders);
+        coordinator_handle(&m->coordinator, m->ranks, &report, &orders);
         rc = MPI_Send(&orders, sizeof(orders), MPI_BYTE, status.MPI_SOURCE, TAG_ORDERS,
                       m->comm);
         if (rc != MPI_SUCCESS)
@@ -89,7 +89,7 @@ static int mpi_exchange(struct link *link, const struct rank_report *report,
     *answered = false;
     if (link->rank == 0) {
         rc = serve(m, err);
-        coordinator_handle(&m->coordinator, m->reports, report, orders);
+        coordinator_handle(&m->coordinator, m->ranks, report, orders);
         *answered = true;
         return rc;
     }
@@ -117,20 +117,52 @@ static void mpi_set_states(struct link *link, const struct source_state *states,
     coordinator_set_states(&m->coordinator, states, n_states);
 }
 
-static void mpi_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks)
+static int mpi_set_work(struct link *link, uint32_t n_phases, const uint64_t *blocks,
+                        bool fail_fast, swim_error_t *err)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+    uint64_t most = 0;
+
+    for (uint32_t p = 0; p < n_phases; p++)
+        most = blocks[p] > most ? blocks[p] : most;
+    m->coordinator.todo = calloc(most / 64 + 1, sizeof(*m->coordinator.todo));
+    if (!m->coordinator.todo)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "progress of %llu blocks",
+                              (unsigned long long)most);
+    coordinator_set_work(&m->coordinator, n_phases, blocks, fail_fast);
+    return SWIM_OK;
+}
+
+static uint64_t mpi_set_pass(struct link *link, int32_t phase,
+                             const unsigned char *done)
 {
     struct mpi_link *m = (struct mpi_link *)(void *)link;
 
-    coordinator_set_work(&m->coordinator, n_phases, blocks);
+    return coordinator_set_pass(&m->coordinator, phase, done);
+}
+
+static void mpi_set_aside(struct link *link, const struct block_failure *failure)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+
+    coordinator_set_aside(&m->coordinator, failure);
 }
 
 static void mpi_observe(struct link *link, struct coordinator *c,
-                        struct rank_report *reports)
+                        struct coordinator_rank *ranks)
 {
     struct mpi_link *m = (struct mpi_link *)(void *)link;
 
     *c = m->coordinator;
-    memcpy(reports, m->reports, link->n_ranks * sizeof(*reports));
+    memcpy(ranks, m->ranks, link->n_ranks * sizeof(*ranks));
+}
+
+static void mpi_free(struct mpi_link *m)
+{
+    free(m->coordinator.todo);
+    free(m->coordinator.failures);
+    free(m->ranks);
+    free(m);
 }
 
 /* Finalize meets all ranks, so it is only entered when all are known to be on their way
@@ -147,19 +179,19 @@ static void mpi_close(struct link *link, int wait_ms, bool meet)
             break;
         all = true;
         for (uint32_t r = 1; r < link->n_ranks; r++)
-            all = all && m->reports[r].leaving;
+            all = all && m->ranks[r].report.leaving;
         if (all || swim_clock_mono_ns() >= until)
             break;
         swim_clock_nap_ns(500000);
     }
     if (all && meet)
         MPI_Finalize();
-    free(m->reports);
-    free(m);
+    mpi_free(m);
 }
 
 static const struct link_ops mpi_ops = {mpi_exchange, mpi_set_states, mpi_set_work,
-                                        mpi_observe, mpi_close};
+                                        mpi_set_pass, mpi_set_aside,  mpi_observe,
+                                        mpi_close};
 
 int swim_mpi_link_open_v1(struct link **out, swim_error_t *err)
 {
@@ -186,12 +218,14 @@ int swim_mpi_link_open_v1(struct link **out, swim_error_t *err)
     m->link.rank = (uint32_t)rank;
     m->link.n_ranks = (uint32_t)size;
     if (rank == 0) {
-        m->reports = calloc((size_t)size, sizeof(*m->reports));
-        if (!m->reports) {
-            free(m);
+        struct block_failure *failures =
+            calloc(COORDINATOR_FAILURES_MOST, sizeof(*failures));
+        coordinator_init(&m->coordinator, m->link.n_ranks, NULL, failures);
+        m->ranks = calloc((size_t)size, sizeof(*m->ranks));
+        if (!m->ranks || !failures) {
+            mpi_free(m);
             return swim_error_set(err, SWIM_ERR_NOMEM, "reports of %d ranks", size);
         }
-        coordinator_init(&m->coordinator, m->link.n_ranks);
     }
     *out = &m->link;
     return SWIM_OK;

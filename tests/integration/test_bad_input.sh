@@ -134,11 +134,11 @@ bad "lock of the output not had in time" 4 'out.h5' job --overwrite --wait 0.3
 let_go
 
 cp out.h5 keep.h5
-expect_status 1 "$h5swim" run fails.yaml --set outputs.speed.file=new.h5
+expect_status 1 "$h5swim" run fails.yaml --fail-fast --set outputs.speed.file=new.h5
 expect_line 'block [0-9]+ .*the sensor was upside down'
 expect_status 2 "$h5swim" run fails.yaml --set outputs.speed.file=new.h5
 expect_line 'new.h5.*unfinished.*--overwrite'
-expect_status 1 "$h5swim" run crashes.yaml --set outputs.speed.file=new.h5 --overwrite
+expect_status 1 "$h5swim" run crashes.yaml --fail-fast --set outputs.speed.file=new.h5 --overwrite
 expect_line 'SIGSEGV.*block 0'
 cmp -s out.h5 keep.h5 || fail "an output beside was changed"
 rm -f new.h5

@@ -79,9 +79,9 @@ assert "P" in h5py.File("wide.h5")
 PY
 
 # Kernels that refuse or end their process: an error, in time, and no finished output.
-expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --set params.fail=finish --set outputs.sum.file=f.h5
+expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --fail-fast --set params.fail=finish --set outputs.sum.file=f.h5
 expect_line 'total failed in block 0 .*nothing to finish'
-expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --set params.fail=exit --set outputs.sum.file=e.h5
+expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --fail-fast --set params.fail=exit --set outputs.sum.file=e.h5
 expect_line 'reader 0 of rank [01] .*exit status 3 in block'
 expect_status 1 timeout 30 "$h5swim" run total.yaml -n 2 --quiet --set params.fail=plan --set outputs.sum.file=p.h5
 [ ! -e p.h5 ] || fail "an output of a kernel that ended in plan()"

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,48 +33,174 @@ static int teardown(void **state)
     return 0;
 }
 
-static void each_block_is_taken_by_one_process(void **state)
+/* The rank's side: fills free items with the blocks from *next, takes back those that
+ * are done. */
+static void rank_turn(struct region *region, uint64_t *next, uint64_t most,
+                      unsigned char *done)
+{
+    for (uint32_t i = 0; i < REGION_ITEMS; i++) {
+        struct item *item = &region->items[i];
+        if (item_state_of(atomic_load(&item->state)) == ITEM_DONE) {
+            done[item->block]++;
+            atomic_store(&item->state, ITEM_FREE);
+        }
+        if (atomic_load(&item->state) == ITEM_FREE && *next < most) {
+            item->block = (*next)++;
+            atomic_store(&item->seq, *next);
+            region_queue(region, i);
+        }
+    }
+}
+
+/* Fills slots until told to stop; dies in the middle of every dies_at-th block. */
+_Noreturn static void reader_process(struct region *region, uint32_t reader,
+                                     int dies_at)
+{
+    uint32_t item, at = reader * region->slots_each;
+
+    for (int n = 1; !atomic_load(&region->stop);) {
+        if (atomic_load(&region_slot(region, at)->state) != SLOT_FREE) {
+            region_wait(&region_reader(region, reader)->slot_freed, 5);
+            continue;
+        }
+        if (!region_take(region, reader, 20, &item))
+            continue;
+        struct slot *slot = region_slot(region, at);
+        atomic_store(&slot->state, SLOT_FILLING);
+        if (n++ == dies_at)
+            _exit(1);
+        slot->item = item;
+        slot->seq = atomic_load(&region->items[item].seq);
+        slot->block = region->items[item].block;
+        *(uint64_t *)region_payload(region, at) = slot->block;
+        atomic_store(&slot->state, SLOT_READY);
+        sem_post(&region->slot_ready);
+    }
+    _exit(0);
+}
+
+static pid_t reader_fork(struct region *region, uint32_t reader, int dies_at)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        reader_process(region, reader, dies_at);
+    return pid;
+}
+
+static void writer_turn(struct region *region)
+{
+    for (uint32_t s = 0; s < region_slots(region); s++) {
+        if (!region_slot_ready(region, s))
+            continue;
+        assert_int_equal(*(uint64_t *)region_payload(region, s),
+                         region_slot(region, s)->block);
+        region_slot_done(region, s);
+    }
+}
+
+static void each_block_is_done_once_though_readers_die(void **state)
 {
     struct region *region = *state;
-    atomic_uchar *seen =
-        mmap(NULL, BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    unsigned char *done = calloc(BLOCKS, 1);
+    int64_t until = swim_clock_mono_ns() + 60000000000LL;
+    uint64_t next = 0, n_done = 0, deaths = 0;
     pid_t pids[READERS];
     int status = 0;
 
-    assert_true(seen != MAP_FAILED);
-    for (int i = 0; i < READERS; i++) {
-        pids[i] = fork();
-        if (pids[i] == 0) {
-            uint64_t block;
-            while (region_pop(region, 2000, &block) && block < BLOCKS)
-                atomic_fetch_add(&seen[block], 1);
-            _exit(0);
+    assert_non_null(done);
+    for (uint32_t r = 0; r < READERS; r++)
+        pids[r] = reader_fork(region, r, 300);
+    while (n_done < BLOCKS) {
+        assert_true(swim_clock_mono_ns() < until);
+        rank_turn(region, &next, BLOCKS, done);
+        region_wait(&region->slot_ready, 1);
+        writer_turn(region);
+        for (uint32_t r = 0; r < READERS; r++) {
+            uint32_t item;
+            if (waitpid(pids[r], &status, WNOHANG) != pids[r])
+                continue;
+            deaths++;
+            assert_true(region_reader_gone(region, r, &item));
+            region_queue(region, item);
+            pids[r] = reader_fork(region, r, 300);
         }
+        n_done = 0;
+        for (uint64_t b = 0; b < BLOCKS; b++)
+            n_done += done[b];
     }
-    int64_t until = swim_clock_mono_ns() + 20000000000LL;
-    for (uint64_t b = 0; b < BLOCKS + READERS && swim_clock_mono_ns() < until;)
-        b += (uint64_t)region_push(region, b < BLOCKS ? b : BLOCKS);
-    for (int i = 0; i < READERS; i++) {
-        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
-        assert_int_equal(status, 0);
-    }
-    for (int b = 0; b < BLOCKS; b++)
-        assert_int_equal(seen[b], 1);
-    assert_int_equal(region_queued(region), 0);
-    munmap((void *)seen, BLOCKS);
+    region_stop(region);
+    for (uint32_t r = 0; r < READERS; r++)
+        assert_int_equal(waitpid(pids[r], &status, 0), pids[r]);
+    for (uint64_t b = 0; b < BLOCKS; b++)
+        assert_int_equal(done[b], 1);
+    assert_true(deaths >= BLOCKS / 400);
+    free(done);
 }
 
-static void a_full_ring_takes_no_more(void **state)
+/* Fill a slot of reader 0 with the block of an item, as it does. */
+static void fill_slot(struct region *region, uint32_t item)
+{
+    struct slot *slot = region_slot(region, 0);
+
+    slot->item = item;
+    slot->seq = atomic_load(&region->items[item].seq);
+    atomic_store(&slot->state, SLOT_READY);
+}
+
+static void a_slot_that_a_dead_writer_did_not_free_is_not_written_again(void **state)
 {
     struct region *region = *state;
-    uint64_t block;
+    unsigned char done[8] = {0};
+    uint64_t next = 0;
+    uint32_t item;
 
-    for (uint64_t b = 0; b < REGION_RING; b++)
-        assert_true(region_push(region, b));
-    assert_false(region_push(region, 9));
-    assert_true(region_pop(region, 0, &block));
-    assert_int_equal(block, 0);
-    assert_true(region_push(region, 9));
+    rank_turn(region, &next, 1, done);
+    assert_true(region_take(region, 0, 0, &item));
+    fill_slot(region, item);
+    assert_true(region_slot_ready(region, 0));
+    /* Committed, and the writer died between these two. */
+    atomic_store(&region->items[item].state, ITEM_DONE);
+    rank_turn(region, &next, 2, done);
+    assert_int_equal(done[0], 1);
+    while (region_take(region, 1, 0, &item))
+        assert_int_equal(region->items[item].block, 1); /* in the same item */
+    assert_false(region_slot_ready(region, 0));
+    assert_int_equal(atomic_load(&region_slot(region, 0)->state), SLOT_FREE);
+}
+
+static void a_finished_block_of_a_dead_reader_is_kept(void **state)
+{
+    struct region *region = *state;
+    unsigned char done[8] = {0};
+    uint64_t next = 0;
+    uint32_t first, second, at;
+
+    rank_turn(region, &next, 2, done);
+    assert_true(region_take(region, 0, 0, &first));
+    fill_slot(region, first);
+    assert_true(region_take(region, 0, 0, &second));
+    atomic_store(&region_slot(region, 1)->state, SLOT_FILLING);
+    assert_true(region_reader_gone(region, 0, &at));
+    assert_int_equal(at, second);
+    assert_true(region_slot_ready(region, 0));
+    assert_int_equal(atomic_load(&region_slot(region, 1)->state), SLOT_FREE);
+    region_queue(region, at);
+    assert_false(region_reader_gone(region, 0, &at));
+}
+
+static void what_is_queued_is_found_without_a_post(void **state)
+{
+    struct region *region = *state;
+    unsigned char done[8] = {0};
+    uint64_t next = 0;
+    uint32_t item;
+
+    rank_turn(region, &next, 1, done);
+    assert_true(region_wait(&region->blocks_ready, 0)); /* by a reader that died */
+    assert_true(region_take(region, 0, 1, &item));
+    assert_int_equal(region->items[item].block, 0);
 }
 
 static void payloads_do_not_overlap(void **state)
@@ -91,7 +216,7 @@ static void payloads_do_not_overlap(void **state)
         assert_int_equal(atomic_load(&region_slot(region, s)->state), SLOT_FREE);
     }
     for (uint32_t r = 0; r < READERS; r++)
-        assert_int_equal(atomic_load(&region_reader(region, r)->block), 0);
+        assert_int_equal(atomic_load(&region_reader(region, r)->busy_ns), 0);
 }
 
 static void a_layout_that_does_not_fit_is_refused(void **state)
@@ -125,8 +250,8 @@ static void stop_wakes_who_waits_for_blocks(void **state)
     pid_t pid = fork();
 
     if (pid == 0) {
-        uint64_t block;
-        region_pop(region, 20000, &block);
+        uint32_t item;
+        region_take(region, 0, 20000, &item);
         _exit(0);
     }
     region_stop(region);
@@ -137,9 +262,15 @@ static void stop_wakes_who_waits_for_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_block_is_taken_by_one_process, setup,
+        cmocka_unit_test_setup_teardown(each_block_is_done_once_though_readers_die,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_slot_that_a_dead_writer_did_not_free_is_not_written_again, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(a_finished_block_of_a_dead_reader_is_kept,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_queued_is_found_without_a_post, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(a_full_ring_takes_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(payloads_do_not_overlap, setup, teardown),
         cmocka_unit_test_setup_teardown(a_layout_that_does_not_fit_is_refused, setup,
                                         teardown),

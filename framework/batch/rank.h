@@ -1,0 +1,93 @@
+/* rank.h - what the files of a rank's main process share. */
+#ifndef SWIM_BATCH_RANK_H
+#define SWIM_BATCH_RANK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "batch/job_lock.h"
+#include "batch/outputs.h"
+#include "batch/report.h"
+#include "batch/run.h"
+#include "batch/worker.h"
+
+struct rank {
+    const struct run_options *options;
+    const struct job *job;
+    struct worker worker;
+    struct spawner spawner;
+    struct link *link;
+    swim_session_t *session;
+    struct setup *setup;
+    struct rank_report report;
+    struct swim_session_stats last;
+    int32_t phase;
+    bool forked;       /* by the driver, which starts it again if it dies */
+    bool spawner_gone; /* it is of no use without */
+    int64_t start_ns, exchanged_ns;
+
+    /* rank_items.c */
+    uint64_t next, count; /* blocks granted, not yet in an item */
+    uint64_t seq;
+    uint32_t put, queued; /* the item after the last one filled; how many wait */
+    uint32_t want;
+    struct block_failure *failed; /* set aside; the first report.n_failed are told */
+    uint32_t n_failed, room;
+    uint32_t unopened, writers_lost; /* deaths since something went well */
+    bool *timed_out;                 /* by reader: it was ended for that */
+
+    /* rank 0: rank_zero.c */
+    bool again; /* an earlier rank 0 of this run has died */
+    enum outputs_begun begun;
+    bool created; /* the outputs are ours */
+    char mark[REGION_MARK_SIZE];
+    struct job_lock *lock; /* of the outputs, for the whole run */
+    unsigned char *done;   /* bits of the phase */
+    uint64_t missing;      /* of it, when last looked at */
+    uint32_t idle_passes;  /* that have brought nothing */
+    struct coordinator seen;
+    struct coordinator_rank *ranks;
+    struct progress progress;
+};
+
+/* --- rank_items.c: the blocks that the rank was given, and who works on them ----- */
+
+/* Blocks granted into items, finished ones out of them. */
+void items_turn(struct rank *r);
+
+/* How many blocks to ask for. */
+uint64_t items_wanted(struct rank *r);
+
+/* Readers and the writer that have ended are replaced; readers that take too long are
+ * ended.  An error ends the job. */
+int items_look_after_workers(struct rank *r, swim_error_t *err);
+
+/* Tell the next block that was set aside, once the last one was taken note of. */
+void items_tell_failures(struct rank *r, uint64_t n_told);
+
+/* --- rank_zero.c: what rank 0 does besides ---------------------------------------- */
+
+/* An earlier rank 0 may have begun. */
+void zero_join(struct rank *r);
+
+/* Take the outputs, make them or go on with them, and say what there is to do. */
+int zero_begin(struct rank *r, swim_error_t *err);
+
+/* The pass is over: what is missing is the next one. */
+int zero_look(struct rank *r, swim_error_t *err);
+
+/* The lease of the outputs, now and then. */
+int zero_check(struct rank *r, swim_error_t *err);
+
+/* All is done: the outputs are finished. */
+int zero_finish(struct rank *r, swim_error_t *err);
+
+/* The job ends before that. */
+void zero_give_up(struct rank *r);
+
+/* The result, printed. */
+void zero_print(struct rank *r, const swim_error_t *err, int status);
+
+void zero_end(struct rank *r);
+
+#endif /* SWIM_BATCH_RANK_H */

@@ -1,0 +1,246 @@
+/* rank_zero.c - what rank 0 does besides: the outputs, the passes, the result. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "batch/rank.h"
+#include "core/clock.h"
+#include "core/signals.h"
+
+#define IDLE_PASSES 3 /* that change nothing: something is wrong with the file */
+
+static struct outputs outputs_of(const struct rank *r, int64_t wait_ms)
+{
+    return (struct outputs){.setup = r->setup,
+                            .access = {r->session, wait_ms},
+                            .mark = r->mark,
+                            .command = r->options->command,
+                            .overwrite = r->options->overwrite && !r->again,
+                            .resume = r->options->resume || r->again};
+}
+
+void zero_join(struct rank *r)
+{
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    r->again = r->seen.run_id != 0;
+    r->report.run_id = r->seen.run_id;
+}
+
+/* Of this run, which all that it writes is marked with. */
+static void choose_run_id(struct rank *r)
+{
+    if (!r->report.run_id &&
+        getrandom(&r->report.run_id, sizeof(r->report.run_id), 0) < 0)
+        r->report.run_id = (uint64_t)swim_clock_boot_ns() ^ ((uint64_t)getpid() << 40);
+    atomic_store(&r->worker.region->run_id, r->report.run_id);
+    region_mark(r->worker.region, r->mark);
+}
+
+/* A rank 0 that follows this one has to know that the outputs may be there. */
+static int tell_run_id(struct rank *r, swim_error_t *err)
+{
+    struct rank_orders orders;
+    bool answered;
+
+    return r->link->ops->exchange(r->link, &r->report, &orders, &answered, err);
+}
+
+/* --- passes -------------------------------------------------------------------------
+ */
+
+/* A tile of which a part was set aside cannot be merged. */
+static void set_aside_tiles(struct rank *r)
+{
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    uint64_t n = r->seen.n_failed, last = UINT64_MAX;
+
+    for (uint64_t i = 0; i < n; i++) {
+        const struct block_failure *part = &r->seen.failures[i];
+        struct block_failure tile = {.phase = 1, .tries = 0};
+        tile.block = part->block / r->setup->blocks.n_segments;
+        if (part->phase != 0 || tile.block == last)
+            continue;
+        last = tile.block;
+        snprintf(tile.text, sizeof(tile.text),
+                 "tile %" PRIu64 " was not merged: block %" PRIu64
+                 ", a part of it, failed",
+                 tile.block, part->block);
+        r->link->ops->set_aside(r->link, &tile);
+    }
+}
+
+static int progress_of(struct rank *r, uint32_t phase, uint64_t *missing,
+                       swim_error_t *err)
+{
+    const struct outputs outputs = outputs_of(r, r->worker.wait_ms);
+    uint64_t n = r->setup->phase_blocks[phase];
+
+    memset(r->done, 0, (n + 7) / 8);
+    *missing = n;
+    if (r->begun == OUTPUTS_CREATED && !r->seen.has_work)
+        return SWIM_OK; /* they were made just now */
+    int rc = outputs_progress(&outputs, phase, r->done, err);
+    for (uint64_t b = 0; rc == SWIM_OK && b < n; b++)
+        *missing -= (r->done[b / 8] >> (b % 8)) & 1;
+    return rc;
+}
+
+static int pass_of(struct rank *r, uint32_t phase, uint64_t *left, swim_error_t *err)
+{
+    uint64_t missing = 0;
+    int rc = progress_of(r, phase, &missing, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    if (phase == 1 && r->seen.phase == 0)
+        set_aside_tiles(r);
+    bool idle = r->seen.phase == (int32_t)phase && missing == r->missing;
+    r->idle_passes = idle ? r->idle_passes + 1 : 0;
+    r->missing = missing;
+    *left = r->link->ops->set_pass(r->link, (int32_t)phase, r->done);
+    if (*left && r->idle_passes >= IDLE_PASSES)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "%" PRIu64
+                              " blocks that were committed are not in %s: was "
+                              "it changed by another program?",
+                              *left, r->setup->outputs[0].spec.file);
+    return rc;
+}
+
+int zero_look(struct rank *r, swim_error_t *err)
+{
+    uint64_t left = 0;
+    int rc = SWIM_OK;
+
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    uint32_t phase = r->seen.phase < 0 ? 0 : (uint32_t)r->seen.phase;
+    for (; rc == SWIM_OK && !left && phase < r->setup->n_phases; phase++)
+        rc = pass_of(r, phase, &left, err);
+    if (rc == SWIM_OK && !left)
+        r->link->ops->set_pass(r->link, COORDINATOR_FINISHED, r->done);
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    return rc;
+}
+
+/* --- beginning and ending ------------------------------------------------------------
+ */
+
+static int make_room(struct rank *r, swim_error_t *err)
+{
+    uint64_t most = 0;
+
+    for (uint32_t p = 0; p < r->setup->n_phases; p++)
+        if (r->setup->phase_blocks[p] > most)
+            most = r->setup->phase_blocks[p];
+    r->done = calloc((most + 7) / 8 + 1, 1);
+    return r->done ? SWIM_OK
+                   : swim_error_set(err, SWIM_ERR_NOMEM,
+                                    "progress of %" PRIu64 " blocks", most);
+}
+
+int zero_begin(struct rank *r, swim_error_t *err)
+{
+    bool quiet = r->options->quiet || r->options->json;
+    int64_t wait_ms = r->again ? r->worker.wait_ms : r->options->wait_ms;
+
+    int rc = make_room(r, err);
+    if (rc == SWIM_OK)
+        rc = job_lock_take(r->setup, r->session, wait_ms, quiet, &r->lock, err);
+    choose_run_id(r);
+    if (rc == SWIM_OK)
+        rc = tell_run_id(r, err);
+    const struct outputs outputs = outputs_of(r, wait_ms);
+    if (rc == SWIM_OK)
+        rc = outputs_begin(&outputs, &r->begun, err);
+    r->created = rc == SWIM_OK;
+    if (rc == SWIM_OK && !r->seen.has_work)
+        rc = r->link->ops->set_work(r->link, r->setup->n_phases, r->setup->phase_blocks,
+                                    r->options->fail_fast, err);
+    if (rc == SWIM_OK && r->begun == OUTPUTS_COMPLETE)
+        r->link->ops->set_pass(r->link, COORDINATOR_FINISHED, r->done);
+    else if (rc == SWIM_OK && !r->seen.has_work)
+        rc = zero_look(r, err);
+    return rc;
+}
+
+int zero_check(struct rank *r, swim_error_t *err)
+{
+    swim_error_t why = {0};
+
+    if (!r->lock || job_lock_check(r->lock, &why) == SWIM_OK)
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_LOST,
+                          "job %s: %s: the lock server was away for too long",
+                          r->job->name, why.text);
+}
+
+/* The results are of the states that were opened, if those were there to the end. */
+int zero_finish(struct rank *r, swim_error_t *err)
+{
+    const struct outputs outputs = outputs_of(r, r->worker.wait_ms);
+
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    if (r->begun == OUTPUTS_COMPLETE)
+        return SWIM_OK;
+    int rc = setup_look_inputs(r->setup, true, err);
+    if (rc == SWIM_OK && r->seen.n_failed)
+        zero_give_up(r);
+    else if (rc == SWIM_OK)
+        rc = outputs_finish(&outputs, err);
+    return rc;
+}
+
+void zero_give_up(struct rank *r)
+{
+    const struct outputs outputs = outputs_of(r, SWIM_LOCK_TRY);
+
+    if (r->created)
+        outputs_settle(&outputs);
+}
+
+/* --- the result ------------------------------------------------------------------- */
+
+/* What can be done about it. */
+static void add_hint(struct rank *r, swim_error_t *err)
+{
+    size_t used = strlen(err->text);
+
+    if (r->created && r->begun != OUTPUTS_COMPLETE)
+        snprintf(err->text + used, sizeof(err->text) - used,
+                 "; %" PRIu64 " of %" PRIu64 " blocks are done, --resume goes on",
+                 coordinator_done(&r->seen), coordinator_total(&r->seen));
+}
+
+void zero_print(struct rank *r, const swim_error_t *err, int status)
+{
+    struct run_result result = {
+        .options = r->options,
+        .job = r->job,
+        .setup = r->setup,
+        .coordinator = &r->seen,
+        .ranks = r->ranks,
+        .error = *err,
+        .exit_status = status,
+        .complete = r->begun == OUTPUTS_COMPLETE,
+        .seconds = (double)(swim_clock_mono_ns() - r->start_ns) / 1e9,
+    };
+
+    if (status > 128 && (r->seen.error.code == SWIM_OK || r->seen.signo)) {
+        swim_error_clear(&result.error);
+        swim_error_set(&result.error, SWIM_ERR_CANCELLED, "job %s stopped by SIG%s",
+                       r->job->name, sigabbrev_np(status - 128));
+    }
+    if (result.error.code != SWIM_OK)
+        add_hint(r, &result.error);
+    report_result(&result);
+}
+
+void zero_end(struct rank *r)
+{
+    job_lock_release(r->lock);
+    free(r->done);
+}
