@@ -73,17 +73,17 @@ int job_lock_take(const struct setup *setup, swim_session_t *session, int64_t wa
                   bool quiet, struct job_lock **out, swim_error_t *err)
 {
     struct job_lock *lock = calloc(1, sizeof(*lock));
-    int rc = SWIM_OK;
 
     *out = NULL;
     if (!lock)
         return swim_error_set(err, SWIM_ERR_NOMEM, "lock of the outputs");
     lock->names = calloc(setup->n_outputs, sizeof(*lock->names));
     lock->held = calloc(setup->n_outputs, sizeof(*lock->held));
-    if (!lock->names || !lock->held)
-        rc = swim_error_set(err, SWIM_ERR_NOMEM, "lock of the outputs");
-    if (rc == SWIM_OK)
-        rc = list_names(setup, lock, err);
+    if (!lock->names || !lock->held) {
+        job_lock_release(lock);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "lock of the outputs");
+    }
+    int rc = list_names(setup, lock, err);
     if (rc == SWIM_OK)
         rc = take_all(lock, session, wait_ms, quiet, err);
     if (rc != SWIM_OK) {

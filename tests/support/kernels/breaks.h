@@ -1,0 +1,79 @@
+/* breaks.h - breaking in the blocks that the file WHERE lists, one "INDEX HOW" in each
+ * line: segv, abort, exit, loop, refuse; once: killed, but the first time only.  Each
+ * block takes $NAP_MS. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <h5swim/kernel.h>
+
+struct breaks {
+    char where[200];
+};
+
+static int breaks_open(const swim_params_t *params, void **state, swim_error_t *err)
+{
+    struct breaks *b = calloc(1, sizeof(*b));
+
+    if (!b)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "no memory");
+    snprintf(b->where, sizeof(b->where), "%s", swim_params_text(params, "where"));
+    *state = b;
+    return SWIM_OK;
+}
+
+/* The first process that makes the file. */
+static int breaks_first(const char *where, unsigned long long block)
+{
+    char name[256];
+    FILE *f;
+
+    snprintf(name, sizeof(name), "%s.%llu", where, block);
+    f = fopen(name, "wx");
+    if (f)
+        fclose(f);
+    return f != NULL;
+}
+
+static int breaks_now(const char *how, swim_error_t *err)
+{
+    if (strcmp(how, "segv") == 0)
+        *(volatile int *)8 = 1;
+    if (strcmp(how, "abort") == 0)
+        abort();
+    if (strcmp(how, "exit") == 0)
+        exit(0);
+    while (strcmp(how, "loop") == 0)
+        usleep(1000);
+    return swim_error_set(err, SWIM_ERR_ARG, "it does not like this block");
+}
+
+static int breaks_look(const struct breaks *b, unsigned long long block, swim_error_t *err)
+{
+    unsigned long long index;
+    FILE *f = fopen(b->where, "r");
+    const char *ms = getenv("NAP_MS");
+    char how[32];
+    int rc = SWIM_OK;
+
+    if (ms)
+        usleep((useconds_t)atoi(ms) * 1000);
+    while (f && rc == SWIM_OK && fscanf(f, "%llu %31s", &index, how) == 2) {
+        if (index != block)
+            continue;
+        if (strcmp(how, "once") != 0)
+            rc = breaks_now(how, err);
+        else if (breaks_first(b->where, block))
+            raise(SIGKILL);
+    }
+    if (f)
+        fclose(f);
+    return rc;
+}
+
+static const struct swim_param breaks_params[] = {{.name = "where",
+                                                   .type = SWIM_PARAM_TEXT,
+                                                   .preset = "none",
+                                                   .description = "file of blocks"}};
