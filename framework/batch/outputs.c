@@ -20,12 +20,13 @@ struct plan {
     uint32_t phase;
     const struct setup_target *target;
     enum plan_action action;
+    char *mark; /* to be adopted: as it was found */
 };
 
 static struct output_job job_of(const struct outputs *o, uint32_t phase)
 {
     return (struct output_job){o->mark, o->setup->description,
-                               o->setup->phase_blocks[phase]};
+                               o->setup->phase_blocks[phase], NULL};
 }
 
 static bool is_partial(const struct outputs *o, uint32_t phase)
@@ -36,11 +37,21 @@ static bool is_partial(const struct outputs *o, uint32_t phase)
 /* --- what is to be done with each file ---------------------------------------------
  */
 
-static int refuse_other_job(const struct outputs *o, const char *file,
-                            const struct output_found *found, swim_error_t *err)
+/* An unfinished output of this job; *then, allocated, is what it says of the job as it
+ * is to be compared, "" when it says nothing. */
+static bool is_ours(const struct outputs *o, uint32_t phase,
+                    const struct output_found *found, char **then)
+{
+    *then = found->description ? setup_translate(o->setup, found->description)
+                               : calloc(1, 1);
+    return *then && found->n_blocks == o->setup->phase_blocks[phase] &&
+           strcmp(*then, o->setup->description) == 0;
+}
+
+static int refuse_other_job(const struct outputs *o, const char *file, const char *then,
+                            swim_error_t *err)
 {
     char text[600];
-    const char *then = found->description ? found->description : "";
     size_t n = setup_difference(then, o->setup->description, text, sizeof(text));
 
     if (!then[0])
@@ -53,21 +64,33 @@ static int refuse_other_job(const struct outputs *o, const char *file,
                           file, text);
 }
 
-static int plan_resume(const struct outputs *o, struct plan *plan,
-                       const struct output_found *found, swim_error_t *err)
+static int plan_unfinished(const struct outputs *o, struct plan *plan,
+                           struct output_found *found, swim_error_t *err)
 {
-    const char *file = plan->target->file;
-    uint64_t n_blocks = o->setup->phase_blocks[plan->phase];
+    char *then = NULL;
+    int rc = SWIM_OK;
 
+    if (is_ours(o, plan->phase, found, &then)) {
+        plan->action = PLAN_ADOPT;
+        plan->mark = found->mark;
+        found->mark = NULL;
+    } else {
+        rc = then ? refuse_other_job(o, plan->target->file, then, err)
+                  : swim_error_set(err, SWIM_ERR_NOMEM, "look at the outputs");
+    }
+    free(then);
+    return rc;
+}
+
+static int plan_resume(const struct outputs *o, struct plan *plan,
+                       struct output_found *found, swim_error_t *err)
+{
     switch (found->state) {
     case OUTPUT_ABSENT:
         plan->action = PLAN_CREATE;
         return SWIM_OK;
     case OUTPUT_UNFINISHED:
-        if (!output_same_job(found->mark, o->mark) || found->n_blocks != n_blocks)
-            return refuse_other_job(o, file, found, err);
-        plan->action = PLAN_ADOPT;
-        return SWIM_OK;
+        return plan_unfinished(o, plan, found, err);
     case OUTPUT_FINISHED:
         plan->action = PLAN_KEEP;
         if (output_same_job(found->digest, o->mark))
@@ -77,14 +100,16 @@ static int plan_resume(const struct outputs *o, struct plan *plan,
         break;
     }
     plan->action = PLAN_CREATE; /* if it is gone by now */
-    return output_refuse_existing(file, &o->access, err);
+    return output_refuse_existing(plan->target->file, &o->access, err);
 }
 
 /* Nobody else has a use for the partial results of a job whose outputs are ours, or are
  * not there. */
 static int plan_partials(const struct outputs *o, struct plan *plan,
-                         const struct output_found *found, swim_error_t *err)
+                         struct output_found *found, swim_error_t *err)
 {
+    char *then = NULL;
+
     plan->action = PLAN_REPLACE;
     if (o->overwrite)
         return SWIM_OK;
@@ -92,9 +117,12 @@ static int plan_partials(const struct outputs *o, struct plan *plan,
         plan->action = PLAN_CREATE;
     else if (found->state != OUTPUT_UNFINISHED)
         return output_refuse_existing(plan->target->file, &o->access, err);
-    else if (o->resume && output_same_job(found->mark, o->mark) &&
-             found->n_blocks == o->setup->phase_blocks[plan->phase])
+    else if (o->resume && is_ours(o, plan->phase, found, &then)) {
         plan->action = PLAN_ADOPT;
+        plan->mark = found->mark;
+        found->mark = NULL;
+    }
+    free(then);
     return SWIM_OK;
 }
 
@@ -196,8 +224,9 @@ static int carry_out(const struct outputs *o, const struct plan *plan,
                      swim_error_t *err)
 {
     const struct setup_target *t = plan->target;
-    const struct output_job job = job_of(o, plan->phase);
+    struct output_job job = job_of(o, plan->phase);
 
+    job.taken = plan->mark;
     if (plan->action == PLAN_KEEP)
         return SWIM_OK;
     if (plan->action == PLAN_ADOPT)
@@ -237,6 +266,8 @@ int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t
         rc = carry_out(o, &plans[i], err);
     if (complete || (rc == SWIM_OK && o->overwrite && o->setup->n_phases == 1))
         remove_partials(o, !complete);
+    for (size_t i = 0; i < n; i++)
+        free(plans[i].mark);
     free(plans);
     return rc;
 }
@@ -290,8 +321,10 @@ int outputs_progress(const struct outputs *o, uint32_t phase, unsigned char *bit
     uint64_t n_blocks = o->setup->phase_blocks[phase];
     size_t n = (size_t)((n_blocks + 7) / 8);
     unsigned char *one = malloc(n + 1);
-    int rc = one ? SWIM_OK : swim_error_set(err, SWIM_ERR_NOMEM, "look at the outputs");
+    int rc = SWIM_OK;
 
+    if (!one)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "look at the outputs");
     setup_targets_mark(targets, o->mark);
     memset(bits, 0xff, n);
     for (size_t i = 0; rc == SWIM_OK && i < targets->n; i++) {

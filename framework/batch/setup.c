@@ -91,10 +91,6 @@ static int open_input(struct setup *setup, uint32_t number,
     if (!named && access(given->file, F_OK) != 0)
         return swim_error_set(err, SWIM_ERR_ARG, "%s: input %s: there is no file %s",
                               given->place.text, given->port, given->file);
-    /* Its state has another name once the journal is copied into it: a job that is
-     * resumed after that would take it for another. */
-    if (!named)
-        output_settle(given->file, how->store.session);
     int rc = source_open(given->file, &how->store, named ? &how->states[number] : NULL,
                          &in->source, err);
     return rc == SWIM_OK ? source_state(in->source, &in->state, err) : rc;

@@ -127,6 +127,11 @@ void setup_targets_mark(const struct setup_targets *targets, const char *mark);
  * many differences there are; text is "" when that is 0. */
 size_t setup_difference(const char *then, const char *now, char *text, size_t size);
 
+/* A description of then as it is to be compared: states of inputs that are the same as
+ * now but for their names (source_is_state()) have the names of now.  The inputs are
+ * open.  Allocated; NULL: no memory. */
+char *setup_translate(const struct setup *setup, const char *then);
+
 /* Second half of setup_create(), in setup_outputs.c, setup_blocks.c, setup_memory.c,
  * setup_targets.c and setup_describe.c. */
 int setup_plan_outputs(struct setup *setup, swim_error_t *err);

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "batch/setup.h"
@@ -15,12 +16,6 @@
 struct line {
     const char *key, *value;
     size_t key_size, value_size;
-};
-
-struct saying {
-    const char *then, *now;
-    char *text;
-    size_t size, n;
 };
 
 /* The next line at *at; false: there is none.  What is not of that form is skipped. */
@@ -49,6 +44,76 @@ static bool line_find(const char *text, const char *key, size_t key_size,
             return true;
     return false;
 }
+
+/* --- the same state by another name ------------------------------------------- */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool state_of(const struct line *line, struct source_state *state)
+{
+    if (line->value_size != 2 * sizeof(state->bytes))
+        return false;
+    for (size_t i = 0; i < sizeof(state->bytes); i++) {
+        int high = hex_digit(line->value[2 * i]),
+            low = hex_digit(line->value[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        state->bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+/* Whether the line is the state of an input that is in it still. */
+static bool is_still(const struct setup *setup, const struct line *line)
+{
+    struct source_state then;
+    char key[KEY_MOST];
+
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        const struct setup_input *in = &setup->inputs[i];
+        int n = snprintf(key, sizeof(key), "input.%s.state", in->field.port);
+        if (n > 0 && (size_t)n == line->key_size &&
+            memcmp(key, line->key, line->key_size) == 0)
+            return in->source && state_of(line, &then) &&
+                   source_is_state(in->source, &then);
+    }
+    return false;
+}
+
+char *setup_translate(const struct setup *setup, const char *then)
+{
+    const char *done = then, *at = then;
+    struct line line, now;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+
+    if (!to)
+        return NULL;
+    while (line_next(&at, &line))
+        if (is_still(setup, &line) &&
+            line_find(setup->description, line.key, line.key_size, &now)) {
+            fwrite(done, 1, (size_t)(line.value - done), to);
+            fwrite(now.value, 1, now.value_size, to);
+            done = line.value + line.value_size;
+        }
+    fputs(done, to);
+    if (fclose(to) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* --- differences in words ------------------------------------------------------ */
+
+struct saying {
+    const char *then, *now;
+    char *text;
+    size_t size, n;
+};
 
 static bool same_value(const struct line *a, const struct line *b)
 {
@@ -176,7 +241,7 @@ static void say_line(struct saying *s, const struct line *then, const struct lin
     else if (strcmp(key, "blocks") == 0)
         say_values(s, key, "are", then, now, " (memory or chunks of the job)");
     else if (strcmp(key, "slice") != 0)
-        say_values(s, key, strncmp(key, "edges", 6) == 0 ? "are" : "is", then, now, "");
+        say_values(s, key, strcmp(key, "edges") == 0 ? "are" : "is", then, now, "");
     else if (same_there(s, "blocks"))
         say_values(s, "what is read at once", "is", then, now, " (memory of the job)");
 }

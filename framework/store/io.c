@@ -33,6 +33,14 @@ static int system_start_sync(int fd, off_t at, off_t size)
     return sync_file_range(fd, at, size, SYNC_FILE_RANGE_WRITE);
 }
 
+static int system_set_mtime(int fd, uint64_t ns)
+{
+    const struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT}, {(time_t)(ns / 1000000000), (long)(ns % 1000000000)}};
+
+    return futimens(fd, times);
+}
+
 const struct swim_io swim_io_system = {
     .open = system_open,
     .close = close,
@@ -51,6 +59,7 @@ const struct swim_io swim_io_system = {
     .fchmod = fchmod,
     .birth_ns = system_birth_ns,
     .start_sync = system_start_sync,
+    .set_mtime = system_set_mtime,
     .close_late = late_close,
 };
 
@@ -133,6 +142,14 @@ int io_fchmod(const struct swim_io *io, int fd, mode_t mode)
     int rc;
 
     WHOLE(rc, io->fchmod(fd, mode));
+    return rc;
+}
+
+int io_set_mtime(const struct swim_io *io, int fd, uint64_t ns)
+{
+    int rc;
+
+    WHOLE(rc, io->set_mtime ? io->set_mtime(fd, ns) : 0);
     return rc;
 }
 

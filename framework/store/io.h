@@ -37,6 +37,9 @@ struct swim_io {
     /* Begin to bring [at, at + size) to the disk, without waiting (sync_file_range(2));
      * NULL: there is no such thing. */
     int (*start_sync)(int fd, off_t at, off_t size);
+    /* When it was changed last, nanoseconds since 1970; fails where it is another
+     * user's.  NULL: there is no such thing. */
+    int (*set_mtime)(int fd, uint64_t ns);
     /* Close what has no name any more and may be large, perhaps later (late_close());
      * NULL: as others. */
     int (*close_late)(int fd);
@@ -56,6 +59,7 @@ int io_link(const struct swim_io *io, const char *from, const char *to);
 int io_fchown(const struct swim_io *io, int fd, uid_t owner, gid_t group);
 int io_fchmod(const struct swim_io *io, int fd, mode_t mode);
 int io_fsync(const struct swim_io *io, int fd);
+int io_set_mtime(const struct swim_io *io, int fd, uint64_t ns);
 
 /* An open file of the table. */
 struct io_file {

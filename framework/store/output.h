@@ -47,6 +47,8 @@ struct output_job {
     const char *mark;        /* h5swim_unfinished: the job's digest, "-", the run */
     const char *description; /* what the digest is of; read by people alone, here */
     uint64_t n_blocks;       /* at most 2^33 */
+    const char *taken; /* for output_adopt(): the mark that it must have; NULL: any of
+                          the same digest */
 };
 
 /* SWIM_OK when file does not exist.  Else SWIM_ERR_ARG with a text that says whether it
@@ -89,10 +91,10 @@ void output_found_free(struct output_found *found);
 /* Whether two marks, or a mark and a digest, are of one job. */
 bool output_same_job(const char *mark, const char *digest);
 
-/* Go on with an unfinished output of the same job under a new mark: a run that still
+/* Go on with an unfinished output under a new mark and description: a run that still
  * lives somewhere finds that it was replaced when it opens the file next.
- * SWIM_ERR_ARG, nothing is changed: it is of another job, or does not fit specs or
- * n_blocks.  SWIM_ERR_IO, those of swim_lock_acquire(). */
+ * SWIM_ERR_ARG, nothing is changed: it has another mark than expected, or does not fit
+ * specs or n_blocks.  SWIM_ERR_IO, those of swim_lock_acquire(). */
 int output_adopt(const char *file, const struct output_spec *specs, size_t n_specs,
                  const struct output_job *job, const struct store_access *access,
                  swim_error_t *err);

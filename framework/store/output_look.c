@@ -186,9 +186,10 @@ static int adopt_set(hid_t file, const struct output_spec *spec,
 
     if (rc == SWIM_OK)
         rc = h5_attr_text(set, UNFINISHED, &mark, err);
-    if (rc == SWIM_OK && !output_same_job(mark, job->mark))
+    if (rc == SWIM_OK && (job->taken ? strcmp(mark, job->taken) != 0
+                                     : !output_same_job(mark, job->mark)))
         rc = swim_error_set(err, SWIM_ERR_ARG,
-                            "resume %s: %s is no unfinished output of this job",
+                            "resume %s: %s is not the unfinished output that it was",
                             spec->file, spec->dataset);
     if (rc == SWIM_OK && !output_set_fits(set, spec))
         rc = swim_error_set(err, SWIM_ERR_ARG,
@@ -219,6 +220,8 @@ int output_adopt(const char *file, const struct output_spec *specs, size_t n_spe
                             (unsigned long long)job->n_blocks);
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
         rc = adopt_set(id, &specs[i], job, err);
+    if (rc == SWIM_OK)
+        rc = progress_describe(id, file, job->description, err);
     if (rc == SWIM_OK)
         return swim_close(id, err);
     h5_file_drop(id);

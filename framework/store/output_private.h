@@ -42,6 +42,10 @@ size_t output_mark_digest(const char *mark);
 int progress_make(hid_t file, const char *name, const struct output_job *job,
                   swim_error_t *err);
 
+/* Another description in the place of the one that is there, if it differs. */
+int progress_describe(hid_t file, const char *name, const char *description,
+                      swim_error_t *err);
+
 /* What it says of the job; false: it is not there, or not as progress_make() makes it.
  * description (NULL: not wanted) is allocated. */
 bool progress_look(hid_t file, uint64_t *n_blocks, char **description);

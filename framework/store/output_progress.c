@@ -189,6 +189,19 @@ int progress_remove(hid_t file, const char *name, swim_error_t *err)
     return rc == SWIM_OK ? bytes_remove(file, name, DESCRIPTION, err) : rc;
 }
 
+int progress_describe(hid_t file, const char *name, const char *description,
+                      swim_error_t *err)
+{
+    char *there = description_read(file);
+    bool same = there && strcmp(there, description) == 0;
+
+    free(there);
+    if (same)
+        return SWIM_OK;
+    int rc = bytes_remove(file, name, DESCRIPTION, err);
+    return rc == SWIM_OK ? description_make(file, name, description, err) : rc;
+}
+
 /* --- setting bits ------------------------------------------------------------- */
 
 int progress_open(hid_t file, const char *name, struct progress **out,
@@ -209,7 +222,7 @@ int progress_open(hid_t file, const char *name, struct progress **out,
                               name, PROGRESS);
     }
     p->n_bytes = map_bytes(p->n_blocks);
-    p->n_pages = (p->n_bytes + PAGE - 1) / PAGE;
+    p->n_pages = (p->n_bytes - 1) / PAGE + 1;
     p->pages = (struct page **)calloc(p->n_pages, sizeof(struct page *));
     p->touched = (size_t *)calloc(p->n_pages, sizeof(*p->touched));
     if (!p->pages || !p->touched) {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/clock.h"
 #include "store/store_private.h"
@@ -16,7 +17,7 @@ struct source {
     char *file;
     hid_t id;
     struct openfile *open;
-    struct source_state state; /* as it was asked for */
+    struct source_state state; /* as it was asked for, or was told */
     bool at_state;
     int64_t look_ns; /* the next one */
 };
@@ -105,9 +106,44 @@ int source_state(struct source *s, struct source_state *state, swim_error_t *err
         return SWIM_OK;
     }
     int rc = openfile_snapshot(s->open, &is, err);
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK) {
         txn_snapshot_encode(&is, state->bytes);
+        s->state = *state;
+    }
     return rc;
+}
+
+static uint64_t in_ns(const struct timespec *t)
+{
+    return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;
+}
+
+/* A copy of a journal sets the time of the file to that of the commit; whoever changes
+ * the file after that sets another. */
+static bool copied_since(const struct source *s, const struct txn_snapshot *then,
+                         const struct txn_snapshot *is)
+{
+    int fd = openfile_fd(s->open, NULL);
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 && in_ns(&st.st_ctim) == is->when_ns &&
+           in_ns(&st.st_mtim) == then->when_ns;
+}
+
+bool source_is_state(const struct source *s, const struct source_state *past)
+{
+    struct txn_snapshot then, is;
+
+    if (memcmp(past->bytes, s->state.bytes, SOURCE_STATE_BYTES) == 0)
+        return true;
+    if (txn_snapshot_decode(past->bytes, SOURCE_STATE_BYTES, &then, NULL) != SWIM_OK ||
+        txn_snapshot_decode(s->state.bytes, SOURCE_STATE_BYTES, &is, NULL) != SWIM_OK ||
+        then.number == 0 || then.inode != is.inode || then.size != is.size)
+        return false;
+    if (is.number == 0)
+        return copied_since(s, &then, &is);
+    return memcmp(then.lineage, is.lineage, JOURNAL_ID) == 0 &&
+           then.when_ns == is.when_ns;
 }
 
 int source_check(const struct source *s, swim_error_t *err)

@@ -48,6 +48,11 @@ void source_close(struct source *source);
  * open until this one is closed.  Errors: SWIM_ERR_IO, SWIM_ERR_LOST. */
 int source_state(struct source *source, struct source_state *state, swim_error_t *err);
 
+/* Whether what is read is, byte for byte, what a state of an earlier time was: also
+ * when the journal was copied into the file meanwhile, or written anew.  For a source
+ * whose source_state() was asked for.  False when that is not known. */
+bool source_is_state(const struct source *source, const struct source_state *then);
+
 /* SWIM_OK while the lease of the lock runs, so that what was read so far is of that
  * state; else SWIM_ERR_LOST.  No network. */
 int source_check(const struct source *source, swim_error_t *err);

@@ -102,6 +102,11 @@ static int weak_fchown(int fd, uid_t owner, gid_t group)
     return interrupted() ? -1 : fchown(fd, owner, group);
 }
 
+static int weak_set_mtime(int fd, uint64_t ns)
+{
+    return interrupted() ? -1 : swim_io_system.set_mtime(fd, ns);
+}
+
 static int weak_fchmod(int fd, mode_t mode)
 {
     return interrupted() ? -1 : fchmod(fd, mode);
@@ -123,6 +128,7 @@ static const struct swim_io weak = {
     .link = weak_link,
     .fchown = weak_fchown,
     .fchmod = weak_fchmod,
+    .set_mtime = weak_set_mtime,
 };
 
 static int setup(void **state)
@@ -146,6 +152,7 @@ static void an_interrupted_call_is_made_again(void **state)
         assert_int_equal(io_lstat(&weak, s->path, &st), 0);
         assert_int_equal(io_flock(&weak, fd, LOCK_EX | LOCK_NB), 0);
         assert_int_equal(io_fchmod(&weak, fd, 0600), 0);
+        assert_int_equal(io_set_mtime(&weak, fd, 1700000000123456789), 0);
         assert_int_equal(io_fchown(&weak, fd, geteuid(), getegid()), 0);
         assert_int_equal(io_fsync(&weak, fd), 0);
         assert_int_equal(io_link(&weak, s->path, other), 0);

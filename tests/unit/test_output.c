@@ -111,7 +111,7 @@ static struct output_spec spec_like(const char *file, const char *dataset,
     return spec;
 }
 
-static const struct output_job job = {"digest-1", "what: ever\n", 1};
+static const struct output_job job = {"digest-1", "what: ever\n", 1, NULL};
 
 static void create(const char *file, const struct output_spec *specs, size_t n)
 {
