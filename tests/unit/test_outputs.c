@@ -78,7 +78,7 @@ static int setup(void **state)
     store_quiet();
     if (!s || scratch_dir_make(&s->dir) != 0)
         return -1;
-    setenv("SWIM_CACHE_DIR", scratch_dir_file(&s->dir, "../h5swim-test-kernels"), 0);
+    setenv("SWIM_CACHE_DIR", scratch_dir_file(&s->dir, ".cache"), 1);
     snprintf(s->yaml, sizeof(s->yaml), "%s/job.yaml", s->dir.path);
     return make_input(s, "in.h5", 0) || write_job(s);
 }
