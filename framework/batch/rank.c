@@ -237,12 +237,31 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
 
 /* --- leaving ------------------------------------------------------------------ */
 
+/* Rank 0: until the others have said their last, for at most wait_ms. */
+static void await_others(struct rank *r, int wait_ms)
+{
+    int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
+    struct rank_orders orders;
+    bool answered, all = r->link->rank != 0;
+
+    while (!all && swim_clock_mono_ns() < until) {
+        if (r->link->ops->exchange(r->link, &r->report, &orders, &answered, NULL))
+            return;
+        r->link->ops->observe(r->link, &r->seen, r->ranks);
+        all = true;
+        for (uint32_t i = 1; i < r->link->n_ranks; i++)
+            all = all && r->ranks[i].report.leaving;
+        if (!all)
+            swim_clock_nap_ns(500000);
+    }
+}
+
 /* The last report, and on rank 0 the others' last ones, for at most wait_ms. */
 static void last_reports(struct rank *r, int wait_ms)
 {
     int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
     struct rank_orders orders = {.left = 0};
-    bool answered = false, all = false;
+    bool answered = false;
 
     fill_report(r);
     r->report.leaving = 1;
@@ -254,15 +273,7 @@ static void last_reports(struct rank *r, int wait_ms)
         if (!answered)
             swim_clock_nap_ns(500000);
     }
-    while (r->link->rank == 0 && !all && swim_clock_mono_ns() < until) {
-        r->link->ops->exchange(r->link, &r->report, &orders, &answered, NULL);
-        r->link->ops->observe(r->link, &r->seen, r->ranks);
-        all = true;
-        for (uint32_t i = 0; i < r->link->n_ranks; i++)
-            all = all && r->ranks[i].report.leaving;
-        if (!all)
-            swim_clock_nap_ns(500000);
-    }
+    await_others(r, wait_ms);
 }
 
 /* Done, or not: the workers leave, and rank 0 sees to the outputs. */
@@ -274,8 +285,10 @@ static int wind_up(struct rank *r, int rc, bool stop, int signo, swim_error_t *e
     spawner_stop(&r->spawner, signo ? LEAVE_MS : FINISH_MS, signo);
     if (r->link->rank != 0)
         return rc;
-    if (done)
+    if (done) { /* their readers may have open what is to be finished */
+        await_others(r, FINISH_MS);
         rc = zero_finish(r, err);
+    }
     if (!done || rc != SWIM_OK)
         zero_give_up(r);
     return rc;

@@ -72,7 +72,7 @@ for name in sys.argv[1:]:
 PY
 }
 
-export NAP_MS=8
+export NAP_MS=15
 below() { pgrep -P "$1" 2>/dev/null | sort -n; }
 pick() { # of the arguments
     [ $# -gt 0 ] || return 0
@@ -125,14 +125,14 @@ for ((round = 1; round <= rounds; round++)); do
     rm -f map.h5* map2.h5* sum.h5*
     for ((try = 0; ; try++)); do
         [ $try -lt 20 ] || fail "round $round (seed $seed): $job is not done after 20 runs: $(cat err)"
-        kills=$((try < 4 ? RANDOM % 3 : 0))
+        kills=$((try < 4 ? 1 + RANDOM % 2 : 0))
         last=none
         runs=$((runs + 1))
         (launch "$job.yaml" --resume --quiet 2>err) &
         sleep 0.05
         launched=$(below $! | head -n 1)
         for ((k = 0; k < kills; k++)); do
-            sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+            sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
             kill_one "${launched:-0}"
         done
         status=0

@@ -50,7 +50,8 @@ static int breaks_now(const char *how, swim_error_t *err)
     return swim_error_set(err, SWIM_ERR_ARG, "it does not like this block");
 }
 
-static int breaks_look(const struct breaks *b, unsigned long long block, swim_error_t *err)
+static int breaks_look(const struct breaks *b, unsigned long long block,
+                       swim_error_t *err)
 {
     unsigned long long index;
     FILE *f = fopen(b->where, "r");

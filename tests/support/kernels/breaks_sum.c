@@ -1,4 +1,5 @@
-/* breaks_sum.c - the sums along the last axis, but for the blocks in which it breaks. */
+/* breaks_sum.c - the sums along the last axis, but for the blocks in which it breaks.
+ */
 #include "breaks.h"
 
 static int plan(void *state, struct swim_plan *plan, swim_error_t *err)
