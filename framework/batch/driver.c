@@ -15,6 +15,7 @@
 #include <h5swim/lock.h>
 
 #include "batch/run.h"
+#include "batch/state.h"
 #include "core/clock.h"
 #include "core/signals.h"
 
@@ -147,6 +148,8 @@ static void driver_wait(struct driver *d)
         int64_t next = signo ? until : deaf;
         int64_t left_ms = (next - now) / 1000000;
         poll(d->fds, n, next == INT64_MAX ? -1 : left_ms > 0 ? (int)left_ms : 10);
+        if (state_asked())
+            signal_ranks(d, SIGUSR1);
         bool passed = !signo && swim_clock_mono_ns() > deaf;
         if (!signo && (swim_signals_pending() || passed)) {
             signo = passed ? stopped : swim_signals_pending();
@@ -196,6 +199,7 @@ static int driver_run(struct driver *d, swim_error_t *err)
     if (rc != SWIM_OK)
         return run_exit_status(rc, 0);
     fflush(NULL);
+    state_listen();
     d->fds[d->n_ranks] = (struct pollfd){swim_signals_fd(), POLLIN, 0};
     for (uint32_t r = 0; r < d->n_ranks; r++) {
         if (driver_fork(d, r) == 0)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch/state.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/signals.h"
@@ -229,6 +230,8 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
         }
         if (rc == SWIM_OK && !leave)
             rc = lead(r, orders, err);
+        if (state_asked() && r->setup)
+            state_print(r);
         if (!leave && !r->count)
             nap(r);
     }
@@ -377,6 +380,7 @@ int rank_main(const struct run_options *options, const struct job *job,
     int status;
 
     swim_log_set_rank((int)rank);
+    state_listen();
     int rc = rank_start(&r, shared, rank, &err);
     if (rc == SWIM_OK) {
         process_self(&self);

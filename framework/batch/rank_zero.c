@@ -169,13 +169,12 @@ int zero_begin(struct rank *r, swim_error_t *err)
 
 int zero_check(struct rank *r, swim_error_t *err)
 {
-    swim_error_t why = {0};
-
-    if (!r->lock || job_lock_check(r->lock, &why) == SWIM_OK)
+    if (!r->lock || job_lock_check(r->lock, NULL) == SWIM_OK)
         return SWIM_OK;
     return swim_error_set(err, SWIM_ERR_LOST,
-                          "job %s: %s: the lock server was away for too long",
-                          r->job->name, why.text);
+                          "job %s: the lock server was away for longer than the lease, "
+                          "so that another job may be at the output",
+                          r->job->name);
 }
 
 /* The results are of the states that were opened, if those were there to the end. */

@@ -177,8 +177,7 @@ void region_slot_done(struct region *region, uint32_t number)
     slot_free(region, number);
 }
 
-/* Has the reader left the item in a slot for the writer? */
-static bool item_in_slot(struct region *region, uint32_t reader, uint32_t item)
+bool region_item_finished(struct region *region, uint32_t reader, uint32_t item)
 {
     for (uint32_t i = 0; i < region->slots_each; i++) {
         struct slot *slot = region_slot(region, reader * region->slots_each + i);
@@ -202,7 +201,7 @@ bool region_reader_gone(struct region *region, uint32_t reader, uint32_t *item)
     for (*item = 0; *item < REGION_ITEMS; (*item)++)
         /* The writer may have moved it on after the slots were looked at. */
         if (atomic_load(&region->items[*item].state) == taken &&
-            !item_in_slot(region, reader, *item) &&
+            !region_item_finished(region, reader, *item) &&
             atomic_load(&region->items[*item].state) == taken)
             return true;
     return false;

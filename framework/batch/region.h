@@ -143,6 +143,9 @@ void region_slot_done(struct region *region, uint32_t slot);
  * false: it was at none. */
 bool region_reader_gone(struct region *region, uint32_t reader, uint32_t *item);
 
+/* Has the reader left the item in a slot for the writer? */
+bool region_item_finished(struct region *region, uint32_t reader, uint32_t item);
+
 /* Wait for a post, at most wait_ms; returns true when there was one. */
 int region_wait(sem_t *sem, int wait_ms);
 

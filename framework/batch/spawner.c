@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "batch/state.h"
 #include "batch/worker.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -235,6 +236,7 @@ _Noreturn static void spawner_main(const struct worker *worker, int fd, pid_t ra
         close_range(3, (unsigned)fd - 1, 0);
     close_range((unsigned)fd + 1, ~0U, 0);
     die_with(rank);
+    state_deafen();
     if (swim_signals_install_command(SPAWNER_GRACE_MS, &err) != SWIM_OK) {
         region_fail(worker->region, &err);
         _exit(1);

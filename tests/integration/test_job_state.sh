@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SIGUSR1: a job says how far it is, what its readers are at, and who holds the locks of
+# its files or waits for them; and goes on.
+# shellcheck source=tests/support/testlib.sh
+. "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
+
+mkdir "$tmp/work"
+cd "$tmp/work"
+export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=5
+"$python" - <<'PY'
+import h5py, numpy as np
+with h5py.File("in.h5", "w") as f:
+    f.create_dataset("U", data=np.ones((4000, 64), dtype="f4"), chunks=(1, 64))
+PY
+slow_job 20 "$PWD/enough"
+"$h5swim" run slow.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
+
+# said PATTERN: there is a line with it, within 10 s.
+said() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        if grep -qE -- "$1" state; then return; fi
+        sleep 0.01
+    done
+    fail "no line with: $1, in: $(cat state)"
+}
+# ask PID: the job that runs as PID; then somebody else has the output.
+ask() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        if [ -e out.h5 ] && h5dump -d /Y -s 0,0 -c 1,1 out.h5 2>/dev/null | grep -q '): 2'; then break; fi
+        sleep 0.01
+    done
+    kill -USR1 "$1"
+    said 'job slow: [1-9][0-9]* of 4000 blocks done, 0 failed; [0-9.]+ blocks/s'
+    for rank in 0 1; do
+        said "rank $rank: [0-9]+ blocks committed, [0-9]+ queued, .*reader 0 (at block [0-9]+ for 0.[0-9]+ s|waits)"
+    done
+    said 'locks of .*/in.h5: READ held by .*job slow, rank 0'
+    hold out.h5 update
+    sleep 0.3
+    : >state
+    kill -USR1 "$1"
+    said 'locks of .*/out.h5: UPDATE held by .*job hold.* UPDATE wanted by .*job slow'
+    let_go
+    touch enough
+}
+"$h5swim" run slow.yaml -n 2 --readers 1 --quiet 2>state &
+job=$!
+ask $job
+wait $job || fail "the job did not go on: $(cat state)"
+passed "a job of two ranks says how it stands, and whom it waits for"
+
+if command -v mpirun >/dev/null; then
+    rm enough out.h5
+    mpirun --oversubscribe -n 2 "$h5swim" run slow.yaml --readers 1 --quiet 2>state &
+    job=$!
+    ask $job
+    wait $job || fail "the job under mpirun did not go on: $(cat state)"
+    passed "so does one under mpirun, which passes the signal on"
+fi
