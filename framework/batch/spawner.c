@@ -126,7 +126,7 @@ static void obey(struct nursery *nursery, const struct spawner_order *order)
 
     if (order->word == SPAWNER_LAUNCH && nursery->n == 0)
         fork_children(nursery);
-    if (child >= nursery->n)
+    if (!nursery->children || child >= nursery->n)
         return;
     pid_t pid = nursery->children[child].pid;
     if (order->word == SPAWNER_AGAIN && pid == 0 && fork_child(nursery, child) != 0)
