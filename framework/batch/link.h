@@ -7,6 +7,7 @@
 #define SWIM_BATCH_LINK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <h5swim/error.h>
@@ -14,6 +15,8 @@
 #include "batch/coordinator.h"
 
 struct link;
+
+#define LINK_GATHERS 2u
 
 struct link_ops {
     /* True: orders are filled in.  SWIM_ERR_IO through err when the link broke. */
@@ -36,11 +39,21 @@ struct link_ops {
      * everybody's has come; then part and free link.  meet: all ranks are sound and on
      * their way here, so that parting may wait for them. */
     void (*close)(struct link *link, int wait_ms, bool meet);
+    /* Where n_hosts is more than 1, by every rank, for each of the LINK_GATHERS once,
+     * again until *done; it does not wait, and what the first call was given goes on
+     * its way whether or not there is a next.  Rank 0 gets size bytes of each rank, the
+     * others NULL; the link's. */
+    int (*gather)(struct link *link, uint32_t which, const void *mine, size_t size,
+                  const void **all, bool *done, swim_error_t *err);
+    /* Likewise, after the first gather, once: rank 0's bytes come to all. */
+    int (*share)(struct link *link, void *bytes, size_t size, bool *done,
+                 swim_error_t *err);
 };
 
 struct link {
     const struct link_ops *ops;
     uint32_t rank, n_ranks;
+    uint32_t n_hosts; /* that the ranks are on */
 };
 
 /* Shared memory for n_ranks forked ranks: made by the driver before it forks. */
@@ -64,7 +77,7 @@ bool fork_shared_left(struct fork_shared *shared, uint32_t rank);
 
 /* The MPI plug-in, lib/h5swim/h5swim_mpi.so, has this one symbol: the table that its
  * open() call gives.  Loaded only under an MPI launcher. */
-#define LINK_MPI_SYMBOL "swim_mpi_link_open_v1"
+#define LINK_MPI_SYMBOL "swim_mpi_link_open_v2"
 typedef int (*link_mpi_open_fn)(struct link **out, swim_error_t *err);
 
 /* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init). */

@@ -226,9 +226,15 @@ static void fork_close(struct link *link, int wait_ms, bool meet)
     free(link);
 }
 
-static const struct link_ops fork_ops = {fork_exchange, fork_set_states, fork_set_work,
-                                         fork_set_pass, fork_set_aside,  fork_observe,
-                                         fork_close};
+static const struct link_ops fork_ops = {
+    .exchange = fork_exchange,
+    .set_states = fork_set_states,
+    .set_work = fork_set_work,
+    .set_pass = fork_set_pass,
+    .set_aside = fork_set_aside,
+    .observe = fork_observe,
+    .close = fork_close,
+};
 
 int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
                    swim_error_t *err)
@@ -241,6 +247,7 @@ int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
     f->link.ops = &fork_ops;
     f->link.rank = rank;
     f->link.n_ranks = shared->coordinator.n_ranks;
+    f->link.n_hosts = 1;
     f->shared = shared;
     process_self(&f->self);
     *out = &f->link;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch/rank_server.h"
 #include "batch/state.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -110,7 +111,9 @@ static int prepare(struct rank *r, swim_error_t *err)
     store_quiet();
     if (r->link->rank == 0)
         zero_join(r);
-    int rc = worker_session_open(&r->worker, &r->session, err);
+    int rc = rank_server_find(r->link, r->options, r->worker.region->url, err);
+    if (rc == SWIM_OK)
+        rc = worker_session_open(&r->worker, &r->session, err);
     if (rc == SWIM_OK)
         rc = prepare_setup(r, err);
     if (rc == SWIM_OK)

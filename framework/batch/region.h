@@ -33,6 +33,7 @@
 #include "batch/setup.h"
 
 #define REGION_ITEMS 1024u
+#define REGION_URL_SIZE 1024
 
 enum item_state { ITEM_FREE, ITEM_QUEUED, ITEM_TAKEN, ITEM_FAILED, ITEM_DONE };
 
@@ -92,6 +93,7 @@ struct region {
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX]; /* of the inputs */
     atomic_ullong run_id;                         /* set before the first block */
+    char url[REGION_URL_SIZE]; /* of the job's lock server; "": worker's says it */
 
     atomic_uint phase;
     atomic_uint stop; /* everybody leaves */

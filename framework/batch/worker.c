@@ -4,9 +4,10 @@
 int worker_session_open(const struct worker *worker, swim_session_t **out,
                         swim_error_t *err)
 {
+    const struct region *region = worker->region; /* NULL: of a plan */
     const struct swim_session_options opt = {
         .struct_size = sizeof(opt),
-        .url = worker->url,
+        .url = region && region->url[0] ? region->url : worker->url,
         .job = worker->job->name,
         .rank = (int32_t)worker->rank,
     };

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/serve.h"
 #include "core/text.h"
+#include "lock/server_job.h"
 
 static const char help[] =
     "Usage: h5swim serve start [OPTION...]\n"
@@ -192,6 +193,17 @@ static int keep(int argc, char **argv)
     return serve_fail(&err);
 }
 
+/* keep-job PROGRAM PORT: the same for the server of one job. */
+static int keep_job(int argc, char **argv)
+{
+    swim_error_t err = {0};
+
+    if (argc != 4)
+        return SERVE_USAGE;
+    (void)server_job_keep(argv[2], (unsigned)atoi(argv[3]), &err);
+    return serve_fail(&err);
+}
+
 static int run(const struct serve_options *o)
 {
     if (strcmp(o->verb, "start") == 0)
@@ -228,6 +240,8 @@ int cmd_serve(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "keep") == 0)
         return keep(argc, argv);
+    if (argc > 1 && strcmp(argv[1], "keep-job") == 0)
+        return keep_job(argc, argv);
     while (status == SERVE_DONE &&
            (found = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
         if (found == OPT_HELP) {

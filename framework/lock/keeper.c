@@ -37,7 +37,7 @@ struct keeper {
 /* h5swim exec has things loaded into the programs that it runs; the server, and what
  * keeps it, outlive them and have no use for that.  For a forked child: without locks.
  */
-static void preload_forget(void)
+void keeper_preload_forget(void)
 {
     char **to = environ;
 
@@ -65,7 +65,7 @@ _Noreturn static void server_exec(const struct server_place *p, pid_t keeper)
     swim_signals_unblock();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    preload_forget();
+    keeper_preload_forget();
     /* execv takes the strings as they are; its type is older than const */
     execv(p->program, (char *const *)argv);
     _exit(127);
@@ -266,7 +266,7 @@ static void keeper_exec(const struct server_place *p, const char *command)
         return;
     snprintf(idle, sizeof(idle), "%d", p->idle_s);
     keeper_detach();
-    preload_forget();
+    keeper_preload_forget();
     /* execv takes the strings as they are; its type is older than const */
     execv(command, (char *const *)argv);
 }

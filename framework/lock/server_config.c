@@ -16,7 +16,6 @@
 #include "server_private.h"
 
 #define PORT_DEFAULT 6379
-#define MADE_UP 16 /* bytes of a password that is made up */
 
 static FILE *secret_create(const char *path)
 {
@@ -127,9 +126,9 @@ static int url_write(const struct server_place *p, const struct server_options *
     return secret_close(f, p->url, err);
 }
 
-static int password_make(char *password, swim_error_t *err)
+int server_password_make(char password[SERVER_PASSWORD_MAX], swim_error_t *err)
 {
-    unsigned char bytes[MADE_UP];
+    unsigned char bytes[(SERVER_PASSWORD_MAX - 1) / 2];
 
     if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
         return swim_error_sys(err, errno, "make a password up");
@@ -141,7 +140,7 @@ static int password_make(char *password, swim_error_t *err)
 int server_config_write(struct server_place *p, const struct server_options *o,
                         swim_error_t *err)
 {
-    char made_up[2 * MADE_UP + 1] = "";
+    char made_up[SERVER_PASSWORD_MAX] = "";
     const char *password = o ? o->password : NULL;
     int rc = SWIM_OK;
 
@@ -150,7 +149,7 @@ int server_config_write(struct server_place *p, const struct server_options *o,
     snprintf(p->config, sizeof(p->config), "%s/%llx.conf", p->dir,
              (unsigned long long)swim_clock_boot_ns());
     if (o && o->host && !password) {
-        rc = password_make(made_up, err);
+        rc = server_password_make(made_up, err);
         password = made_up;
     }
     FILE *f = rc == SWIM_OK ? secret_create(p->config) : NULL;
@@ -179,9 +178,8 @@ static const char *line_why(const char *line)
     return NULL;
 }
 
-void server_config_why(const struct server_place *p, char *why, size_t size)
+void server_log_why(FILE *f, char *why, size_t size)
 {
-    FILE *f = fopen(p->log, "re");
     char line[512], word[64];
 
     why[0] = '\0';
@@ -194,6 +192,13 @@ void server_config_why(const struct server_place *p, char *why, size_t size)
         else if (text)
             snprintf(why, size, "%s", text);
     }
+}
+
+void server_config_why(const struct server_place *p, char *why, size_t size)
+{
+    FILE *f = fopen(p->log, "re");
+
+    server_log_why(f, why, size);
     if (f)
         fclose(f);
 }

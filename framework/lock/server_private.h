@@ -2,6 +2,7 @@
 #ifndef SWIM_LOCK_SERVER_PRIVATE_H
 #define SWIM_LOCK_SERVER_PRIVATE_H
 
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "server.h"
@@ -88,8 +89,17 @@ void server_config_sweep(const struct server_place *place);
 /* Write place->config, which gets its name, and place->url.  NULL: the defaults. */
 int server_config_write(struct server_place *place,
                         const struct server_options *options, swim_error_t *err);
-/* Why redis-server did not start, as its log says; "" when it does not. */
+/* Why redis-server did not start, as its log says; "" when it does not, or f is NULL.
+ */
+void server_log_why(FILE *f, char *why, size_t size);
 void server_config_why(const struct server_place *place, char *why, size_t size);
+
+#define SERVER_PASSWORD_MAX 33 /* 128 bits as hexadecimal digits */
+int server_password_make(char password[SERVER_PASSWORD_MAX], swim_error_t *err);
+
+/* In a forked child that is about to be a server or its keeper: forget what h5swim exec
+ * has loaded into programs.  No locks, no memory. */
+void keeper_preload_forget(void);
 
 /* Start the keeper and return; it starts the server. */
 int keeper_start(const struct server_place *place, swim_error_t *err);

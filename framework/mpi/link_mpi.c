@@ -24,9 +24,17 @@ struct mpi_link {
     struct rank_report report; /* in flight */
     struct rank_orders orders; /* being received */
     MPI_Request requests[2];
+    /* What all meet for; it stays until the end, as nobody need wait for it. */
+    struct gathering {
+        MPI_Request request;
+        void *mine, *all;
+    } gatherings[LINK_GATHERS];
+    MPI_Request sharing;
+    void *shared;
+    size_t shared_bytes;
 };
 
-int swim_mpi_link_open_v1(struct link **out, swim_error_t *err) SWIM_API;
+int swim_mpi_link_open_v2(struct link **out, swim_error_t *err) SWIM_API;
 
 static int mpi_failed(int code, const char *what, swim_error_t *err)
 {
@@ -109,6 +117,75 @@ static int mpi_exchange(struct link *link, const struct rank_report *report,
     return SWIM_OK;
 }
 
+static int start_gather(struct mpi_link *m, struct gathering *g, const void *mine,
+                        size_t size, swim_error_t *err)
+{
+    size_t ranks = m->link.rank == 0 ? m->link.n_ranks : 1;
+
+    g->mine = malloc(size);
+    g->all = calloc(ranks, size);
+    if (!g->mine || !g->all)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "gather from %u ranks",
+                              m->link.n_ranks);
+    memcpy(g->mine, mine, size);
+    int rc = MPI_Igather(g->mine, (int)size, MPI_BYTE, g->all, (int)size, MPI_BYTE, 0,
+                         m->comm, &g->request);
+    return rc == MPI_SUCCESS ? SWIM_OK : mpi_failed(rc, "gather from ranks", err);
+}
+
+static int mpi_gather(struct link *link, uint32_t which, const void *mine, size_t size,
+                      const void **all, bool *done, swim_error_t *err)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+    struct gathering *g = &m->gatherings[which];
+    int tested = 0, rc = SWIM_OK;
+
+    *all = NULL;
+    *done = false;
+    if (!g->mine)
+        rc = start_gather(m, g, mine, size, err);
+    if (rc != SWIM_OK)
+        return rc;
+    rc = MPI_Test(&g->request, &tested, MPI_STATUS_IGNORE);
+    if (rc != MPI_SUCCESS)
+        return mpi_failed(rc, "gather from ranks", err);
+    *done = tested != 0;
+    *all = tested && link->rank == 0 ? g->all : NULL;
+    return SWIM_OK;
+}
+
+static int start_share(struct mpi_link *m, const void *bytes, size_t size,
+                       swim_error_t *err)
+{
+    m->shared = malloc(size);
+    m->shared_bytes = size;
+    if (!m->shared)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "share with ranks");
+    memcpy(m->shared, bytes, size);
+    int rc = MPI_Ibcast(m->shared, (int)size, MPI_BYTE, 0, m->comm, &m->sharing);
+    return rc == MPI_SUCCESS ? SWIM_OK : mpi_failed(rc, "share with ranks", err);
+}
+
+static int mpi_share(struct link *link, void *bytes, size_t size, bool *done,
+                     swim_error_t *err)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+    int shared = 0, rc = SWIM_OK;
+
+    *done = false;
+    if (!m->shared)
+        rc = start_share(m, bytes, size, err);
+    if (rc != SWIM_OK)
+        return rc;
+    rc = MPI_Test(&m->sharing, &shared, MPI_STATUS_IGNORE);
+    if (rc != MPI_SUCCESS)
+        return mpi_failed(rc, "share with ranks", err);
+    *done = shared != 0;
+    if (*done)
+        memcpy(bytes, m->shared, size);
+    return SWIM_OK;
+}
+
 static void mpi_set_states(struct link *link, const struct source_state *states,
                            uint32_t n_states)
 {
@@ -159,6 +236,13 @@ static void mpi_observe(struct link *link, struct coordinator *c,
 
 static void mpi_free(struct mpi_link *m)
 {
+    if (m->shared) /* there may be a password in it */
+        explicit_bzero(m->shared, m->shared_bytes);
+    free(m->shared);
+    for (uint32_t i = 0; i < LINK_GATHERS; i++) {
+        free(m->gatherings[i].mine);
+        free(m->gatherings[i].all);
+    }
     free(m->coordinator.todo);
     free(m->coordinator.failures);
     free(m->ranks);
@@ -189,11 +273,38 @@ static void mpi_close(struct link *link, int wait_ms, bool meet)
     mpi_free(m);
 }
 
-static const struct link_ops mpi_ops = {mpi_exchange, mpi_set_states, mpi_set_work,
-                                        mpi_set_pass, mpi_set_aside,  mpi_observe,
-                                        mpi_close};
+static const struct link_ops mpi_ops = {
+    .exchange = mpi_exchange,
+    .set_states = mpi_set_states,
+    .set_work = mpi_set_work,
+    .set_pass = mpi_set_pass,
+    .set_aside = mpi_set_aside,
+    .observe = mpi_observe,
+    .close = mpi_close,
+    .gather = mpi_gather,
+    .share = mpi_share,
+};
 
-int swim_mpi_link_open_v1(struct link **out, swim_error_t *err)
+/* On how many hosts the ranks are: each has one that is the first there. */
+static int count_hosts(struct mpi_link *m)
+{
+    MPI_Comm here = MPI_COMM_NULL;
+    int rank_here = 0, first = 0, hosts = 0;
+
+    int rc =
+        MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_rank(here, &rank_here);
+    first = rank_here == 0;
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Allreduce(&first, &hosts, 1, MPI_INT, MPI_SUM, m->comm);
+    if (here != MPI_COMM_NULL)
+        MPI_Comm_free(&here);
+    m->link.n_hosts = (uint32_t)hosts;
+    return rc;
+}
+
+int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
 {
     struct mpi_link *m = calloc(1, sizeof(*m));
     int rank = 0, size = 1;
@@ -210,10 +321,15 @@ int swim_mpi_link_open_v1(struct link **out, swim_error_t *err)
         rc = MPI_Comm_rank(m->comm, &rank);
     if (rc == MPI_SUCCESS)
         rc = MPI_Comm_size(m->comm, &size);
+    if (rc == MPI_SUCCESS)
+        rc = count_hosts(m);
     if (rc != MPI_SUCCESS) {
         free(m);
         return mpi_failed(rc, "start", err);
     }
+    for (uint32_t i = 0; i < LINK_GATHERS; i++)
+        m->gatherings[i].request = MPI_REQUEST_NULL;
+    m->sharing = MPI_REQUEST_NULL;
     m->link.ops = &mpi_ops;
     m->link.rank = (uint32_t)rank;
     m->link.n_ranks = (uint32_t)size;

@@ -73,7 +73,7 @@ PY
 }
 
 export NAP_MS=15
-below() { pgrep -P "$1" 2>/dev/null | sort -n; }
+below() { { pgrep -P "$1" || true; } 2>/dev/null | sort -n; }
 pick() { # of the arguments
     [ $# -gt 0 ] || return 0
     shift $((RANDOM % $#))

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # hosts.sh - several hosts on this machine, and their links broken and mended; sourced
-# after locklib.sh, or run:  HOSTS_DIR=DIR hosts.sh break KIND HOST | mend KIND HOST
+# after locklib.sh, or run:  HOSTS_DIR=DIR hosts.sh break KIND HOST | mend KIND HOST |
+# agent HOST COMMAND, which is what mpirun starts its daemons by (plm_rsh_agent)
 #
 # "hub" has the address 10.77.0.1, where servers listen; h1, h2, ... have 10.77.0.11,
-# 10.77.0.12, ...  Each is a network, UTS, IPC and mount namespace of a process that
+# 10.77.0.12, ..., and know each other by name.  Each is a network, UTS, IPC and mount namespace of a process that
 # sleeps; none has a name outside, so runs at the same time do not meet, and all of it is
 # gone with the processes.  The hosts share the file system and the pid space.  Each has
 # a boot id of its own, or the dead of one would be seen by the others.
@@ -31,6 +32,8 @@ hosts_on() {
     exec nsenter -t "$pid" --net --uts --ipc --mount --wd="$PWD" -- "${@:2}"
 }
 
+hosts_agent() { hosts_on "$1" sh -c "${*:2}"; }
+
 hosts_net() { nsenter -t "$(hosts_pid "$1")" --net -- "${@:2}"; }
 
 # Whether this kernel and this user can have them; says why not.
@@ -53,6 +56,7 @@ hosts_start() {
     setpriv --pdeathsig KILL unshare --net --uts --ipc --mount --propagation private sh -c '
         hostname "$1" && mount -t tmpfs tmpfs /dev/shm &&
             mount --bind "$2/$1.boot" /proc/sys/kernel/random/boot_id &&
+            mount --bind "$2/names" /etc/hosts &&
             ip link set lo up && echo $$ >"$2/$1.new" && mv "$2/$1.new" "$2/$1.pid" &&
             exec sleep infinity' sh "$1" "$HOSTS_DIR" </dev/null >"$HOSTS_DIR/$1.out" 2>&1 &
     disown # its end by hosts_down is no news
@@ -68,6 +72,10 @@ hosts_up() {
     local host
     mkdir -p "$HOSTS_DIR"
     on_exit hosts_down
+    echo 127.0.0.1 localhost >"$HOSTS_DIR/names"
+    for host in hub $(seq -f 'h%.0f' "$1"); do
+        echo "$(hosts_address "$host") $host" >>"$HOSTS_DIR/names"
+    done
     hosts_start hub
     hosts_net hub ip link add hub type bridge
     hosts_net hub ip addr add "$(hosts_address hub)/24" dev hub
@@ -117,5 +125,5 @@ hosts_mend() {
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    "hosts_${1:?break or mend}" "${@:2}"
+    "hosts_${1:?break, mend or agent}" "${@:2}"
 fi
