@@ -104,13 +104,11 @@ static void say_where(const struct server_job *job)
 {
     char text[ADDRESS_TEXT_MAX];
 
-    fprintf(
-        stderr,
-        "h5swim: the locks of this job are at a server of its own on %s (%s port "
-        "%u), which ends with it: other programs wait for their turn at its files "
-        "only if both are given one server by --redis URL or SWIM_REDIS_URL (h5swim "
-        "serve start --tcp ADDR)\n",
-        job->where.host, address_text(&job->where.at[0], text), job->port);
+    fprintf(stderr,
+            "h5swim: this job has a lock server of its own, gone when it ends, on %s "
+            "(%s port %u); give a server by --redis URL or SWIM_REDIS_URL to have "
+            "programs beside the job take turns with it at files\n",
+            job->where.host, address_text(&job->where.at[0], text), job->port);
 }
 
 /* Rank 0: what is to be told. */

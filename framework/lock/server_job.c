@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@
 #define TRIES 8
 #define CONFIG_MAX 2048
 #define LOOK_NS 2000000
+#define CLIENTS_MOST 60000
+#define CLIENTS_SPARE 64 /* descriptors that are none */
 
 struct start {
     char config[CONFIG_MAX]; /* with the password */
@@ -38,32 +41,53 @@ struct start {
     int log, self;    /* self: a pidfd of this process */
 };
 
-/* A port that is free at the first address; 0: there is none. */
-static uint32_t port_find(const struct address *at)
+static socklen_t sockaddr_fill(const struct address *at, struct sockaddr_storage *out)
 {
-    struct sockaddr_storage any = {.ss_family = AF_INET};
-    socklen_t size = sizeof(struct sockaddr_in);
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+
+    memcpy(&v6.sin6_addr, at->bytes, sizeof(v6.sin6_addr));
+    memcpy(&v4.sin_addr, at->bytes, sizeof(v4.sin_addr));
+    if (at->is_v6)
+        memcpy(out, &v6, sizeof(v6));
+    else
+        memcpy(out, &v4, sizeof(v4));
+    return at->is_v6 ? sizeof(v6) : sizeof(v4);
+}
+
+/* A port that is free at the first address. */
+static int port_find(struct server_job *job, swim_error_t *err)
+{
+    struct sockaddr_storage any = {.ss_family = AF_UNSPEC};
+    socklen_t size = sockaddr_fill(&job->where.at[0], &any);
+    char text[ADDRESS_TEXT_MAX];
     uint16_t port = 0;
 
-    if (at->is_v6) {
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-        memcpy(&v6.sin6_addr, at->bytes, sizeof(v6.sin6_addr));
-        memcpy(&any, &v6, size = sizeof(v6));
-    } else {
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-        memcpy(&v4.sin_addr, at->bytes, sizeof(v4.sin_addr));
-        memcpy(&any, &v4, sizeof(v4));
-    }
     int fd = socket(any.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return 0;
-    /* The port is at the same place in both forms. */
-    if (bind(fd, (const struct sockaddr *)&any, size) == 0 &&
-        getsockname(fd, (struct sockaddr *)&any, &size) == 0)
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&any, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&any, &size) != 0)
+        swim_error_sys(err, errno, "start a lock server for this job at %s",
+                       address_text(&job->where.at[0], text));
+    else /* it is at the same place in both forms */
         memcpy(&port, (const char *)&any + offsetof(struct sockaddr_in, sin_port),
                sizeof(port));
-    close(fd);
-    return ntohs(port);
+    if (fd >= 0)
+        close(fd);
+    job->port = ntohs(port);
+    return port ? SWIM_OK : SWIM_ERR_IO;
+}
+
+/* A large job has three connections from each of its processes; more than there may be
+ * descriptors the server would complain of. */
+static unsigned clients_most(void)
+{
+    struct rlimit limit = {.rlim_max = 1024};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max > CLIENTS_MOST + CLIENTS_SPARE)
+        return CLIENTS_MOST;
+    return limit.rlim_max > 2 * CLIENTS_SPARE ? (unsigned)limit.rlim_max - CLIENTS_SPARE
+                                              : CLIENTS_SPARE;
 }
 
 static void config_fill(const struct server_job *job, char *config, size_t size)
@@ -74,12 +98,11 @@ static void config_fill(const struct server_job *job, char *config, size_t size)
     for (uint32_t i = 0; i < job->where.n; i++)
         used += (size_t)snprintf(config + used, size - used, " %s",
                                  address_text(&job->where.at[i], text));
-    /* A large job has three connections from each of its processes. */
     snprintf(config + used, size - used,
              "\nport %u\nrequirepass %s\nprotected-mode yes\nsave \"\"\nappendonly no\n"
-             "daemonize no\nmaxmemory-policy noeviction\nmaxclients 60000\ndir /\n"
+             "daemonize no\nmaxmemory-policy noeviction\nmaxclients %u\ndir /\n"
              "logfile \"\"\nloglevel notice\n",
-             job->port, job->password);
+             job->port, job->password, clients_most());
 }
 
 static void fd_close(int *fd)
@@ -222,11 +245,13 @@ static int start_once(struct server_job *job, const char *program, bool *taken,
         return swim_error_set(err, SWIM_ERR_IO,
                               "start a lock server for this job: there is no h5swim "
                               "command to keep it");
-    job->port = port_find(&job->where.at[0]);
+    int rc = port_find(job, err);
+    if (rc != SWIM_OK)
+        return rc;
     snprintf(s.program, sizeof(s.program), "%s", program);
     snprintf(s.port, sizeof(s.port), "%u", (unsigned)job->port & 0xffffU);
     config_fill(job, s.config, sizeof(s.config));
-    int rc = start_open(&s, err);
+    rc = start_open(&s, err);
     if (rc == SWIM_OK)
         rc = keeper_launch(&s, err);
     if (rc == SWIM_OK)
