@@ -32,7 +32,8 @@ hosts_on() {
     exec nsenter -t "$pid" --net --uts --ipc --mount --wd="$PWD" -- "${@:2}"
 }
 
-hosts_agent() { hosts_on "$1" sh -c "${*:2}"; }
+# As by ssh, nothing of the environment goes along.
+hosts_agent() { hosts_on "$1" env -i PATH="$PATH" HOME="${HOME:-/}" sh -c "${*:2}"; }
 
 hosts_net() { nsenter -t "$(hosts_pid "$1")" --net -- "${@:2}"; }
 

@@ -1,0 +1,296 @@
+#!/usr/bin/env bash
+# Ranks on two hosts, and no lock server given: rank 0 starts one that both reach, that
+# nobody else does, and that is gone with the job, however the job ends.
+# shellcheck source=tests/support/testlib.sh
+. "${SWIM_SOURCE:?}/tests/support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$support/locklib.sh"
+# shellcheck source=tests/support/jobstore.sh
+. "$support/jobstore.sh"
+export HOSTS_DIR=$tmp/hosts
+# shellcheck source=tests/support/hosts.sh
+. "$support/hosts.sh"
+
+for program in ip nsenter setpriv ss redis-server redis-cli mpirun; do
+    command -v $program >/dev/null ||
+        fail "no $program: install iproute2, util-linux, redis and openmpi-bin"
+done
+if ! why=$(hosts_possible); then
+    printf 'SKIPPED: the lock server of a job on two hosts was NOT tested: %s\n' \
+        "${why//$'\n'/: }"
+    exit 77
+fi
+hosts_up 2
+mkdir "$tmp/work" "$tmp/ompi"
+cd "$tmp/work"
+
+# A network for containers on both hosts, the same; and one of h1's that h2 does not know.
+for host in h1 h2; do
+    hosts_net $host ip link add docker0 type bridge
+    hosts_net $host ip addr add 172.17.0.1/16 dev docker0
+    hosts_net $host ip link set docker0 up
+done
+hosts_net h1 ip link add other0 type bridge
+hosts_net h1 ip addr add 10.99.0.1/24 dev other0
+hosts_net h1 ip link set other0 up
+# Addresses of h1 that packets of h2 vanish on the way to.
+hosts_net h1 ip link add silent0 type bridge
+hosts_net h1 ip link set silent0 up
+hosts_net h2 ip route add 10.88.0.0/24 dev eth0
+for i in $(seq 8); do
+    hosts_net h1 ip addr add "10.88.0.$i/24" dev silent0
+    # shellcheck disable=SC2154 # of hosts.sh
+    hosts_net h2 ip neigh replace "10.88.0.$i" lladdr "$hosts_nobody" dev eth0 nud permanent
+done
+
+# on_hosts COMMAND...: four ranks of it, on two hosts.  Remote ones get of the environment
+# what is named here.
+export SWIM_CACHE_DIR=$tmp/cache SWIM_LOG=debug
+handed=(-x SWIM_CACHE_DIR -x SWIM_SERVER_DIR -x SWIM_SERVER_IDLE_S -x SWIM_LOG -x NAP_MS
+    -x SWIM_LEASE_MS)
+export NAP_MS=5 SWIM_LEASE_MS=4000
+mpi=(mpirun --mca plm rsh --mca ras '^slurm' --mca plm_rsh_agent "$support/hosts.sh agent"
+    --mca mpi_yield_when_idle 1 --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0
+    --mca orte_tmpdir_base "$tmp/ompi")
+on_hosts() { (hosts_on h1 timeout -k 5 60 "${mpi[@]}" "${handed[@]}" --host h1:2,h2:2 "$@"); }
+
+# on_hosts_runs [WORDS]: "pid command line" of all that runs there, or of what has these
+# words, but for what the hosts consist of.
+spaces=" $(for host in h1 h2; do ps -o netns= -p "$(hosts_pid $host)"; done | tr -s ' \n' ' ')"
+on_hosts_runs() {
+    ps -eo netns=,pid=,args= | while read -r space pid args; do
+        case $spaces in *" $space "*) ;; *) continue ;; esac
+        case $args in "sleep infinity") continue ;; *"${1:-}"*) echo "$pid $args" ;; esac
+    done
+}
+pids_of() { on_hosts_runs "$@" | cut -d' ' -f1; }
+mpirun_pid() { on_hosts_runs mpirun | sed -n 's/^\([0-9]*\) mpirun .*/\1/p'; }
+# await COMMAND...: until it is so, for at most 20 s.
+await() {
+    local until
+    until=$((SECONDS + 20))
+    while [ $SECONDS -lt $until ]; do
+        if "$@"; then return; fi
+        sleep 0.05
+    done
+    on_hosts_runs >&2
+    cat "$tmp/job_err" >&2
+    fail "not in 20 s: $*"
+}
+nobody() { [ -z "$(on_hosts_runs)" ]; }
+nothing_left() {
+    await nobody
+    [ -z "$(find "$SWIM_SERVER_DIR" -mindepth 1)" ] ||
+        fail "$1: left: $(find "$SWIM_SERVER_DIR" -mindepth 1)"
+    passed "nothing is left after $1"
+}
+
+# --- the same bits ------------------------------------------------------------------
+# shellcheck disable=SC2034 # of run_job
+data=$(data_dir)
+for job in wind_speed:WSPD wind_climatology:UWND; do
+    launcher=()
+    run_job "${job%:*}" "$tmp/one.nc" -n 1 --overwrite
+    launcher=(on_hosts)
+    run_job "${job%:*}" "$tmp/two.nc" --overwrite
+    compare "$tmp/one.nc" "${job#*:}" "$tmp/two.nc" "${job#*:}"
+    if grep -q 'lock server of its own' "$tmp/err"; then fail "--quiet: $(cat "$tmp/err")"; fi
+    passed "${job%:*} on two hosts"
+done
+"$h5swim" serve stop >/dev/null 2>&1 # of the runs on one host
+job_store_files
+"$h5swim" run pair.yaml --overwrite --quiet
+"$h5swim" serve stop --force >/dev/null 2>&1
+rm -f "$SWIM_SERVER_DIR"/*
+cp out.h5 right.h5
+right() {
+    compare right.h5 Y out.h5 Y
+    compare right.h5 Z out.h5 Z
+}
+nothing_left "jobs that were done"
+
+# --- who reaches it -----------------------------------------------------------------
+# job_begin: of a job that has begun with its blocks, in the background.
+job_begin() {
+    rm -f out.h5
+    NAP_MS=50 on_hosts "$h5swim" run pair.yaml --readers 1 \
+        >"$tmp/job_out" 2>"$tmp/job_err" &
+    job=$!
+    await job_works
+    # shellcheck disable=SC2207 # numbers
+    server=($(pids_of redis-server | tail -1))
+    keeper=$(pids_of keep-job)
+    mpirun=$(mpirun_pid)
+}
+# Each rank has a spawner, a reader and a writer by then, and there is an output.
+job_works() {
+    [ "$(pids_of 'h5swim run' | wc -l)" -ge 16 ] && [ -s out.h5.swimlog ]
+}
+job_ends() { # STATUS...
+    local got=0
+    wait $job || got=$?
+    case " $* " in *" $got "*) ;; *)
+        cat "$tmp/job_out" "$tmp/job_err" >&2
+        fail "the job ended with $got, not $*"
+        ;;
+    esac
+}
+
+job_begin
+port=$(hosts_net h1 ss -Hltnp | sed -n "s/.*:\([0-9]*\) .*pid=${server[0]},.*/\1/p" | sort -u)
+at=$(hosts_net h1 ss -Hltnp | awk "/pid=${server[0]},/ { print \$4 }")
+[ "$at" = "$(hosts_address h1):$port" ] || fail "it listens at: $at"
+grep -q "h5swim: this job has a lock server of its own, .* on h1 (10.77.0.11 port $port)" \
+    "$tmp/job_err" || fail "not said: $(cat "$tmp/job_err")"
+passed "it listens where the other host reaches it, and nowhere else"
+
+# Its password is in the memory of a process of the job.
+reader=$(pids_of 'h5swim run' | tail -1)
+password=$("$python" - "$reader" <<'PY'
+import re, sys
+pid = sys.argv[1]
+for line in open(f"/proc/{pid}/maps"):
+    span, mode = line.split()[:2]
+    low, high = (int(x, 16) for x in span.split("-"))
+    if "w" not in mode or high - low > 1 << 30:
+        continue
+    with open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        mem.seek(low)
+        found = re.search(rb"redis://:([0-9a-f]{32})@", mem.read(min(high - low, 1 << 26)))
+    if found:
+        print(found.group(1).decode())
+        break
+PY
+)
+[ -n "$password" ] || fail "no password found in the memory of $reader"
+ask() { (hosts_on h2 env REDISCLI_AUTH="$1" redis-cli -h "$(hosts_address h1)" -p "$port" ping 2>&1); }
+[ "$(ask "$password")" = PONG ] || fail "the right password: $(ask "$password")"
+case $(ask "") in *NOAUTH*) ;; *) fail "no password: $(ask "")" ;; esac
+case $(ask "${password%?}x") in *WRONGPASS*NOAUTH*) ;; *) fail "a wrong one: $(ask x)" ;; esac
+passed "only who has its password gets in"
+shown=0
+for dir in /proc/[0-9]*; do
+    if grep -qaF "$password" "$dir/cmdline" "$dir/environ" 2>/dev/null; then
+        tr '\0' ' ' <"$dir/cmdline" >&2
+        fail "its password is shown by ${dir#/proc/}"
+    fi
+    shown=$((shown + 1))
+done
+job_ends 0
+right
+if grep -raqF "$password" "$tmp/job_out" "$tmp/job_err" "$tmp/work" "$tmp/ompi" \
+    "$SWIM_SERVER_DIR"; then
+    fail "its password is in a file"
+fi
+passed "its password is in no file, nor in what is seen of $shown processes"
+nothing_left "a job that was done"
+
+# --- how it ends ----------------------------------------------------------------------
+job_begin
+kill -TERM "$mpirun"
+job_ends 143 1
+nothing_left "SIGTERM"
+
+job_begin
+kill -KILL "$mpirun"
+job_ends 137
+nothing_left "SIGKILL of mpirun"
+
+rank_0() {
+    local pid
+    for pid in $(pids_of 'h5swim run'); do
+        if [ "$(ps -o ppid= -p "$pid" | tr -d ' ')" = "$mpirun" ] &&
+            tr '\0' '\n' <"/proc/$pid/environ" | grep -qx OMPI_COMM_WORLD_RANK=0; then
+            echo "$pid"
+        fi
+    done
+}
+job_begin
+kill -KILL "$(rank_0)"
+job_ends 137
+nothing_left "SIGKILL of rank 0"
+
+# All of it at one time, as by a batch system: nothing could clear away.
+job_begin
+# shellcheck disable=SC2046 # numbers
+kill -KILL $(pids_of)
+job_ends 137
+nothing_left "SIGKILL of all of it"
+
+job_begin
+kill -KILL "$keeper"
+await test ! -e "/proc/${server[0]}"
+job_ends 1
+nothing_left "SIGKILL of its keeper"
+
+on_hosts "$h5swim" run pair.yaml --overwrite --quiet
+right
+passed "another job goes on where those were"
+
+# --- who cannot reach it ----------------------------------------------------------------
+cp out.h5 before.h5
+cannot='host h2 cannot reach the lock server of this job on h1, port [0-9]+'
+unreached() { # INTERFACE TRIED REASON
+    SWIM_INTERFACE=$1 expect_status 1 on_hosts "$h5swim" run pair.yaml --overwrite --quiet
+    grep '^h5swim:' "$tmp/err" >"$tmp/line" || true # mpirun has its own to say
+    expect_line "rank [23]: $cannot \(tried: $2\): .*$3.*SWIM_REDIS_URL" "$tmp/line"
+    cmp out.h5 before.h5 || fail "the output is not what it was"
+    nothing_left "a rank that cannot reach it: $3"
+}
+unreached 10.99.0.1 10.99.0.1 'Network is unreachable'
+unreached other0 10.99.0.1 'Network is unreachable'
+unreached 10.88.0.1 10.88.0.1 'Connection timed out'
+unreached docker0 'nothing, it has only this host.s' ''
+
+SWIM_INTERFACE=eth7 expect_status 2 on_hosts "$h5swim" run pair.yaml --overwrite --quiet
+grep '^h5swim:' "$tmp/err" >"$tmp/line"
+expect_line 'SWIM_INTERFACE=eth7.*host h1 has .*eth0 10.77.0.11' "$tmp/line"
+passed "an interface that there is not is refused"
+
+# Told to end while it waits for one that tries one silent address after the other.
+SWIM_INTERFACE=silent0 on_hosts "$h5swim" run pair.yaml --overwrite \
+    >"$tmp/job_out" 2>"$tmp/job_err" &
+job=$!
+await grep -q 'lock server of its own' "$tmp/job_err"
+before=$(date +%s%3N)
+kill -TERM "$(mpirun_pid)"
+job_ends 143 1
+took=$(($(date +%s%3N) - before))
+[ $took -lt 5000 ] || fail "it took $took ms to end"
+nothing_left "SIGTERM while ranks look for it ($took ms)"
+
+# --- one that is given ------------------------------------------------------------------
+# Launchers do not hand the environment on: what rank 0 has is for all.
+given=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+(umask 077 && printf '%s\n' "bind $(hosts_address hub)" "port 6379" "requirepass $given" \
+    'save ""' "appendonly no" "dir $tmp" >"$tmp/redis.conf")
+(hosts_on hub setpriv --pdeathsig KILL redis-server "$tmp/redis.conf") >"$tmp/redis.out" 2>&1 &
+redis_pid=$!
+on_exit "kill $redis_pid; wait $redis_pid"
+hub() { (hosts_on hub env REDISCLI_AUTH="$given" redis-cli -h "$(hosts_address hub)" "$@"); }
+hub_answers() { [ "$(hub ping 2>/dev/null)" = PONG ]; }
+await hub_answers
+hub set '{h5swim}:fresh' 1 >/dev/null
+url=redis://:$given@$(hosts_address hub):6379
+SWIM_REDIS_URL=$url expect_status 0 on_hosts "$h5swim" run pair.yaml --overwrite --readers 1
+right
+if grep -q 'lock server of its own' "$tmp/err"; then fail "another was started"; fi
+[ "$(hub info commandstats | grep -c 'cmdstat_evalsha')" -eq 1 ] || fail "it was not used"
+hub config resetstat >/dev/null
+passed "the server that rank 0 is given is that of all"
+
+# Given to others alone, each would be alone with its own.
+expect_status 2 on_hosts -n 2 "$h5swim" run pair.yaml --overwrite --quiet : \
+    -n 2 -x SWIM_REDIS_URL="$url" "$h5swim" run pair.yaml --overwrite --quiet
+grep '^h5swim:' "$tmp/err" >"$tmp/line"
+expect_line 'rank [1-3] on h[12] has a lock server in SWIM_REDIS_URL, rank 0 on h1 has none' \
+    "$tmp/line"
+passed "a server that only others are given is refused"
+
+# --- on one host ------------------------------------------------------------------------
+(hosts_on h1 "${mpi[@]}" --host h1:4 "$h5swim" run pair.yaml --overwrite) \
+    >"$tmp/job_out" 2>"$tmp/job_err" || fail "on one host: $(cat "$tmp/job_err")"
+if grep -q 'lock server of its own' "$tmp/job_err"; then fail "one was started"; fi
+[ -S "$SWIM_SERVER_DIR/redis.sock" ] || fail "the private server was not used"
+right
+passed "on one host the private server is used"
