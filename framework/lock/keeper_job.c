@@ -1,5 +1,9 @@
 /* keeper_job.c - the process that starts the lock server of a job and ends it with it.
  *
+ * A server that ends before the job is followed by another in the same place; it is
+ * empty, and the sessions of the job tell it anew what they hold, as they do any server
+ * that was restarted.  One that ended at once has not started, and none follows it.
+ *
  * Neither it nor the server heeds the signals by which jobs are ended: batch systems
  * send them to every process, and the ranks that end need their locks until they have
  * given them back.  The server keeps nothing on a disk, so it can be killed. */
@@ -7,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -16,6 +21,9 @@
 #include "core/clock.h"
 #include "server_job_private.h"
 
+#define CONFIG_MAX 4096
+#define STARTED_MS 500 /* who lives so long has started */
+#define PAUSE_NS 200000000
 #define LINGER_MS 1000
 #define LOOK_NS 10000000
 
@@ -33,16 +41,34 @@ static void signals_block(void)
 }
 
 /* The signals stay blocked in it. */
-_Noreturn static void server_become(const char *program, pid_t keeper)
+_Noreturn static void server_become(const char *program, int config, pid_t keeper)
 {
     const char *const argv[] = {program, "-", NULL};
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != keeper)
+    if (getppid() != keeper || dup2(config, STDIN_FILENO) < 0)
         _exit(1);
     /* execv takes the strings as they are; its type is older than const */
     execv(program, (char *const *)argv);
     _exit(127);
+}
+
+/* A server with the configuration, which a pipe takes without being read; -1: none. */
+static pid_t server_fork(const char *program, const char *config, size_t size)
+{
+    pid_t self = getpid(), pid = -1;
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return -1;
+    bool whole = write(fds[1], config, size) == (ssize_t)size;
+    close(fds[1]);
+    if (whole)
+        pid = fork();
+    if (pid == 0)
+        server_become(program, fds[0], self);
+    close(fds[0]);
+    return pid;
 }
 
 /* Connections to the port in a table of the kernel. */
@@ -73,28 +99,50 @@ static void linger(unsigned port)
         swim_clock_nap_ns(LOOK_NS);
 }
 
-int server_job_keep(const char *program, unsigned port, swim_error_t *err)
+/* Until the server or the starter has ended; true: the server has. */
+static bool server_await(pid_t pid)
 {
-    pid_t self = getpid();
-
-    signals_block();
-    if (fcntl(JOB_STARTER, F_SETFD, FD_CLOEXEC) != 0 ||
-        fcntl(JOB_ALIVE, F_SETFD, FD_CLOEXEC) != 0)
-        return swim_error_sys(err, errno, "keep a lock server");
-    pid_t pid = fork();
-    if (pid == 0)
-        server_become(program, self);
-    if (pid < 0)
-        return swim_error_sys(err, errno, "fork a lock server");
-    close(JOB_CONFIG);
     struct pollfd ends[] = {{JOB_STARTER, POLLIN, 0}, {pidfd_open(pid, 0), POLLIN, 0}};
+
     while (poll(ends, 2, -1) < 0 && errno == EINTR)
         ;
-    if (!ends[1].revents) {
-        linger(port);
-        kill(pid, SIGKILL);
-    }
+    if (ends[1].fd >= 0)
+        close(ends[1].fd);
+    return ends[0].revents == 0;
+}
+
+static void server_reap(pid_t pid)
+{
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
-    _exit(0);
+}
+
+int server_job_keep(const char *program, unsigned port, swim_error_t *err)
+{
+    char config[CONFIG_MAX];
+    bool started = false;
+
+    signals_block();
+    ssize_t size = read(JOB_CONFIG, config, sizeof(config));
+    if (size <= 0 || fcntl(JOB_STARTER, F_SETFD, FD_CLOEXEC) != 0 ||
+        fcntl(JOB_ALIVE, F_SETFD, FD_CLOEXEC) != 0)
+        return swim_error_sys(err, errno, "keep a lock server");
+    for (;;) {
+        int64_t began_ns = swim_clock_mono_ns();
+        pid_t pid = server_fork(program, config, (size_t)size);
+        if (pid < 0)
+            return swim_error_sys(err, errno, "fork a lock server");
+        if (!server_await(pid)) {
+            linger(port);
+            kill(pid, SIGKILL);
+            server_reap(pid);
+            _exit(0);
+        }
+        server_reap(pid);
+        started =
+            started || swim_clock_mono_ns() - began_ns > STARTED_MS * (int64_t)1000000;
+        if (!started)
+            _exit(1);
+        swim_clock_nap_ns(PAUSE_NS);
+    }
 }

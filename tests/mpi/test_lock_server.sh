@@ -223,6 +223,12 @@ await test ! -e "/proc/${server[0]}"
 job_ends 1
 nothing_left "SIGKILL of its keeper"
 
+job_begin
+kill -KILL "${server[0]}"
+job_ends 0
+right
+nothing_left "a job whose server was killed and came again"
+
 on_hosts "$h5swim" run pair.yaml --overwrite --quiet
 right
 passed "another job goes on where those were"

@@ -295,6 +295,34 @@ static void it_dies_with_its_keeper(void **state)
     assert_true(is_gone_within(s->server, 5000));
 }
 
+/* Sessions find it where it was, and tell it what they hold. */
+static void one_that_is_killed_is_followed_by_another(void **state)
+{
+    static const char *const info[] = {"INFO", "server"};
+    struct scene *s = *state;
+    char url[SERVER_JOB_URL_MAX], text[8192];
+    const struct swim_session_options opt = {
+        .struct_size = sizeof(opt), .url = url, .lease_ms = 2000, .rank = -1};
+    swim_session_t *session = NULL;
+    swim_lock_t *lock = NULL;
+
+    assert_int_equal(server_job_reach(&s->job, &s->here, url, NULL), SWIM_OK);
+    assert_int_equal(swim_session_open(&opt, &session, NULL), SWIM_OK);
+    assert_int_equal(
+        swim_lock_acquire(session, "x", SWIM_LOCK_UPDATE, NULL, &lock, NULL), SWIM_OK);
+    test_nap_ms(600); /* a shorter life is a start that failed */
+    kill(s->server, SIGKILL);
+    assert_true(is_gone_within(s->server, 5000));
+    int64_t until = test_now_ms() + 10000;
+    while (ask(&s->job, s->job.password, info, 2, text, sizeof(text)) != SWIM_OK)
+        assert_true(test_now_ms() < until);
+    s->server = (pid_t)server_info_number(text, "process_id");
+    while (swim_lock_raise(lock, NULL, NULL) != SWIM_OK)
+        assert_true(test_now_ms() < until);
+    assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+    swim_session_close(session);
+}
+
 static bool file_holds(const char *path, const char *word)
 {
     char text[65536];
@@ -360,6 +388,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_waits_for_those_who_leave_and_not_for_long,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(it_dies_with_its_keeper, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_is_killed_is_followed_by_another,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(its_password_is_not_where_others_look, setup,
                                         teardown),
         cmocka_unit_test(one_that_cannot_start_says_why),
