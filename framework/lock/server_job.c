@@ -29,8 +29,8 @@
 #define TRIES 8
 #define CONFIG_MAX 2048
 #define LOOK_NS 2000000
-#define CLIENTS_MOST 60000
-#define CLIENTS_SPARE 64 /* descriptors that are none */
+#define CLIENTS_MOST 60000U
+#define CLIENTS_SPARE 64U /* descriptors that are none */
 
 struct start {
     char config[CONFIG_MAX]; /* with the password */
@@ -84,10 +84,10 @@ static unsigned clients_most(void)
     struct rlimit limit = {.rlim_max = 1024};
 
     (void)getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_max > CLIENTS_MOST + CLIENTS_SPARE)
+    if (limit.rlim_max >= CLIENTS_MOST + CLIENTS_SPARE)
         return CLIENTS_MOST;
-    return limit.rlim_max > 2 * CLIENTS_SPARE ? (unsigned)limit.rlim_max - CLIENTS_SPARE
-                                              : CLIENTS_SPARE;
+    return limit.rlim_max > CLIENTS_SPARE ? (unsigned)limit.rlim_max - CLIENTS_SPARE
+                                          : 1;
 }
 
 static void config_fill(const struct server_job *job, char *config, size_t size)
