@@ -118,9 +118,18 @@ static void starter_end(struct scene *s)
     s->starter = 0;
 }
 
+/* Nobody is there, or what nobody has reaped yet. */
 static bool is_gone(pid_t pid)
 {
-    return kill(pid, 0) != 0;
+    char path[64], line[512] = "", state = 'Z';
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    FILE *f = fopen(path, "re");
+    if (f && fgets(line, sizeof(line), f) && strrchr(line, ')'))
+        (void)sscanf(strrchr(line, ')'), ") %c", &state);
+    if (f)
+        fclose(f);
+    return state == 'Z';
 }
 
 static bool is_gone_within(pid_t pid, int64_t ms)
