@@ -1,9 +1,12 @@
 /* pulse.c - the thread that keeps a session's lease.
  *
- * Between renewals it waits for a notice at the server (somebody wants the session to
- * end), so it also sees at once that the server went away.
+ * On a link of its own it waits for a notice at the server (somebody wants the session
+ * to end), so it also sees at once that the server went away.  It does so with one
+ * question, as long as the link lasts: all that a server with many sessions does for
+ * each is to answer its renewals.
  *
- * It has its own link, so that no lock that takes long to answer delays a renewal.
+ * Those go over the link of commands while nobody uses it, else over one of the links
+ * for waiting, so that no lock that takes long to answer delays a renewal.
  * Once the lease is over by our clock it is not renewed, even if the server still
  * would: swim_lock_check() may have told somebody so. */
 #include <errno.h>
@@ -43,6 +46,26 @@ static int pulse_nap(const swim_session_t *s, int64_t ms)
     return poll(&p, 1, ms > 0 ? (int)ms : 0) > 0 ? SWIM_ERR_CANCELLED : SWIM_OK;
 }
 
+/* A link for a question now; *waiter: NULL when it is that of commands, whose mutex is
+ * held until pulse_link_give().  NULL: no memory. */
+static struct redis_link *pulse_link_take(swim_session_t *s,
+                                          struct waiter_link **waiter)
+{
+    *waiter = NULL;
+    if (pthread_mutex_trylock(&s->command_mutex) == 0)
+        return s->command;
+    *waiter = session_waiter_take(s);
+    return *waiter ? (*waiter)->link : NULL;
+}
+
+static void pulse_link_give(swim_session_t *s, struct waiter_link *waiter)
+{
+    if (waiter)
+        session_waiter_give(waiter);
+    else
+        pthread_mutex_unlock(&s->command_mutex);
+}
+
 static int pulse_ask(swim_session_t *s, const struct lock_script *script, int argc,
                      const char *const *argv, char *status, size_t size)
 {
@@ -51,9 +74,15 @@ static int pulse_ask(swim_session_t *s, const struct lock_script *script, int ar
                                     .fds = &s->stop_fd,
                                     .fds_count = 1};
     struct redis_answer *answer = NULL;
+    struct waiter_link *waiter = NULL;
     swim_error_t err = {0};
 
-    int rc = redis_link_eval(s->pulse, script, argc, argv, &wait, &answer, &err);
+    status[0] = '\0';
+    struct redis_link *link = pulse_link_take(s, &waiter);
+    if (!link)
+        return SWIM_ERR_NOMEM;
+    int rc = redis_link_eval(link, script, argc, argv, &wait, &answer, &err);
+    pulse_link_give(s, waiter);
     if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
         swim_log(SWIM_LOG_DEBUG, "lock", "renewal failed session=%s: %s", s->id,
                  err.text);
@@ -127,11 +156,17 @@ static int pulse_extend(swim_session_t *s, long long *known)
                                     .fds = &s->stop_fd,
                                     .fds_count = 1};
     struct redis_answer *answer = NULL;
+    struct waiter_link *waiter = NULL;
     swim_error_t err = {0};
 
+    *known = 0;
+    struct redis_link *link = pulse_link_take(s, &waiter);
+    if (!link)
+        return SWIM_ERR_NOMEM;
     snprintf(key, sizeof(key), "{h5swim}:session:%s", s->id);
     snprintf(lease, sizeof(lease), "%u", s->lease_ms);
-    int rc = redis_link_call(s->pulse, 3, argv, &wait, &answer, &err);
+    int rc = redis_link_call(link, 3, argv, &wait, &answer, &err);
+    pulse_link_give(s, waiter);
     if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
         swim_log(SWIM_LOG_DEBUG, "lock", "renewal failed session=%s: %s", s->id,
                  err.text);
@@ -169,37 +204,56 @@ static int pulse_renew(swim_session_t *s, int64_t *next_ms)
     return SWIM_OK;
 }
 
+/* Ask for notices, for as long as the link lasts. */
+static int pulse_subscribe(swim_session_t *s, const struct redis_wait *wait)
+{
+    char key[SESSION_ID_MAX + 24];
+    const char *argv[] = {"BLPOP", key, "0"};
+
+    snprintf(key, sizeof(key), "{h5swim}:notice:%s", s->id);
+    return redis_link_tell(s->pulse, 3, argv, wait, NULL);
+}
+
 /* Wait until next_ms: SWIM_OK; SWIM_ERR_CANCELLED when the thread shall end;
  * SWIM_ERR_LOST when somebody wants the session to end; SWIM_ERR_IO when the link
- * broke, after which a renewal is due at once. */
+ * broke, after which a renewal is due at once.  A link that cannot be made is no reason
+ * for one: the server may have no room for it. */
 static int pulse_listen(swim_session_t *s, int64_t next_ms)
 {
     int64_t nap_ms = next_ms - now_boot_ms();
-    char key[SESSION_ID_MAX + 24], seconds[32];
-    const char *argv[] = {"BLPOP", key, seconds};
-    struct redis_wait wait = {.fds = &s->stop_fd, .fds_count = 1};
+    const struct redis_wait wait = {.until_ns =
+                                        swim_clock_mono_ns() + nap_ms * 1000000LL,
+                                    .fds = &s->stop_fd,
+                                    .fds_count = 1,
+                                    .strict = true};
     struct redis_answer *answer = NULL;
 
-    if (nap_ms < LISTEN_MIN_MS || redis_link_fd(s->pulse) < 0)
+    if (nap_ms < LISTEN_MIN_MS)
         return pulse_nap(s, nap_ms);
-    snprintf(key, sizeof(key), "{h5swim}:notice:%s", s->id);
-    snprintf(seconds, sizeof(seconds), "%.3f", (double)nap_ms / 1000);
-    wait.until_ns = swim_clock_mono_ns() + (nap_ms + s->lease_ms / 10) * 1000000LL;
-    int rc = redis_link_call(s->pulse, 3, argv, &wait, &answer, NULL);
-    if (rc == SWIM_OK && redis_answer_count(answer) == 2)
-        rc = SWIM_ERR_LOST;
+    if (redis_link_fd(s->pulse) < 0 && pulse_subscribe(s, &wait) != SWIM_OK)
+        return pulse_nap(s, next_ms - now_boot_ms());
+    int rc = redis_link_listen(s->pulse, &wait, &answer, NULL);
+    if (rc == SWIM_OK)
+        rc = redis_answer_count(answer) == 2 ? SWIM_ERR_LOST : SWIM_ERR_IO;
     redis_answer_free(answer);
-    return redis_unsure_is_io(rc, NULL);
+    if (rc == SWIM_ERR_IO) /* also a refusal: by a server that is no primary any more */
+        redis_link_close(s->pulse);
+    return rc == SWIM_ERR_TIMEOUT ? SWIM_OK : rc;
+}
+
+/* The first renewal comes early, and nobody listens before. */
+static int pulse_first(swim_session_t *s, int64_t *next_ms)
+{
+    *next_ms = now_boot_ms() + LISTEN_FROM_MS;
+    return pulse_nap(s, LISTEN_FROM_MS);
 }
 
 static void *pulse_main(void *arg)
 {
     swim_session_t *s = arg;
-    int64_t next_ms = now_boot_ms() + LISTEN_FROM_MS;
-    int64_t retry_ms = RETRY_FIRST_MS;
+    int64_t next_ms, retry_ms = RETRY_FIRST_MS;
 
-    for (;;) {
-        int rc = pulse_listen(s, next_ms);
+    for (int rc = pulse_first(s, &next_ms);; rc = pulse_listen(s, next_ms)) {
         if (rc == SWIM_ERR_LOST)
             pulse_lost(s, "somebody else has ended it");
         else if (rc == SWIM_ERR_IO)

@@ -247,19 +247,27 @@ static int link_receive(struct redis_link *link, const struct redis_wait *wait,
     }
 }
 
+static int link_tell(struct redis_link *link, int argc, const char *const *argv,
+                     const struct redis_wait *wait, swim_error_t *err)
+{
+    struct redis_command command;
+
+    if (redis_command_make(&command, argc, argv) != 0)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "ask the lock server: no memory");
+    int rc = link_send(link, command.bytes, command.size, wait, err);
+    redis_command_drop(&command);
+    return rc;
+}
+
 /* One question on an open link; an error answer is still an answer here. */
 static int link_ask(struct redis_link *link, int argc, const char *const *argv,
                     const struct redis_wait *wait, redisReply **reply,
                     swim_error_t *err)
 {
-    struct redis_command command;
+    int rc = link_tell(link, argc, argv, wait, err);
 
-    if (redis_command_make(&command, argc, argv) != 0) {
-        swim_error_set(err, SWIM_ERR_NOMEM, "ask the lock server: no memory");
-        return SWIM_ERR_NOMEM;
-    }
-    int rc = link_send(link, command.bytes, command.size, wait, err);
-    redis_command_drop(&command);
+    if (rc == SWIM_ERR_NOMEM)
+        return rc;
     if (rc == SWIM_OK)
         rc = link_receive(link, wait, reply, err);
     if (rc != SWIM_OK)
@@ -412,6 +420,18 @@ int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
     }
     *answer = (struct redis_answer *)reply;
     return SWIM_OK;
+}
+
+int redis_link_tell(struct redis_link *link, int argc, const char *const *argv,
+                    const struct redis_wait *wait, swim_error_t *err)
+{
+    link->refused = 0;
+    int rc = link_open(link, wait, err);
+    if (rc == SWIM_OK)
+        rc = link_tell(link, argc, argv, wait, err);
+    if (rc != SWIM_OK)
+        redis_link_close(link);
+    return rc;
 }
 
 /* Several may have come in one read. */

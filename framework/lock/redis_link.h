@@ -72,6 +72,11 @@ int redis_link_eval(struct redis_link *link, const struct lock_script *script, i
                     const char *const *argv, const struct redis_wait *wait,
                     struct redis_answer **answer, swim_error_t *err);
 
+/* Only ask: redis_link_listen() has the answer, which may be a refusal.  When it fails
+ * the link is closed.  Errors and time as of redis_link_call(). */
+int redis_link_tell(struct redis_link *link, int argc, const char *const *argv,
+                    const struct redis_wait *wait, swim_error_t *err);
+
 /* What the server says next without being asked, as to one that subscribed, on a link
  * that is open; the caller's to free.
  * SWIM_ERR_TIMEOUT: nothing until wait->until_ns; SWIM_ERR_CANCELLED: ended by one of
