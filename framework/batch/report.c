@@ -215,9 +215,10 @@ void report_plan(const struct run_options *options, const struct job *job,
                  const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
                  uint32_t slots_each)
 {
-    uint64_t rank_bytes =
+    uint64_t blocks_bytes =
         n_readers * (setup_reader_bytes(setup) + (slots_each - 1) * setup->slot_bytes);
-    char shape[256], have[32], need[32];
+    uint64_t rank_bytes = setup_rank_bytes(setup, n_readers, slots_each);
+    char shape[256], have[32], need[32], blocks[32];
 
     if (options->json) {
         plan_json(job, setup, n_ranks, n_readers, rank_bytes);
@@ -235,7 +236,8 @@ void report_plan(const struct run_options *options, const struct job *job,
     printf("\n  ranks          %" PRIu32 ", each with %" PRIu32
            " readers and a writer\n",
            n_ranks, n_readers);
-    printf("  memory         %s per rank, budget %s\n",
+    printf("  memory         %s per rank, %s of it for blocks (budget %s)\n",
            swim_text_bytes(rank_bytes, need, sizeof(need)),
+           swim_text_bytes(blocks_bytes, blocks, sizeof(blocks)),
            swim_text_bytes(job->memory_bytes, have, sizeof(have)));
 }

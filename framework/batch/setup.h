@@ -148,6 +148,10 @@ void setup_output_range(const struct setup_output *output,
 /* What a reader needs, with one slot. */
 uint64_t setup_reader_bytes(const struct setup *setup);
 
+/* What all processes of a rank take, about, blocks and all else. */
+uint64_t setup_rank_bytes(const struct setup *setup, uint32_t n_readers,
+                          uint32_t slots_each);
+
 /* How many slots each of *readers gets from the memory budget.  fewer: when not even
  * one for each is possible, take fewer readers; else that is SWIM_ERR_ARG. */
 int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,

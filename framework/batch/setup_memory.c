@@ -8,8 +8,22 @@
 #include "store/codec.h"
 
 #define SLOTS_EACH_MOST 8
+/* A commit costs about the same for one block as for a hundred: where blocks are small
+ * a reader has more slots than that, within so many bytes. */
+#define SLOTS_SMALL_MOST 128
+#define SLOTS_SMALL_BYTES ((uint64_t)1 << 20)
+#define PAGE_BYTES 4096
 /* Per chunk in a slot: a struct payload_record and rounding. */
 #define RECORD_BYTES ((uint64_t)8 * (SWIM_NDIM_MAX + 4))
+
+/* What processes take beside blocks, as seen: the program and its libraries, which all
+ * share; the heap of each, with HDF5 and a session in it; a compressor.  A reader also
+ * has a few chunks on their way through filters. */
+#define PROGRAM_BYTES ((uint64_t)8 << 20)
+#define PROCESS_BYTES ((uint64_t)2 << 20)
+#define COMPRESSOR_BYTES ((uint64_t)512 << 10)
+#define CHUNKS_FILTERED 3
+#define PROCESSES_BESIDE 3 /* rank, spawner, writer */
 
 static uint64_t chunks_in(const struct output_spec *spec,
                           const struct block_range *range)
@@ -76,6 +90,8 @@ static void input_memory(struct setup *setup)
             info->cache_bytes = chunk_cache(setup, info);
         setup->input_bytes +=
             elements * swim_type_size(setup->inputs[i].type) + info->cache_bytes;
+        if (info->packed) /* read as it is stored, before it is unpacked */
+            setup->input_bytes += elements * swim_type_size(info->stored_type);
     }
 }
 
@@ -84,6 +100,54 @@ uint64_t setup_reader_bytes(const struct setup *setup)
     /* Accumulators twice, for when they are merged. */
     return setup->input_bytes + setup->output_bytes + 2 * setup->acc_bytes +
            setup->slot_bytes;
+}
+
+static uint64_t chunk_bytes(uint32_t ndim, const uint64_t *chunk, enum swim_type type)
+{
+    uint64_t bytes = swim_type_size(type);
+
+    for (uint32_t a = 0; a < ndim; a++)
+        bytes *= chunk[a];
+    return bytes;
+}
+
+/* What a reader has beside blocks. */
+static uint64_t filter_bytes(const struct setup *setup)
+{
+    uint64_t most = 0, bytes = COMPRESSOR_BYTES * setup->n_outputs;
+
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        const struct dataset_info *info = setup->inputs[i].info;
+        uint64_t chunk =
+            info->chunked ? chunk_bytes(info->ndim, info->chunk, info->stored_type) : 0;
+        most = chunk > most ? chunk : most;
+    }
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct output_spec *spec = &setup->outputs[i].spec;
+        if (spec->shuffle)
+            bytes += chunk_bytes(spec->ndim, spec->chunk, spec->type);
+    }
+    return bytes + CHUNKS_FILTERED * most;
+}
+
+uint64_t setup_rank_bytes(const struct setup *setup, uint32_t n_readers,
+                          uint32_t slots_each)
+{
+    uint64_t reader = setup_reader_bytes(setup) + (slots_each - 1) * setup->slot_bytes +
+                      filter_bytes(setup);
+
+    return PROGRAM_BYTES + (PROCESSES_BESIDE + n_readers) * PROCESS_BYTES +
+           n_readers * reader;
+}
+
+static uint64_t slots_most(const struct setup *setup)
+{
+    uint64_t pages = (setup->slot_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    uint64_t small = SLOTS_SMALL_BYTES / (pages * PAGE_BYTES);
+
+    if (small > SLOTS_SMALL_MOST)
+        small = SLOTS_SMALL_MOST;
+    return small > SLOTS_EACH_MOST ? small : SLOTS_EACH_MOST;
 }
 
 int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,
@@ -101,8 +165,9 @@ int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer
             "MiB: give \"memory\" more, or fewer --readers",
             *readers, (unsigned long long)(each >> 20) + 1,
             (unsigned long long)(memory >> 20));
+    uint64_t most = slots_most(setup);
     uint64_t more = (memory / *readers - each) / setup->slot_bytes;
-    *slots_each = more + 1 < SLOTS_EACH_MOST ? (uint32_t)more + 1 : SLOTS_EACH_MOST;
+    *slots_each = (uint32_t)(more + 1 < most ? more + 1 : most);
     return SWIM_OK;
 }
 
