@@ -32,6 +32,7 @@ struct writer {
     struct output **open; /* the targets of the phase */
     const struct setup_targets *targets;
     uint32_t *written; /* slots of this batch */
+    bool *in_batch;    /* the same, by slot */
     uint32_t n_written, n_slots;
     char mark[REGION_MARK_SIZE];
 };
@@ -45,7 +46,8 @@ static int writer_room(struct writer *w, swim_error_t *err)
     w->open = (struct output **)calloc(n, sizeof(*w->open));
     w->n_slots = region_slots(w->region);
     w->written = calloc(w->n_slots, sizeof(*w->written));
-    if (!w->open || !w->written)
+    w->in_batch = calloc(w->n_slots, sizeof(*w->in_batch));
+    if (!w->open || !w->written || !w->in_batch)
         return swim_error_set(err, SWIM_ERR_NOMEM, "writer");
     return SWIM_OK;
 }
@@ -77,6 +79,7 @@ static void writer_close(struct writer *w)
 {
     free((void *)w->open);
     free(w->written);
+    free(w->in_batch);
     setup_destroy(w->setup);
     worker_count_locks(w->worker, w->session, &w->last);
     swim_session_close(w->session);
@@ -184,30 +187,22 @@ static int write_slot(struct writer *w, uint32_t number, enum setup_phase phase,
     return rc;
 }
 
-static bool written_already(const struct writer *w, uint32_t slot)
-{
-    for (uint32_t i = 0; i < w->n_written; i++)
-        if (w->written[i] == slot)
-            return true;
-    return false;
-}
-
 /* Write what is ready, and what becomes ready meanwhile, but not for ever. */
 static int batch_write(struct writer *w, enum setup_phase phase, swim_error_t *err)
 {
     int64_t until = swim_clock_mono_ns() + SESSION_MS * 1000000LL;
     bool more = true;
 
-    w->n_written = 0;
     while (more && !stopped(w) && swim_clock_mono_ns() < until) {
         more = false;
         for (uint32_t s = 0; s < w->n_slots && !stopped(w); s++) {
-            if (!region_slot_ready(w->region, s) || written_already(w, s))
+            if (w->in_batch[s] || !region_slot_ready(w->region, s))
                 continue;
             int rc = write_slot(w, s, phase, err);
             if (rc != SWIM_OK)
                 return rc;
             w->written[w->n_written++] = s;
+            w->in_batch[s] = true;
             more = true;
         }
     }
@@ -225,8 +220,10 @@ static int batch_commit(struct writer *w, swim_error_t *err)
 
 static void batch_done(struct writer *w)
 {
-    for (uint32_t i = 0; i < w->n_written; i++)
+    for (uint32_t i = 0; i < w->n_written; i++) {
+        w->in_batch[w->written[i]] = false;
         region_slot_done(w->region, w->written[i]);
+    }
     w->n_written = 0;
 }
 
