@@ -211,6 +211,15 @@ void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
     end_pass(c, ranks);
 }
 
+void coordinator_give_up(struct coordinator *c, struct coordinator_rank *ranks,
+                         uint32_t rank)
+{
+    coordinator_gone(c, ranks, rank);
+    ranks[rank].given_up = 1;
+    c->n_lost++;
+    ranks[rank].report.leaving = 1;
+}
+
 static bool all_ready(const struct coordinator *c, const struct coordinator_rank *ranks)
 {
     for (uint32_t r = 0; r < c->n_ranks; r++)
@@ -248,6 +257,15 @@ void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
                         const struct rank_report *report, struct rank_orders *orders)
 {
     memset(orders, 0, sizeof(*orders));
+    orders->lost = c->n_lost;
+    if (ranks[report->rank].given_up) {
+        orders->phase = COORDINATOR_WAITING;
+        orders->stop = 1;
+        orders->code = SWIM_ERR_LOST;
+        orders->left = report->leaving;
+        orders->n_failed = report->n_failed;
+        return;
+    }
     take_report(c, &ranks[report->rank], report);
     orders->phase = COORDINATOR_WAITING;
     if (!c->begun)

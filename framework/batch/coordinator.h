@@ -71,7 +71,8 @@ struct rank_orders {
     /* Of the inputs, in the order of the kernel's; 0: rank 0 has not opened them yet.
      * One at a time, as MPI waits for the receiver of a long message: the one after
      * those that it has. */
-    uint32_t n_states, reserved;
+    uint32_t n_states;
+    uint32_t lost; /* ranks that were given up: parting does not wait for all */
     struct source_state state;
 };
 
@@ -94,6 +95,7 @@ struct coordinator {
     uint64_t run_id; /* rank 0's */
     uint64_t digest;
     uint32_t has_digest;
+    uint32_t n_lost;    /* ranks that were given up */
     uint32_t fail_fast; /* stop at the first block that is set aside */
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX];
@@ -105,6 +107,7 @@ struct coordinator {
 struct coordinator_rank {
     struct rank_report report;
     uint64_t outstanding; /* handed out, neither committed nor set aside */
+    uint32_t given_up; /* it was silent for too long: nothing is heard of it any more */
 };
 
 /* todo: room for a bit for each block of the largest phase; failures: for
@@ -144,6 +147,11 @@ void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
 /* Whoever was in one of these calls has died in it: what it left half done is mended.
  * What it was given comes again when it is said to be gone. */
 void coordinator_mend(struct coordinator *c);
+
+/* A rank that cannot begin anew has been silent for too long: as above, and should it
+ * be heard of again, it is told to stop.  If it is not, it is as good as leaving. */
+void coordinator_give_up(struct coordinator *c, struct coordinator_rank *ranks,
+                         uint32_t rank);
 
 /* Somebody has seen that the job cannot go on. */
 void coordinator_stop(struct coordinator *c, const swim_error_t *err, uint32_t signo,

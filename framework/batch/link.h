@@ -53,6 +53,9 @@ struct link_ops {
 struct link {
     const struct link_ops *ops;
     uint32_t rank, n_ranks;
+    /* Set by the rank before it is ready: for how long one that is may be silent before
+     * it is given up, where nobody else sees that it died.  0: for ever. */
+    int64_t silent_ms;
     uint32_t n_hosts; /* that the ranks are on */
 };
 
@@ -86,5 +89,7 @@ int link_mpi_load(struct link **out, swim_error_t *err);
 /* Was this process started by mpirun or srun --mpi=pmix?  The number of ranks, else 0.
  */
 uint32_t link_mpi_ranks(void);
+/* And which one of them it is, as the launcher says before MPI is started. */
+uint32_t link_mpi_rank(void);
 
 #endif /* SWIM_BATCH_LINK_H */

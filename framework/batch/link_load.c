@@ -26,6 +26,17 @@ uint32_t link_mpi_ranks(void)
     return (uint32_t)n;
 }
 
+uint32_t link_mpi_rank(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK",
+                                        "PMI_RANK"};
+    const char *rank = NULL;
+
+    for (size_t i = 0; !rank && i < sizeof(names) / sizeof(*names); i++)
+        rank = getenv(names[i]);
+    return rank ? (uint32_t)strtoul(rank, NULL, 10) : 0;
+}
+
 /* Beside the command: bin/../lib/h5swim/h5swim_mpi.so. */
 static void plugin_path(char *path, size_t size)
 {

@@ -28,6 +28,8 @@
 #define OTHERS_MS 500          /* rank 0 waits so long for the others' last reports */
 #define EXCHANGE_NS 20000000LL /* between reports when nothing is wanted */
 #define NAP_MS 2
+#define SILENT_LEASES 3 /* for so many a rank may be silent */
+#define UNANSWERED_NS 120000000000LL
 
 /* --- preparing ---------------------------------------------------------------- */
 
@@ -115,6 +117,8 @@ static int prepare(struct rank *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = worker_session_open(&r->worker, &r->session, err);
     if (rc == SWIM_OK)
+        r->link->silent_ms = SILENT_LEASES * (int64_t)swim_session_lease_ms(r->session);
+    if (rc == SWIM_OK)
         rc = prepare_setup(r, err);
     if (rc == SWIM_OK)
         rc = setup_divide_memory(r->setup, &readers, fewer, &slots_each, err);
@@ -155,6 +159,19 @@ static void fill_report(struct rank *r)
     r->report.signo = (uint32_t)swim_signals_pending();
 }
 
+/* Not while it prepares, which may take any time. */
+static int rank_zero_answers(const struct rank *r, swim_error_t *err)
+{
+    int64_t silent_ns = swim_clock_mono_ns() - r->exchanged_ns;
+
+    if (r->phase < 0 || silent_ns < UNANSWERED_NS)
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_IO,
+                          "rank %u has had no answer of rank 0 for %lld s: is one of "
+                          "their nodes cut off?",
+                          r->link->rank, (long long)(silent_ns / 1000000000));
+}
+
 /* Report and take orders.  *leave: the job is over, well or not. */
 static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
                     swim_error_t *err)
@@ -162,9 +179,12 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
     bool answered = false;
     int rc = r->link->ops->exchange(r->link, &r->report, orders, &answered, err);
 
-    if (rc != SWIM_OK || !answered)
+    if (rc == SWIM_OK && !answered)
+        return rank_zero_answers(r, err);
+    if (rc != SWIM_OK)
         return rc;
     r->exchanged_ns = swim_clock_mono_ns();
+    r->lost = r->lost || orders->lost;
     items_tell_failures(r, orders->n_failed);
     if (orders->stop || orders->phase == COORDINATOR_FINISHED) {
         *leave = true;
@@ -276,6 +296,7 @@ static void last_reports(struct rank *r, int wait_ms)
     while (!(answered && orders.left) && swim_clock_mono_ns() < until) {
         if (r->link->ops->exchange(r->link, &r->report, &orders, &answered, NULL))
             return;
+        r->lost = r->lost || (answered && orders.lost);
         if (!answered)
             swim_clock_nap_ns(500000);
     }
@@ -401,7 +422,8 @@ int rank_main(const struct run_options *options, const struct job *job,
     swim_session_close(r.session);
     region_destroy(r.worker.region);
     if (r.link)
-        r.link->ops->close(r.link, r.report.leaving ? OTHERS_MS : 0, status <= 128);
+        r.link->ops->close(r.link, r.report.leaving ? OTHERS_MS : 0,
+                           status <= 128 && !r.lost);
     free(r.ranks);
     free(r.failed);
     free(r.timed_out);

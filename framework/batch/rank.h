@@ -24,7 +24,8 @@ struct rank {
     int32_t phase;
     bool forked;       /* by the driver, which starts it again if it dies */
     bool spawner_gone; /* it is of no use without */
-    int64_t start_ns, exchanged_ns;
+    bool lost;         /* a rank was given up */
+    int64_t start_ns, exchanged_ns; /* when orders came last */
 
     /* rank_items.c */
     uint64_t next, count; /* blocks granted, not yet in an item */

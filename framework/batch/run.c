@@ -28,18 +28,6 @@ int run_exit_status(int code, int signo)
     }
 }
 
-/* Only one of the ranks that a launcher started shows the plan. */
-static bool is_first_rank(void)
-{
-    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-
-    if (!rank)
-        rank = getenv("PMIX_RANK");
-    if (!rank)
-        rank = getenv("PMI_RANK");
-    return !rank || strcmp(rank, "0") == 0;
-}
-
 static int show_plan(const struct run_options *options, const struct job *job,
                      uint32_t n_ranks, swim_error_t *err)
 {
@@ -48,7 +36,7 @@ static int show_plan(const struct run_options *options, const struct job *job,
     swim_session_t *session = NULL;
     struct setup *setup = NULL;
 
-    if (!is_first_rank())
+    if (link_mpi_rank() != 0) /* one of those that a launcher started shows it */
         return SWIM_OK;
     if (n_readers == 0)
         n_readers = run_processors() > n_ranks ? run_processors() / n_ranks : 1;
@@ -95,11 +83,11 @@ int run_job(const struct run_options *options)
     if (rc == SWIM_OK && options->dry_run)
         rc = show_plan(options, job, n_ranks, &err);
     if (rc != SWIM_OK) {
-        if (is_first_rank())
+        if (link_mpi_rank() == 0)
             fprintf(stderr, "h5swim: %s\n", err.text);
         status = run_exit_status(rc, swim_signals_pending());
     } else if (!options->dry_run) {
-        status = launched ? rank_main(options, job, NULL, 0)
+        status = launched ? rank_main(options, job, NULL, link_mpi_rank())
                           : driver_main(options, job, n_ranks);
     }
     job_destroy(job);

@@ -19,6 +19,7 @@ struct mpi_link {
     /* rank 0 */
     struct coordinator coordinator;
     struct coordinator_rank *ranks;
+    int64_t *heard_ns; /* of each rank, last */
     /* the others */
     bool asked;
     struct rank_report report; /* in flight */
@@ -66,11 +67,32 @@ static int serve(struct mpi_link *m, swim_error_t *err)
             return swim_error_set(err, SWIM_ERR_IO,
                                   "MPI: rank %d sends reports of rank %u",
                                   status.MPI_SOURCE, report.rank);
+        m->heard_ns[report.rank] = swim_clock_mono_ns();
         coordinator_handle(&m->coordinator, m->ranks, &report, &orders);
         rc = MPI_Send(&orders, sizeof(orders), MPI_BYTE, status.MPI_SOURCE, TAG_ORDERS,
                       m->comm);
         if (rc != MPI_SUCCESS)
             return mpi_failed(rc, "send orders", err);
+    }
+}
+
+/* The launcher may not notice, or not tell, that a rank is gone (its node is cut off,
+ * or Slurm's own process there was killed).  What others have said meanwhile was read.
+ */
+static void give_up_silent(struct mpi_link *m)
+{
+    int64_t since = swim_clock_mono_ns() - m->link.silent_ms * 1000000;
+
+    for (uint32_t r = 1; m->link.silent_ms && r < m->link.n_ranks; r++) {
+        const struct coordinator_rank *rank = &m->ranks[r];
+        if (!rank->report.ready || rank->report.leaving || rank->given_up ||
+            m->heard_ns[r] > since)
+            continue;
+        fprintf(stderr,
+                "h5swim: rank %u has been silent for %g s and is given up: others do "
+                "its blocks\n",
+                r, (double)m->link.silent_ms / 1000);
+        coordinator_give_up(&m->coordinator, m->ranks, r);
     }
 }
 
@@ -97,6 +119,7 @@ static int mpi_exchange(struct link *link, const struct rank_report *report,
     *answered = false;
     if (link->rank == 0) {
         rc = serve(m, err);
+        give_up_silent(m);
         coordinator_handle(&m->coordinator, m->ranks, report, orders);
         *answered = true;
         return rc;
@@ -246,6 +269,7 @@ static void mpi_free(struct mpi_link *m)
     free(m->coordinator.todo);
     free(m->coordinator.failures);
     free(m->ranks);
+    free(m->heard_ns);
     free(m);
 }
 
@@ -338,7 +362,8 @@ int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
             calloc(COORDINATOR_FAILURES_MOST, sizeof(*failures));
         coordinator_init(&m->coordinator, m->link.n_ranks, NULL, failures);
         m->ranks = calloc((size_t)size, sizeof(*m->ranks));
-        if (!m->ranks || !failures) {
+        m->heard_ns = calloc((size_t)size, sizeof(*m->heard_ns));
+        if (!m->ranks || !m->heard_ns || !failures) {
             mpi_free(m);
             return swim_error_set(err, SWIM_ERR_NOMEM, "reports of %d ranks", size);
         }

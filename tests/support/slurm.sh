@@ -8,6 +8,11 @@
 #     and local rank, and ranks of two nodes must not meet there.
 #   - Each has a TmpFS: PMIx makes a folder per step in it.
 #   - Nodes claim CPUs that need not exist (config_overrides).
+#   - The folder is new: sockets that steps of earlier clusters left, with the same numbers,
+#     would make steps fail.
+#   - Credentials last 5 s: a requeued job waits for so long, two minutes otherwise.
+# With slurm_hosts=yes node nI is on host hI of hosts.sh, and the rest on "hub".
+# Partition "main" is preempted (requeue) by "urgent".
 # Needs root, slurm-wlm and munge.
 : "${tmp:?testlib.sh comes first}" "${python:?}"
 
@@ -50,17 +55,32 @@ while True:
 END
 }
 
+# on_hub COMMAND...: where slurmctld is.
+on_hub() {
+    if [ -n "${slurm_hosts:-}" ]; then (hosts_on hub "$@"); else "$@"; fi
+}
+
+slurm_address() { # of node N, 0 for slurmctld
+    if [ -z "${slurm_hosts:-}" ]; then
+        echo 127.0.0.1
+    elif [ "$1" = 0 ]; then
+        hosts_address hub
+    else
+        hosts_address "h$1"
+    fi
+}
+
 slurm_configure() { # NODES CPUS
     local port i
     port=$(slurm_free_ports "$(($1 + 1))")
     cat <<END
 ClusterName=test
-SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldHost=$(on_hub hostname -s)($(slurm_address 0))
 SlurmUser=root
 SlurmdUser=root
 SlurmctldPort=$port
 AuthType=auth/munge
-AuthInfo=socket=$slurm_dir/munge/socket
+AuthInfo=socket=$slurm_dir/munge/socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation=$slurm_dir/state
 SlurmdSpoolDir=$slurm_dir/spool/%n
@@ -78,7 +98,7 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/filetxt
 JobCompLoc=$slurm_dir/log/completed
 SchedulerType=sched/backfill
-SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,bf_interval=2,bf_yield_sleep=1000
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=2,bf_yield_sleep=1000
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
@@ -86,6 +106,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
 KillWait=5
+SlurmdTimeout=${slurm_timeout:-60}
 BatchStartTimeout=10
 InactiveLimit=0
 MinJobAge=600
@@ -93,7 +114,7 @@ CompleteWait=0
 MailProg=/bin/true
 END
     for ((i = 1; i <= $1; i++)); do
-        echo "NodeName=n$i NodeHostname=n$i NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=$2" \
+        echo "NodeName=n$i NodeHostname=n$i NodeAddr=$(slurm_address "$i") Port=$((port + i)) CPUs=$2" \
             "Boards=1 SocketsPerBoard=1 CoresPerSocket=$2 ThreadsPerCore=1 RealMemory=1000"
     done
     echo "PartitionName=main Nodes=n[1-$1] Default=YES PriorityTier=1 PreemptMode=REQUEUE" \
@@ -108,38 +129,76 @@ slurm_up() {
     slurm_dir=$tmp/slurm
     mkdir -p "$slurm_dir"/{munge,state,run,log,spool,tmp}
     chmod 755 "$tmp" "$slurm_dir" "$slurm_dir/munge"
-    export SLURM_CONF=$slurm_dir/slurm.conf
+    export SLURM_CONF=$slurm_dir/slurm.conf SLURM_PMIX_FENCE=tree # see slurm/run.sbatch
     slurm_configure "$1" "$2" >"$SLURM_CONF"
     on_exit slurm_down
     (umask 077 && head -c 1024 /dev/urandom >"$slurm_dir/munge/key")
     munged --force --key-file="$slurm_dir/munge/key" --socket="$slurm_dir/munge/socket" \
         --pid-file="$slurm_dir/run/munged.pid" --log-file="$slurm_dir/log/munged.log" \
         --seed-file="$slurm_dir/munge/seed" --num-threads=2
-    slurmctld -f "$SLURM_CONF" -c
+    on_hub slurmctld -f "$SLURM_CONF" -c
     for ((i = 1; i <= $1; i++)); do
         mkdir "$slurm_dir/spool/n$i" "$slurm_dir/tmp/n$i"
-        # shellcheck disable=SC2016 # for the inner shell
-        unshare --uts sh -c 'hostname "$1" && exec slurmd -N "$1" -f "$2"' sh "n$i" \
-            "$SLURM_CONF"
+        slurm_start_node "$i"
     done
-    for _ in $(seq 150); do
-        if [ "$(sinfo -h -p main -t idle -o %D 2>/dev/null)" = "$1" ]; then return; fi
-        sleep 0.1
-    done
-    sinfo >&2 || true
+    slurm_until 15 slurm_idle "$1" || slurm_fail "the nodes of the cluster are not there"
+}
+
+slurm_start_node() { # N
+    if [ -n "${slurm_hosts:-}" ]; then
+        (hosts_on "h$1" slurmd -N "n$1" -f "$SLURM_CONF")
+        return
+    fi
+    # shellcheck disable=SC2016 # for the inner shell
+    unshare --uts sh -c 'hostname "$1" && exec slurmd -N "$1" -f "$2"' sh "n$1" "$SLURM_CONF"
+}
+
+slurm_idle() { [ "$(on_hub sinfo -h -p main -t idle -o %D 2>/dev/null)" = "$1" ]; }
+
+slurm_fail() {
+    on_hub sinfo >&2 || true
+    on_hub squeue >&2 || true
     tail -n 5 "$slurm_dir"/log/*.log >&2
-    fail "the nodes of the cluster are not there after 15 s"
+    fail "$*"
+}
+
+# slurm_until SECONDS COMMAND...: whether it comes true within that time.
+slurm_until() {
+    local until=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $until ] || return 1
+        sleep 0.05
+    done
+}
+
+slurm_state() { # JOB: what Slurm says of it, or of all tasks of an array
+    on_hub scontrol show job "$1" | sed -n 's/^ *JobState=\([A-Z_]*\).*/\1/p' | sort -u
+}
+slurm_is() { [ "$(slurm_state "$1")" = "$2" ]; } # JOB STATE
+slurm_restarts() { on_hub scontrol show job "$1" | grep -o 'Restarts=[0-9]*'; }
+
+# Processes of steps of this cluster, those named COMM alone; zombies are none.
+slurm_steps() { # COMM
+    local dir
+    for dir in /proc/[0-9]*; do
+        [ "$(cat "$dir/comm" 2>/dev/null)" = "$1" ] || continue
+        if [ "$(readlink "$dir/cwd")" = "$slurm_dir/log" ] ||
+            grep -qsxz "SLURM_CONF=$SLURM_CONF" "$dir/environ"; then
+            echo "${dir#/proc/}"
+        fi
+    done 2>/dev/null
 }
 
 slurm_alive() { # the file with its pid
-    [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null
+    kill -0 "$(cat "$1" 2>/dev/null || echo none)" 2>/dev/null
 }
 
 # All at once: each takes seconds to go.
 slurm_end() {
     local file
     for file in "$@"; do
-        if slurm_alive "$file"; then kill -TERM "$(cat "$file")"; fi
+        if slurm_alive "$file"; then kill -TERM "$(cat "$file")" || true; fi
     done
     for file in "$@"; do
         for _ in $(seq 50); do
@@ -150,12 +209,14 @@ slurm_end() {
     done
 }
 
+slurm_no_jobs() { [ -z "$(on_hub timeout 5 squeue -h 2>/dev/null)" ]; }
 slurm_down() {
-    timeout 5 scancel -Q -p main 2>/dev/null || true
-    timeout 5 scancel -Q -p urgent 2>/dev/null || true
-    for _ in $(seq 50); do
-        [ -n "$(timeout 5 squeue -h 2>/dev/null)" ] || break
-        sleep 0.1
+    local pid
+    on_hub timeout 5 scancel -Q -p main 2>/dev/null || true
+    on_hub timeout 5 scancel -Q -p urgent 2>/dev/null || true
+    slurm_until 10 slurm_no_jobs || true
+    for pid in $(slurm_steps srun) $(slurm_steps slurmstepd); do
+        kill -KILL "$pid" 2>/dev/null || true
     done
     slurm_end "$slurm_dir"/run/slurmd.*.pid "$slurm_dir/run/slurmctld.pid"
     slurm_end "$slurm_dir/run/munged.pid"
