@@ -2,11 +2,13 @@
 # A process of a job - reader, writer, spawner, rank, driver or mpirun, lock server - is
 # killed at a random moment, and the job resumed, until it is done: the result is the
 # same to the last bit as that of a job that nobody disturbed, and nothing is left.
-# SWIM_ROUNDS (default 30) jobs; SWIM_SEED repeats a run.
+# SWIM_ROUNDS jobs (30, with SWIM_LONG=1 1000); SWIM_SEED repeats a run.
 # shellcheck source=tests/support/testlib.sh
 . "$(dirname "$0")/../support/testlib.sh"
 
-rounds=${SWIM_ROUNDS:-30}
+rounds=30
+if [ "${SWIM_LONG:-}" = 1 ]; then rounds=1000; fi
+rounds=${SWIM_ROUNDS:-$rounds}
 seed=${SWIM_SEED:-$((EPOCHSECONDS % 32768))}
 RANDOM=$seed
 echo "SWIM_SEED=$seed"
