@@ -4,8 +4,9 @@
  * made up for it.  Nothing of it is ever in a file: the configuration goes through a
  * pipe, the log into memory.  A keeper ends it when the process that started it has
  * ended, however that was: as soon as nobody is connected any more, at the latest a
- * second later.  Should the server end before, the keeper starts it anew.  Signals meant for the job do not reach it, since its ranks give their
- * locks back on them; its end takes no locks along that anybody could still use.
+ * second later.  Should the server end before, the keeper starts it anew.  Signals
+ * meant for the job do not reach it, since its ranks give their locks back on them; its
+ * end takes no locks along that anybody could still use.
  *
  * The password travels in the clear, as all that is said to a redis:// server. */
 #ifndef SWIM_LOCK_SERVER_JOB_H

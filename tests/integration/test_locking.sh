@@ -72,7 +72,7 @@ expect_line 'in.h5.*changed while the job was reading it'
 
 # So is one that is replaced, also in the last moment.
 cp in.h5 other.h5
-"$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set 'block=[50, 64]' 2>"$tmp/err" &
+"$h5swim" run slow.yaml --readers 1 --quiet --overwrite --set 'block=[50, 64]' --set params.ms=1500 2>"$tmp/err" &
 job=$!
 await read_by_job
 mv other.h5 in.h5

@@ -109,6 +109,11 @@ look_after_interruption() { # WHAT SECONDS
 
 # The job goes on, as $job, and comes to its end.
 look_at_result() { # WHAT
+    look_at_output "$1"
+    slurm_until 10 nobody_left || slurm_fail "$1: processes are left"
+    passed "$1: $kept blocks kept, the result is right ($((SECONDS - began)) s)"
+}
+look_at_output() { # WHAT
     touch enough
     await_end COMPLETED
     [ "$(blocks_there)" = 400 ] || fail "$1: $(blocks_there) blocks in the end"
@@ -116,6 +121,4 @@ look_at_result() { # WHAT
         fail "$1: the output is not finished"
     [ "$(stat -c %i out.h5)" = "$inode" ] || fail "$1: the job began anew"
     [ ! -e out.h5.swimlog ] || fail "$1: a journal is left"
-    slurm_until 10 nobody_left || slurm_fail "$1: processes are left"
-    passed "$1: $kept blocks kept, the result is right ($((SECONDS - began)) s)"
 }
