@@ -89,7 +89,7 @@ case_timeout() {
 }
 
 case_preemption() {
-    on_hub sbatch --quiet -p urgent -N4 --exclusive -o /dev/null --wrap "sleep 1"
+    on_hub sbatch --quiet -p urgent -N4 --exclusive -o /dev/null --wrap "sleep 6"
     slurm_until 20 restarted || slurm_fail "$1: the job is not requeued: $(cat "$job_out")"
     look_after_interruption "$1" 10
 }
