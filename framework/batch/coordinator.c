@@ -131,7 +131,7 @@ static void end_pass(struct coordinator *c, const struct coordinator_rank *ranks
 {
     if (!c->has_work || c->looking || c->left || c->phase == COORDINATOR_FINISHED)
         return;
-    for (uint32_t r = 0; r < c->n_ranks; r++)
+    for (uint32_t r = 0; r < c->n_ranks + c->n_joined; r++)
         if (ranks[r].outstanding)
             return;
     c->looking = 1;
@@ -232,7 +232,8 @@ static bool all_ready(const struct coordinator *c, const struct coordinator_rank
 static void hand_out(struct coordinator *c, struct coordinator_rank *rank,
                      struct rank_orders *orders)
 {
-    uint64_t share = c->left / ((uint64_t)c->n_ranks * HANDOUTS_PER_RANK);
+    uint64_t n_ranks = (uint64_t)c->n_ranks + c->n_joined;
+    uint64_t share = c->left / (n_ranks * HANDOUTS_PER_RANK);
     uint64_t count = rank->report.want;
 
     if (!rank->report.ready || c->looking || c->left == 0 || count == 0)

@@ -76,8 +76,21 @@ struct rank_orders {
     struct source_state state;
 };
 
+struct joined; /* joined.h */
+
+/* What is known of ranks that joined the job; of its own ranks there is none. */
+struct joined_sums {
+    uint64_t ranks, readers; /* that were ever ready */
+    /* Of those that have gone: */
+    uint64_t blocks, bytes_read, bytes_written, bytes_stored;
+    uint64_t locks, locks_waited, lock_wait_ns;
+};
+
 struct coordinator {
     uint32_t n_ranks, n_phases;
+    uint32_t n_joined; /* places of ranks after the first n_ranks that were ever used */
+    struct joined *joined; /* those places; NULL: nobody can join */
+    struct joined_sums joined_sums;
     uint64_t blocks[SETUP_PHASES_MAX];
     int32_t phase;
     uint32_t stop;
@@ -116,8 +129,9 @@ struct coordinator_rank {
 void coordinator_init(struct coordinator *c, uint32_t n_ranks, uint64_t *todo,
                       struct block_failure *failures);
 
-/* Take a report of one of the n_ranks in ranks, zeroed at first and kept by the caller
- * beside c, and answer. */
+/* Take a report of one of ranks, zeroed at first and kept by the caller beside c, and
+ * answer.  The first n_ranks of them begin together; those after them join (joined.h).
+ */
 void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
                         const struct rank_report *report, struct rank_orders *orders);
 

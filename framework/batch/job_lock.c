@@ -1,16 +1,13 @@
 /* job_lock.c - one job at a time works at an output. */
 #include "batch/job_lock.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE (PATH_MAX + 8)
-
 struct job_lock {
     uint32_t n, n_held;
-    char (*names)[NAME_SIZE];
+    char (*names)[JOB_LOCK_NAME_SIZE];
     swim_lock_t **held;
 };
 
@@ -19,18 +16,24 @@ static int by_name(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+int job_lock_name(const char *file, char name[JOB_LOCK_NAME_SIZE], swim_error_t *err)
+{
+    char resource[PATH_MAX];
+    int rc = swim_resource_of_file(file, resource, sizeof(resource), err);
+
+    if (rc == SWIM_OK)
+        snprintf(name, JOB_LOCK_NAME_SIZE, "job:%s", resource);
+    return rc;
+}
+
 /* The names of the resources, each once. */
 static int list_names(const struct setup *setup, struct job_lock *lock,
                       swim_error_t *err)
 {
-    char resource[PATH_MAX];
-
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
-        int rc = swim_resource_of_file(setup->outputs[i].spec.file, resource,
-                                       sizeof(resource), err);
+        int rc = job_lock_name(setup->outputs[i].spec.file, lock->names[i], err);
         if (rc != SWIM_OK)
             return rc;
-        snprintf(lock->names[i], sizeof(lock->names[i]), "job:%s", resource);
     }
     qsort(lock->names, setup->n_outputs, sizeof(*lock->names), by_name);
     for (uint32_t i = 0; i < setup->n_outputs; i++)

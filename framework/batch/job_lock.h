@@ -8,6 +8,7 @@
 #ifndef SWIM_BATCH_JOB_LOCK_H
 #define SWIM_BATCH_JOB_LOCK_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,6 +17,12 @@
 #include "batch/setup.h"
 
 struct job_lock;
+
+/* The resource that is locked for an output file.  Errors as of
+ * swim_resource_of_file().
+ */
+#define JOB_LOCK_NAME_SIZE (PATH_MAX + 8)
+int job_lock_name(const char *file, char name[JOB_LOCK_NAME_SIZE], swim_error_t *err);
 
 /* Errors as of swim_lock_acquire(), with the name of the file.  Unless quiet, whom it
  * waits for is said on stderr. */

@@ -13,6 +13,7 @@
 #include <h5swim/error.h>
 
 #include "batch/coordinator.h"
+#include "batch/joined.h"
 
 struct link;
 
@@ -32,9 +33,15 @@ struct link_ops {
     uint64_t (*set_pass)(struct link *link, int32_t phase, const unsigned char *done);
     void (*set_aside)(struct link *link, const struct block_failure *failure);
     /* Rank 0 only: copies of the coordinator (failures point to what may still grow at
-     * its end; todo is not to be looked at) and of all n_ranks ranks. */
+     * its end; todo is not to be looked at) and of all ranks, n_ranks and those that
+     * joined: room for LINK_RANKS_MOST(n_ranks). */
     void (*observe)(struct link *link, struct coordinator *c,
                     struct coordinator_rank *ranks);
+    /* Rank 0 only: fn with the coordinator and all ranks, while no other asks it. */
+    void (*with)(struct link *link,
+                 void (*fn)(struct coordinator *c, struct coordinator_rank *ranks,
+                            void *arg),
+                 void *arg);
     /* The last report (leaving) has been exchanged.  Rank 0 waits at most wait_ms until
      * everybody's has come; then part and free link.  meet: all ranks are sound and on
      * their way here, so that parting may wait for them. */
@@ -59,6 +66,8 @@ struct link {
     uint32_t n_hosts; /* that the ranks are on */
 };
 
+#define LINK_RANKS_MOST(n_ranks) ((size_t)(n_ranks) + JOINED_MOST)
+
 /* Shared memory for n_ranks forked ranks: made by the driver before it forks. */
 struct fork_shared;
 int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t *err);
@@ -77,6 +86,15 @@ bool fork_shared_ready(struct fork_shared *shared, uint32_t rank);
 int fork_shared_stopped(struct fork_shared *shared);
 /* Did this rank leave by itself? */
 bool fork_shared_left(struct fork_shared *shared, uint32_t rank);
+
+/* To a job that runs elsewhere, by its lock server (url; NULL: as lock.h says), found
+ * by the first output of the job.  The link has the rank that it was given.  Waits at
+ * most wait_ms, as in struct swim_lock_options, for the answer.
+ * Errors: SWIM_ERR_ARG (no job is there, it refuses), SWIM_ERR_TIMEOUT, SWIM_ERR_IO,
+ * SWIM_ERR_CANCELLED.  exchange() fails when the job is another one (SWIM_ERR_ARG),
+ * does not want it any more (SWIM_ERR_LOST), or is gone (SWIM_ERR_IO). */
+int link_join_open(const struct job *job, const char *url, int64_t wait_ms,
+                   struct link **out, swim_error_t *err);
 
 /* The MPI plug-in, lib/h5swim/h5swim_mpi.so, has this one symbol: the table that its
  * open() call gives.  Loaded only under an MPI launcher. */

@@ -23,7 +23,8 @@ struct fork_shared {
     pid_t driver;
     pthread_mutex_t mutex;
     struct coordinator coordinator;
-    struct coordinator_rank ranks[]; /* n_ranks, then the failures, then todo */
+    struct joined joined[JOINED_MOST];
+    struct coordinator_rank ranks[]; /* all, then the failures, then todo */
 };
 
 struct fork_link {
@@ -36,8 +37,9 @@ struct fork_link {
 int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t *err)
 {
     size_t failures = COORDINATOR_FAILURES_MOST * sizeof(struct block_failure);
-    size_t bytes = sizeof(**out) + n_ranks * sizeof(struct coordinator_rank) +
-                   failures + COORDINATOR_BLOCKS_MOST / 8;
+    size_t ranks = LINK_RANKS_MOST(n_ranks);
+    size_t bytes = sizeof(**out) + ranks * sizeof(struct coordinator_rank) + failures +
+                   COORDINATOR_BLOCKS_MOST / 8;
     struct fork_shared *shared =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -53,9 +55,10 @@ int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t 
     pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(&shared->mutex, &attr);
     pthread_mutexattr_destroy(&attr);
-    char *behind = (char *)&shared->ranks[n_ranks];
+    char *behind = (char *)&shared->ranks[ranks];
     coordinator_init(&shared->coordinator, n_ranks, (void *)(behind + failures),
                      (void *)behind);
+    shared->coordinator.joined = shared->joined;
     *out = shared;
     return SWIM_OK;
 }
@@ -204,7 +207,19 @@ static void fork_observe(struct link *link, struct coordinator *c,
 
     shared_lock(shared);
     *c = shared->coordinator;
-    memcpy(ranks, shared->ranks, link->n_ranks * sizeof(*ranks));
+    memcpy(ranks, shared->ranks, (link->n_ranks + c->n_joined) * sizeof(*ranks));
+    pthread_mutex_unlock(&shared->mutex);
+}
+
+static void fork_with(struct link *link,
+                      void (*fn)(struct coordinator *c, struct coordinator_rank *ranks,
+                                 void *arg),
+                      void *arg)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    shared_lock(shared);
+    fn(&shared->coordinator, shared->ranks, arg);
     pthread_mutex_unlock(&shared->mutex);
 }
 
@@ -233,6 +248,7 @@ static const struct link_ops fork_ops = {
     .set_pass = fork_set_pass,
     .set_aside = fork_set_aside,
     .observe = fork_observe,
+    .with = fork_with,
     .close = fork_close,
 };
 

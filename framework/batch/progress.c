@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "batch/joined.h"
 #include "batch/report.h"
 #include "core/clock.h"
 
@@ -59,6 +60,8 @@ void progress_show(struct progress *p, const struct coordinator *c,
     p->shown_ns = now;
     for (uint32_t r = 0; r < c->n_ranks; r++)
         bytes += ranks[r].report.bytes_read + ranks[r].report.bytes_written;
+    struct joined_sums joined = joined_sum_up(c, ranks);
+    bytes += joined.bytes_read + joined.bytes_written;
     double seconds = (double)(now - p->start_ns) / 1e9;
     double done = total ? (double)all_done / (double)total : 1;
     eta_text(seconds, done, eta, sizeof(eta));

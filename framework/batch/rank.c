@@ -54,9 +54,10 @@ static int await_states(struct rank *r, swim_error_t *err)
     while (rc == SWIM_OK &&
            (!region->n_states || r->report.n_states < region->n_states)) {
         rc = r->link->ops->exchange(r->link, &r->report, &orders, &answered, err);
-        if (rc == SWIM_OK && answered && orders.stop)
+        if (rc == SWIM_OK && answered &&
+            (orders.stop || orders.phase == COORDINATOR_FINISHED))
             return swim_error_set(err, orders.code ? orders.code : SWIM_ERR_CANCELLED,
-                                  "the job was stopped before rank %u had begun",
+                                  "the job was over before rank %u had begun",
                                   r->link->rank);
         if (rc == SWIM_OK)
             rc = swim_signals_check("wait for the inputs", err);
@@ -107,7 +108,8 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
 
 static int prepare(struct rank *r, swim_error_t *err)
 {
-    uint32_t readers = readers_wanted(r, r->link->n_ranks), slots_each = 1;
+    uint32_t n_ranks = r->outcome ? r->options->n_ranks : r->link->n_ranks;
+    uint32_t readers = readers_wanted(r, n_ranks), slots_each = 1;
     bool fewer = r->options->n_readers == 0;
 
     store_quiet();
@@ -172,12 +174,20 @@ static int rank_zero_answers(const struct rank *r, swim_error_t *err)
                           r->link->rank, (long long)(silent_ns / 1000000000));
 }
 
+/* Rank 0 answers those that have joined before it asks itself. */
+static int talk(struct rank *r, struct rank_orders *orders, bool *answered,
+                swim_error_t *err)
+{
+    join_serve_turn(r->serve, r->link);
+    return r->link->ops->exchange(r->link, &r->report, orders, answered, err);
+}
+
 /* Report and take orders.  *leave: the job is over, well or not. */
 static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
                     swim_error_t *err)
 {
     bool answered = false;
-    int rc = r->link->ops->exchange(r->link, &r->report, orders, &answered, err);
+    int rc = talk(r, orders, &answered, err);
 
     if (rc == SWIM_OK && !answered)
         return rank_zero_answers(r, err);
@@ -271,10 +281,10 @@ static void await_others(struct rank *r, int wait_ms)
     bool answered, all = r->link->rank != 0;
 
     while (!all && swim_clock_mono_ns() < until) {
-        if (r->link->ops->exchange(r->link, &r->report, &orders, &answered, NULL))
+        if (talk(r, &orders, &answered, NULL))
             return;
         r->link->ops->observe(r->link, &r->seen, r->ranks);
-        all = true;
+        all = !join_serve_remain(r->serve, r->link);
         for (uint32_t i = 1; i < r->link->n_ranks; i++)
             all = all && r->ranks[i].report.leaving;
         if (!all)
@@ -294,7 +304,7 @@ static void last_reports(struct rank *r, int wait_ms)
     r->report.want = 0;
     /* A report may be under way still: its answer is not the answer to this one. */
     while (!(answered && orders.left) && swim_clock_mono_ns() < until) {
-        if (r->link->ops->exchange(r->link, &r->report, &orders, &answered, NULL))
+        if (talk(r, &orders, &answered, NULL))
             return;
         r->lost = r->lost || (answered && orders.lost);
         if (!answered)
@@ -303,13 +313,29 @@ static void last_reports(struct rank *r, int wait_ms)
     await_others(r, wait_ms);
 }
 
-/* Done, or not: the workers leave, and rank 0 sees to the outputs. */
-static int wind_up(struct rank *r, int rc, bool stop, int signo, swim_error_t *err)
+/* Those that have joined are told that the job is over, as rank 0 sees it. */
+static void end_joined(struct rank *r, int rc, const struct rank_orders *orders)
 {
-    bool done = rc == SWIM_OK && !stop;
+    struct rank_orders last = *orders;
 
+    if (rc != SWIM_OK && !last.stop) {
+        last.stop = 1;
+        last.code = rc;
+    }
+    join_serve_over(r->serve, r->link, &last);
+}
+
+/* Done, or not: the workers leave, and rank 0 sees to the outputs. */
+static int wind_up(struct rank *r, int rc, const struct rank_orders *orders, int signo,
+                   swim_error_t *err)
+{
+    bool done = rc == SWIM_OK && !orders->stop;
+
+    end_joined(r, rc, orders);
     region_stop(r->worker.region);
     spawner_stop(&r->spawner, signo ? LEAVE_MS : FINISH_MS, signo);
+    if (r->outcome)
+        items_turn(r); /* what was committed last */
     if (r->link->rank != 0)
         return rc;
     if (done) { /* their readers may have open what is to be finished */
@@ -328,13 +354,37 @@ static int exit_status(const struct rank *r, int rc, int signo)
     return run_exit_status(rc, signo);
 }
 
+/* How it ended for one that has joined. */
+static int joined_outcome(struct rank *r, int rc, const struct rank_orders *orders,
+                          const swim_error_t *err)
+{
+    struct join_outcome *o = r->outcome;
+    int signo = swim_signals_pending();
+
+    o->blocks = r->report.done;
+    o->n_readers = r->report.n_readers;
+    o->bytes_read = r->report.bytes_read;
+    o->bytes_written = r->report.bytes_written;
+    o->done = !signo && orders->phase == COORDINATOR_FINISHED;
+    if (o->done || signo)
+        return run_exit_status(SWIM_OK, signo);
+    if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
+        o->error = *err;
+    else
+        swim_error_set(&o->error, SWIM_ERR_CANCELLED, "the job was stopped%s%s",
+                       orders->signo ? " by SIG" : "",
+                       orders->signo ? sigabbrev_np((int)orders->signo) : "");
+    int status = run_exit_status(o->error.code, 0);
+    return status ? status : 1;
+}
+
 /* Everything after the link is there; returns the exit status. */
 static int rank_run(struct rank *r)
 {
     swim_error_t err = {0};
     struct rank_orders orders = {.code = SWIM_OK};
 
-    r->ranks = calloc(r->link->n_ranks, sizeof(*r->ranks));
+    r->ranks = calloc(LINK_RANKS_MOST(r->link->n_ranks), sizeof(*r->ranks));
     if (!r->ranks)
         return run_exit_status(SWIM_ERR_NOMEM, 0);
     progress_begin(&r->progress, r->job->name,
@@ -352,12 +402,14 @@ static int rank_run(struct rank *r)
         return run_exit_status(rc, 0);
     }
     int signo = swim_signals_pending() ? swim_signals_pending() : (int)orders.signo;
-    rc = wind_up(r, rc, orders.stop, signo, &err);
+    rc = wind_up(r, rc, &orders, signo, &err);
     last_reports(r, signo || orders.stop ? OTHERS_MS : FINISH_MS);
     if (rc != SWIM_OK && !signo) /* it came while the outputs were finished */
         signo = swim_signals_pending();
     if (rc == SWIM_OK && orders.stop)
         rc = orders.code;
+    if (r->outcome)
+        return joined_outcome(r, rc, &orders, &err);
     int status = exit_status(r, rc, signo);
     if (r->link->rank == 0) {
         if (r->seen.error.code != SWIM_OK)
@@ -377,14 +429,45 @@ static int rank_start(struct rank *r, struct fork_shared *shared, uint32_t rank,
                            &r->worker.region, err);
     if (rc == SWIM_OK)
         rc = spawner_start(&r->worker, &r->spawner, err);
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK && r->outcome)
+        rc =
+            link_join_open(r->job, r->options->url, r->options->wait_ms, &r->link, err);
+    else if (rc == SWIM_OK)
         rc = shared ? fork_link_open(shared, rank, &r->link, err)
                     : link_mpi_load(&r->link, err);
     return rc;
 }
 
-int rank_main(const struct run_options *options, const struct job *job,
-              struct fork_shared *shared, uint32_t rank)
+/* The number is known. */
+static void rank_introduce(struct rank *r)
+{
+    struct process_id self;
+
+    process_self(&self);
+    r->report.rank = r->link->rank;
+    r->report.pid = self.pid;
+    r->report.started = self.start;
+    r->worker.rank = r->link->rank;
+    r->worker.region->rank = r->link->rank;
+    swim_log_set_rank((int)r->link->rank);
+    if (r->outcome) {
+        r->outcome->rank = r->link->rank;
+        r->outcome->joined = true;
+    }
+}
+
+static int start_failed(struct rank *r, uint32_t rank, int rc, const swim_error_t *err)
+{
+    if (r->outcome)
+        r->outcome->error = *err;
+    else
+        fprintf(stderr, "h5swim: rank %u: %s\n", rank, err->text);
+    return run_exit_status(rc, swim_signals_pending());
+}
+
+static int rank_process(const struct run_options *options, const struct job *job,
+                        struct fork_shared *shared, uint32_t rank,
+                        struct join_outcome *outcome)
 {
     struct rank r = {
         .options = options,
@@ -396,10 +479,10 @@ int rank_main(const struct run_options *options, const struct job *job,
                    .rank = rank},
         .spawner = {0, -1},
         .phase = COORDINATOR_WAITING,
+        .outcome = outcome,
         .forked = shared != NULL,
         .start_ns = swim_clock_mono_ns(),
     };
-    struct process_id self;
     swim_error_t err = {0};
     int status;
 
@@ -407,14 +490,10 @@ int rank_main(const struct run_options *options, const struct job *job,
     state_listen();
     int rc = rank_start(&r, shared, rank, &err);
     if (rc == SWIM_OK) {
-        process_self(&self);
-        r.report.rank = r.link->rank;
-        r.report.pid = self.pid;
-        r.report.started = self.start;
+        rank_introduce(&r);
         status = rank_run(&r);
     } else {
-        fprintf(stderr, "h5swim: rank %u: %s\n", rank, err.text);
-        status = run_exit_status(rc, swim_signals_pending());
+        status = start_failed(&r, rank, rc, &err);
     }
     spawner_stop(&r.spawner, LEAVE_MS, 0);
     zero_end(&r);
@@ -427,5 +506,20 @@ int rank_main(const struct run_options *options, const struct job *job,
     free(r.ranks);
     free(r.failed);
     free(r.timed_out);
+    return status;
+}
+
+int rank_main(const struct run_options *options, const struct job *job,
+              struct fork_shared *shared, uint32_t rank)
+{
+    return rank_process(options, job, shared, rank, NULL);
+}
+
+int rank_join(const struct run_options *options, const struct job *job,
+              struct join_outcome *outcome)
+{
+    int status = rank_process(options, job, NULL, 0, outcome);
+
+    outcome->status = status;
     return status;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "batch/job_lock.h"
+#include "batch/join_serve.h"
 #include "batch/outputs.h"
 #include "batch/report.h"
 #include "batch/run.h"
@@ -22,6 +23,7 @@ struct rank {
     struct rank_report report;
     struct swim_session_stats last;
     int32_t phase;
+    struct join_outcome *outcome; /* it has joined; NULL: it is one of the job's */
     bool forked;       /* by the driver, which starts it again if it dies */
     bool spawner_gone; /* it is of no use without */
     bool lost;         /* a rank was given up */
@@ -42,10 +44,11 @@ struct rank {
     enum outputs_begun begun;
     bool created; /* the outputs are ours */
     char mark[REGION_MARK_SIZE];
-    struct job_lock *lock; /* of the outputs, for the whole run */
-    unsigned char *done;   /* bits of the phase */
-    uint64_t missing;      /* of it, when last looked at */
-    uint32_t idle_passes;  /* that have brought nothing */
+    struct job_lock *lock;    /* of the outputs, for the whole run */
+    struct join_serve *serve; /* those who join */
+    unsigned char *done;      /* bits of the phase */
+    uint64_t missing;         /* of it, when last looked at */
+    uint32_t idle_passes;     /* that have brought nothing */
     struct coordinator seen;
     struct coordinator_rank *ranks;
     struct progress progress;

@@ -98,7 +98,9 @@ static int pass_of(struct rank *r, uint32_t phase, uint64_t *left, swim_error_t 
         return rc;
     if (phase == 1 && r->seen.phase == 0)
         set_aside_tiles(r);
-    bool idle = r->seen.phase == (int32_t)phase && missing == r->missing;
+    /* Of a pass in which all who were given blocks are gone nothing was committed. */
+    bool idle =
+        r->seen.phase == (int32_t)phase && missing == r->missing && r->seen.in_pass > 0;
     r->idle_passes = idle ? r->idle_passes + 1 : 0;
     r->missing = missing;
     *left = r->link->ops->set_pass(r->link, (int32_t)phase, r->done);
@@ -164,6 +166,8 @@ int zero_begin(struct rank *r, swim_error_t *err)
         r->link->ops->set_pass(r->link, COORDINATOR_FINISHED, r->done);
     else if (rc == SWIM_OK && !r->seen.has_work)
         rc = zero_look(r, err);
+    if (rc == SWIM_OK) /* without it nobody can join, and that is all */
+        (void)join_serve_start(r->session, quiet, &r->serve, NULL);
     return rc;
 }
 
@@ -240,6 +244,7 @@ void zero_print(struct rank *r, const swim_error_t *err, int status)
 
 void zero_end(struct rank *r)
 {
+    join_serve_stop(r->serve);
     job_lock_release(r->lock);
     free(r->done);
 }

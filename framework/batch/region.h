@@ -90,6 +90,7 @@ struct region {
     uint64_t slot_bytes, slot_stride;
     uint64_t digest;
     uint32_t n_ranks; /* of the job */
+    uint32_t rank;
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX]; /* of the inputs */
     atomic_ullong run_id;                         /* set before the first block */

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "batch/joined.h"
 #include "core/text.h"
 
 #define FAILURES_SHOWN 20
@@ -15,6 +16,7 @@
 struct sums {
     uint64_t blocks, readers, bytes_read, bytes_written, bytes_stored;
     uint64_t locks, locks_waited, lock_wait_ns;
+    struct joined_sums joined;
 };
 
 static void sum_up(const struct run_result *r, struct sums *s)
@@ -31,6 +33,13 @@ static void sum_up(const struct run_result *r, struct sums *s)
         s->locks_waited += rank->locks_waited;
         s->lock_wait_ns += rank->lock_wait_ns;
     }
+    s->joined = joined_sum_up(r->coordinator, r->ranks);
+    s->bytes_read += s->joined.bytes_read;
+    s->bytes_written += s->joined.bytes_written;
+    s->bytes_stored += s->joined.bytes_stored;
+    s->locks += s->joined.locks;
+    s->locks_waited += s->joined.locks_waited;
+    s->lock_wait_ns += s->joined.lock_wait_ns;
 }
 
 static double rate_gb(const struct run_result *r, const struct sums *s)
@@ -100,6 +109,11 @@ static void result_json(const struct run_result *r, const struct sums *s)
 
     json_object_set_new(object, "blocks_in_all",
                         json_integer((json_int_t)coordinator_total(r->coordinator)));
+    json_object_set_new(object, "joined",
+                        json_pack("{s:I, s:I, s:I}", "ranks",
+                                  (json_int_t)s->joined.ranks, "readers",
+                                  (json_int_t)s->joined.readers, "blocks",
+                                  (json_int_t)s->joined.blocks));
     json_object_set_new(object, "failed_blocks", json_failures(r->coordinator));
     json_object_set_new(object, "error",
                         r->error.code ? json_string(r->error.text) : json_null());
@@ -117,6 +131,10 @@ static void result_text(const struct run_result *r, const struct sums *s)
     printf("%s: done in %.2f s\n", r->job->name, r->seconds);
     printf("  ranks      %" PRIu32 ", %" PRIu64 " readers\n", r->coordinator->n_ranks,
            s->readers);
+    if (s->joined.ranks)
+        printf("  joined     %" PRIu64 " ranks, %" PRIu64 " readers: %" PRIu64
+               " blocks\n",
+               s->joined.ranks, s->joined.readers, s->joined.blocks);
     printf("  blocks     %" PRIu64 "\n", s->blocks);
     printf("  data       %.3f GB/s: %s read, %s written (%s stored)\n", rate_gb(r, s),
            swim_text_bytes(s->bytes_read, in, sizeof(in)),

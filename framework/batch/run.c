@@ -73,7 +73,7 @@ int run_job(const struct run_options *options)
 {
     struct job *job = NULL;
     swim_error_t err = {0};
-    uint32_t launched = link_mpi_ranks();
+    uint32_t launched = options->join ? 0 : link_mpi_ranks();
     uint32_t n_ranks = launched ? launched : options->n_ranks ? options->n_ranks : 1;
     int status = 0;
 
@@ -86,6 +86,8 @@ int run_job(const struct run_options *options)
         if (link_mpi_rank() == 0)
             fprintf(stderr, "h5swim: %s\n", err.text);
         status = run_exit_status(rc, swim_signals_pending());
+    } else if (options->join) {
+        status = join_main(options, job);
     } else if (!options->dry_run) {
         status = launched ? rank_main(options, job, NULL, link_mpi_rank())
                           : driver_main(options, job, n_ranks);

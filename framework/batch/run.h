@@ -17,6 +17,7 @@ struct run_options {
     uint32_t n_ranks;   /* 0: 1, or what the launcher says */
     uint32_t n_readers; /* per rank; 0: as many as there are processors for it */
     bool overwrite, resume, fail_fast, dry_run, json, quiet;
+    bool join;           /* n_ranks ranks join a job that runs */
     const char *url;     /* of the lock server; NULL: as lock.h says */
     int64_t wait_ms;     /* for locks; as in struct swim_lock_options */
     const char *command; /* for the history attribute */
@@ -28,6 +29,22 @@ int run_job(const struct run_options *options);
 /* One rank, in its own process.  shared: under fork; NULL: under MPI. */
 int rank_main(const struct run_options *options, const struct job *job,
               struct fork_shared *shared, uint32_t rank);
+
+/* One rank that joins a job, in its own process, and what came of it. */
+struct join_outcome {
+    uint32_t rank, n_readers;
+    uint64_t blocks, bytes_read, bytes_written;
+    bool joined; /* it has got a number */
+    bool done;   /* all blocks of the job are done */
+    int32_t status;
+    swim_error_t error; /* else why it has left; SWIM_OK: by a signal */
+};
+int rank_join(const struct run_options *options, const struct job *job,
+              struct join_outcome *outcome);
+
+/* Fork ranks that join, wait for them, tell what came of it.  Returns an exit status.
+ */
+int join_main(const struct run_options *options, const struct job *job);
 
 /* Fork the ranks, wait for them, pass signals on.  Returns an exit status. */
 int driver_main(const struct run_options *options, const struct job *job,

@@ -66,6 +66,7 @@ _Noreturn static void child_main(const struct worker *worker, enum worker_role r
     close_range(3, ~0U, 0);
     die_with(parent);
     mine.index = (uint32_t)index;
+    mine.rank = worker->region->rank;
     int status = role == WORKER_READER ? reader_main(&mine) : writer_main(&mine);
     if (status == 0)
         exit(0);

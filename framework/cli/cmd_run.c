@@ -30,6 +30,9 @@ static const char help[] =
     "  --fail-fast       stop at the first block that fails (default: try it three "
     "times,\n"
     "                    go on without it, end with status 3)\n"
+    "  --join            help the job of this file that runs already, here or on "
+    "another\n"
+    "                    host, with -n ranks of --readers; they may come and go\n"
     "  --dry-run         show the plan (blocks, memory, ranks), run nothing\n"
     "  --json            print one JSON object on stdout\n"
     "  -q, --quiet       no progress, no summary\n"
@@ -54,6 +57,7 @@ enum {
     OPT_OVERWRITE,
     OPT_RESUME,
     OPT_FAIL_FAST,
+    OPT_JOIN,
     OPT_DRY_RUN,
     OPT_JSON,
     OPT_REDIS,
@@ -67,6 +71,7 @@ static const struct option long_options[] = {
     {"overwrite", no_argument, NULL, OPT_OVERWRITE},
     {"resume", no_argument, NULL, OPT_RESUME},
     {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
+    {"join", no_argument, NULL, OPT_JOIN},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -131,6 +136,9 @@ static int take_option(int found, char **argv, struct run_options *run,
     case OPT_FAIL_FAST:
         run->fail_fast = true;
         return 0;
+    case OPT_JOIN:
+        run->join = true;
+        return 0;
     case OPT_DRY_RUN:
         run->dry_run = true;
         return 0;
@@ -182,6 +190,10 @@ static int parse_and_run(int argc, char **argv, struct run_options *run,
         return usage_error("argument", argv[optind + 1], "there is a job file already");
     if (run->resume && run->overwrite)
         return usage_error("option", "--resume", "it cannot go with --overwrite");
+    if (run->join && (run->resume || run->overwrite || run->fail_fast || run->dry_run))
+        return usage_error("option", "--join",
+                           "it cannot go with --resume, --overwrite, --fail-fast or "
+                           "--dry-run, which are for the job itself");
     run->job_path = argv[optind];
     return run_job(run);
 }

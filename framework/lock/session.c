@@ -18,6 +18,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/signals.h"
+#include "lease.h"
 #include "lock_private.h"
 #include "server.h"
 
@@ -432,6 +433,11 @@ static int session_lease(uint32_t wanted_ms, uint32_t *lease_ms, swim_error_t *e
                               LEASE_MAX_MS);
     *lease_ms = (uint32_t)ms;
     return SWIM_OK;
+}
+
+uint32_t lock_lease_ms(const swim_session_t *s)
+{
+    return s->lease_ms;
 }
 
 int session_open(const struct swim_session_options *opt,

@@ -20,6 +20,7 @@ struct mpi_link {
     struct coordinator coordinator;
     struct coordinator_rank *ranks;
     int64_t *heard_ns; /* of each rank, last */
+    struct joined *joined;
     /* the others */
     bool asked;
     struct rank_report report; /* in flight */
@@ -254,7 +255,17 @@ static void mpi_observe(struct link *link, struct coordinator *c,
     struct mpi_link *m = (struct mpi_link *)(void *)link;
 
     *c = m->coordinator;
-    memcpy(ranks, m->ranks, link->n_ranks * sizeof(*ranks));
+    memcpy(ranks, m->ranks, (link->n_ranks + c->n_joined) * sizeof(*ranks));
+}
+
+static void mpi_with(struct link *link,
+                     void (*fn)(struct coordinator *c, struct coordinator_rank *ranks,
+                                void *arg),
+                     void *arg)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+
+    fn(&m->coordinator, m->ranks, arg);
 }
 
 static void mpi_free(struct mpi_link *m)
@@ -270,6 +281,7 @@ static void mpi_free(struct mpi_link *m)
     free(m->coordinator.failures);
     free(m->ranks);
     free(m->heard_ns);
+    free(m->joined);
     free(m);
 }
 
@@ -304,6 +316,7 @@ static const struct link_ops mpi_ops = {
     .set_pass = mpi_set_pass,
     .set_aside = mpi_set_aside,
     .observe = mpi_observe,
+    .with = mpi_with,
     .close = mpi_close,
     .gather = mpi_gather,
     .share = mpi_share,
@@ -361,9 +374,11 @@ int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
         struct block_failure *failures =
             calloc(COORDINATOR_FAILURES_MOST, sizeof(*failures));
         coordinator_init(&m->coordinator, m->link.n_ranks, NULL, failures);
-        m->ranks = calloc((size_t)size, sizeof(*m->ranks));
+        m->ranks = calloc(LINK_RANKS_MOST(size), sizeof(*m->ranks));
         m->heard_ns = calloc((size_t)size, sizeof(*m->heard_ns));
-        if (!m->ranks || !m->heard_ns || !failures) {
+        m->joined = calloc(JOINED_MOST, sizeof(*m->joined));
+        m->coordinator.joined = m->joined;
+        if (!m->ranks || !m->heard_ns || !m->joined || !failures) {
             mpi_free(m);
             return swim_error_set(err, SWIM_ERR_NOMEM, "reports of %d ranks", size);
         }

@@ -1,0 +1,246 @@
+#!/usr/bin/env bash
+# h5swim run --join: ranks come to a job that runs, leave it by a signal, die, come back,
+# and are refused where they do not belong; its result is the same, and nothing is left.
+# shellcheck source=tests/support/testlib.sh
+. "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
+
+mkdir "$tmp/work"
+cd "$tmp/work"
+lease=4000
+export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=$lease NAP_MS=50
+start_redis "$tmp/redis.sock"
+export SWIM_REDIS_URL=unix://$tmp/redis.sock
+say() { redis-cli -s "$tmp/redis.sock" "$@"; }
+"$python" - <<'PY'
+import h5py, numpy as np
+with h5py.File("in.h5", "w") as f:
+    f.create_dataset("U", data=np.arange(2400 * 64, dtype="f4").reshape(2400, 64), chunks=(1, 64))
+PY
+printf '%s\n' "kernel: $support/kernels/told.c" "params: {until: '$PWD/enough'}" \
+    'inputs: {u: {file: in.h5, dataset: U}}' 'outputs: {y: {file: out.h5, dataset: Y}}' \
+    'block: [1, 64]' 'memory: 1 MiB' >told.yaml
+printf '%s\n' "kernel: $support/kernels/breaks_sum.c" "params: {where: '$PWD/where'}" \
+    'inputs: {u: {file: in.h5, dataset: U}}' 'outputs: {y: {file: sum.h5, dataset: Y}}' \
+    'block: [16, 16]' 'memory: 1 MiB' >sum.yaml
+touch where
+"$h5swim" run told.yaml --dry-run >/dev/null # compiles
+
+await() { # COMMAND...: until it succeeds
+    local i
+    for ((i = 0; i < 2000; i++)); do
+        if "$@"; then return; fi
+        sleep 0.01
+    done
+    fail "in vain: $*: $(cat ./*.err 2>/dev/null)"
+}
+did() { [ "$(stat -c %s "$1" 2>/dev/null || echo 0)" -ge "$2" ]; } # WHO N: blocks computed
+ended() { ! kill -0 "$1" 2>/dev/null; }
+no_process() { [ -z "$(run_pids)" ]; }
+# run WHO ARGUMENT...: in the background, $pid.
+run() {
+    local who=$1
+    shift
+    WHO=$PWD/$who "$h5swim" run "$@" >"$who.out" 2>"$who.err" &
+    pid=$!
+}
+# status PID WANT WHO
+status() {
+    local got=0
+    wait "$1" || got=$?
+    [ "$got" = "$2" ] || fail "$3: status $got, not $2: $(cat "$3.out" "$3.err")"
+}
+tree() { # a process and all below it
+    local child
+    echo "$1"
+    for child in $(pgrep -P "$1"); do tree "$child"; done
+}
+writer_of() { tree "$1" | tail -n 1; } # of one that has joined: the last one forked
+blocks() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["blocks"])' "$1"; }
+same_bits() {
+    "$python" - <<'PY' || fail "out.h5 is not as one process alone would have written it"
+import h5py, numpy as np
+u, f = h5py.File("in.h5")["U"][:], h5py.File("out.h5")
+assert np.array_equal(f["Y"][:], 2 * u + 1)
+assert "h5swim_unfinished" not in f["Y"].attrs
+PY
+}
+keys() { say KEYS '*' | grep -vE '^({h5swim}:(epoch|fence|sessions|grace)|{h5swim}:epoch:.*)?$'; }
+
+# --- who may not -------------------------------------------------------------------------
+expect_status 2 "$h5swim" run told.yaml --join
+expect_line 'no job is at the output .*out.h5: start it with h5swim run'
+expect_status 2 "$h5swim" run told.yaml --join -n 3 --readers 1
+expect_line 'no job is at the output'
+expect_status 2 "$h5swim" run told.yaml --join --resume
+expect_line 'option --join: it cannot go with --resume'
+passed "there must be a job"
+
+run job told.yaml --readers 1 --json
+job=$pid
+await test -e out.h5
+await did job 1
+expect_status 2 "$h5swim" run told.yaml --join --set params.plus=2
+expect_line 'join the job at the output .*out.h5: it is another job than the one here'
+expect_status 1 env SWIM_CACHE_DIR=/dev/null/none "$h5swim" run told.yaml --join
+[ "$(grep -c '' "$tmp/err")" = 1 ] || fail "a kernel that cannot be had: $(cat "$tmp/err")"
+kill -0 $job || fail "the job has not outlived those that cannot join"
+# Another build of h5swim, and nonsense.
+box=$(say PUBSUB CHANNELS '*join:*')
+timeout 20 redis-cli -s "$tmp/redis.sock" SUBSCRIBE '{h5swim}:told:0:join:there:1:1' >answers &
+subscriber=$!
+await grep -q subscribe answers
+say PUBLISH "$box" 'h5swim-join 0/8/8/little R there:1:1 x' >/dev/null
+say PUBLISH "$box" 'h5swim-join' >/dev/null
+await grep -q 'h5swim-join .* X .*the other side is another build of h5swim (0/8/8/little' answers
+kill $subscriber
+passed "another job, a broken installation and another build are refused, and the job goes on"
+
+# --- coming, leaving, dying, coming back -------------------------------------------------
+run stays told.yaml --join -n 2 --readers 2 --json
+stays=$pid
+run leaves told.yaml --join --readers 1
+await did stays 5
+await did leaves 5
+kill -TERM $pid
+status $pid 143 leaves
+grep -qE 'joined with 1 ranks, 1 readers: [1-9][0-9]* blocks in .*left by a signal' leaves.out || fail "leaves: $(cat leaves.out)"
+[ ! -s leaves.err ] || fail "leaves: $(cat leaves.err)"
+run leaves told.yaml --join --readers 1
+await did leaves 15 # of both
+kill -INT $pid
+status $pid 130 leaves
+passed "one leaves by SIGTERM, one by SIGINT"
+
+# Killed with its writer inside the output: seen by the lock, while the writer is stopped.
+run dies told.yaml --join --readers 2
+dies=$pid
+await did dies 5
+writer=$(writer_of $dies)
+holds() { "$h5swim" locks out.h5 | grep -qE "UPDATE.*:${writer}[ :]"; }
+for ((i = 0; i < 200; i++)); do
+    kill -STOP "$writer"
+    if holds; then break; fi
+    kill -CONT "$writer"
+    sleep 0.00$((RANDOM % 9))
+done
+holds || fail "the writer was not met inside the output"
+mapfile -t all < <(tree $dies)
+kill -KILL "${all[@]}"
+status $dies 137 dies 2>/dev/null # bash tells of it
+before=$(stat -c %s stays)
+await did stays $((before + 5)) # nobody waits for the dead
+run dies told.yaml --join --readers 1 # comes back
+back=$pid
+was=$(stat -c %s dies)
+await did dies $((was + 3))
+passed "one dies with its writer inside the output, and comes back"
+
+# Its disk: no file may grow there.
+(
+    ulimit -f 1
+    exec "$h5swim" run told.yaml --join --readers 1 --quiet
+) >disk.out 2>disk.err &
+disk=$!
+status $disk 1 disk
+[ "$(grep -c 'h5swim: ' disk.err)" = 1 ] || fail "disk: $(cat disk.err)"
+passed "one whose writer cannot write leaves: $(cat disk.err)"
+
+touch enough
+status $job 0 job
+status $stays 0 stays
+status $back 0 dies
+same_bits
+[ ! -s stays.err ] || fail "stays: $(cat stays.err)"
+by_stays=$(blocks stays.out)
+[ "$by_stays" -gt 0 ] || fail "no block by those that stayed"
+"$python" - job.out <<'PY' || fail "the job's summary: $(cat job.out)"
+import json, sys
+r = json.load(open(sys.argv[1]))
+assert r["status"] == "done" and r["blocks"] == r["blocks_in_all"] == 2400
+assert r["ranks"] == 1 and r["readers"] == 1
+j = r["joined"] # 2 that stayed, 2 that left, 1 that died and came back; one with a bad disk
+assert j["ranks"] == 7 and j["readers"] == 10 and 0 < j["blocks"] < 2400, j
+PY
+computed=$(cat job stays leaves dies | wc -c)
+[ "$computed" -ge 2400 ] || fail "only $computed blocks were computed"
+[ "$computed" -le 2560 ] || fail "$computed blocks were computed for 2400"
+passed "the result has the same bits; $by_stays blocks by two that stayed, $((computed - 2400)) computed twice"
+
+await no_process
+# Sessions that were killed are forgotten when somebody comes after their lease.
+nothing_left() { lock_is_free in.h5 && lock_is_free out.h5 && [ -z "$(keys)" ]; }
+for ((i = 0; i < 100; i++)); do
+    if nothing_left; then break; fi
+    sleep 0.1
+done
+nothing_left || fail "left in the lock server: $(keys)"
+passed "no process is left, and nothing in the lock server"
+
+# --- two phases; rank 0 dies and is started again ----------------------------------------
+NAP_MS=0 "$h5swim" run sum.yaml -n 1 --quiet --set 'outputs.y.file=alone.h5'
+NAP_MS=15 run job sum.yaml -n 2 --readers 1 --json
+job=$pid
+await test -e sum.h5
+NAP_MS=15 run helps sum.yaml --join -n 2 --readers 1
+helps=$pid
+joined() { say PUBSUB CHANNELS '*join:*' | grep -c join | grep -qx "$1"; }
+await joined 3
+kill -KILL "$(pgrep -P $job | head -n 1)"
+status $job 0 job
+status $helps 0 helps
+compare alone.h5 Y sum.h5 Y >/dev/null || fail "a reduction with those that joined"
+grep -qE ': [1-9][0-9]* blocks in .*all blocks of the job are done' helps.out || fail "helps: $(cat helps.out helps.err)"
+passed "a reduction: rank 0 dies, those that have joined go on with the next"
+
+# --- the end that is no good one ---------------------------------------------------------
+rm -f enough out.h5
+run job told.yaml --readers 1
+job=$pid
+await test -e out.h5
+run helps told.yaml --join --readers 1 --quiet
+helps=$pid
+await joined 2
+kill -TERM $job
+status $job 143 job
+status $helps 1 helps
+expect_line 'the job was stopped by SIGTERM' helps.err
+
+# All of one that has joined are stopped for longer than a lease: its blocks are others'.
+run job told.yaml --resume --readers 1 --json
+job=$pid
+await joined 1
+rm -f sleeps
+run sleeps told.yaml --join --readers 1 --quiet
+sleeps=$pid
+await did sleeps 3
+mapfile -t all < <(tree $sleeps)
+kill -STOP "${all[@]}"
+touch enough
+status $job 0 job
+same_bits
+kill -CONT "${all[@]}"
+status $sleeps 1 sleeps
+[ "$(grep -c '^h5swim: ' sleeps.err)" = 1 ] || fail "sleeps: $(cat sleeps.err)"
+passed "a job that is stopped says so; one that sleeps is not waited for: $(grep ^h5swim: sleeps.err)"
+
+# --- under mpirun ------------------------------------------------------------------------
+if command -v mpirun >/dev/null; then
+    rm -f enough out.h5 job helps
+    WHO=$PWD/job mpirun --oversubscribe -n 2 "$h5swim" run told.yaml --readers 1 --json >job.out 2>job.err &
+    job=$!
+    await did job 1
+    run helps told.yaml --join -n 2 --readers 1
+    helps=$pid
+    await did helps 20
+    touch enough
+    status $job 0 job
+    status $helps 0 helps
+    same_bits
+    grep -qE '"joined":.?."ranks":2,"readers":2,"blocks":[1-9]' job.out || fail "mpirun: $(cat job.out)"
+    passed "a job under mpirun is joined"
+else
+    echo "skipped: no mpirun"
+fi
+await no_process
