@@ -169,9 +169,7 @@ enum joined_said joined_handle(struct coordinator *c, struct coordinator_rank *r
         return refuse(c, ranks, place, answer,
                       "the job has lost track of what this rank does");
     if (report->report.ready && c->has_digest && report->report.digest != c->digest)
-        return refuse(c, ranks, place, answer,
-                      "it is another job than the one here: its settings, its kernel "
-                      "or its inputs are not the same");
+        return refuse(c, ranks, place, answer, "it is another job than the one here");
     place->begun = report->seq;
     handle(c, ranks, place, &report->report, answer);
     place->orders = answer->orders;

@@ -343,6 +343,21 @@ int outputs_progress(const struct outputs *o, uint32_t phase, unsigned char *bit
 /* --- the end -----------------------------------------------------------------------
  */
 
+size_t outputs_difference(const struct outputs *o, char *text, size_t size)
+{
+    const struct setup_targets *t = &o->setup->targets[o->setup->n_phases - 1];
+    struct output_found found = {.description = NULL};
+    size_t n = 0;
+
+    text[0] = '\0';
+    (void)output_look(t->list[0].file, t->list[0].specs, t->list[0].n, &o->access,
+                      &found, NULL);
+    if (found.description)
+        n = setup_difference(found.description, o->setup->description, text, size);
+    output_found_free(&found);
+    return n;
+}
+
 int outputs_finish(const struct outputs *o, swim_error_t *err)
 {
     const struct setup_targets *targets = &o->setup->targets[o->setup->n_phases - 1];

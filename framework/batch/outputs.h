@@ -40,6 +40,10 @@ int outputs_begin(const struct outputs *outputs, enum outputs_begun *how,
 int outputs_progress(const struct outputs *outputs, uint32_t phase, unsigned char *bits,
                      swim_error_t *err);
 
+/* In what the job that is described in the outputs differs from this one, as
+ * setup_difference() tells it; "" and 0: nothing, or nothing can be said. */
+size_t outputs_difference(const struct outputs *outputs, char *text, size_t size);
+
 /* All blocks are done: take the marks away, and the partial results.  Files that are
  * finished already stay so.  Errors as of output_finish(). */
 int outputs_finish(const struct outputs *outputs, swim_error_t *err);

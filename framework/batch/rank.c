@@ -354,6 +354,21 @@ static int exit_status(const struct rank *r, int rc, int signo)
     return run_exit_status(rc, signo);
 }
 
+/* It was refused: if it had got as far as to be compared, in what it differs. */
+static void tell_difference(struct rank *r, swim_error_t *err)
+{
+    const struct outputs outputs = {.setup = r->setup,
+                                    .access = {r->session, SWIM_LOCK_TRY}};
+    char text[300];
+    size_t used = strlen(err->text);
+
+    if (err->code != SWIM_ERR_ARG || !r->setup || !r->report.ready)
+        return;
+    bool told = outputs_difference(&outputs, text, sizeof(text)) > 0;
+    snprintf(err->text + used, sizeof(err->text) - used, " (%s%s)",
+             told ? "here " : "its settings, its kernel or its inputs differ", text);
+}
+
 /* How it ended for one that has joined. */
 static int joined_outcome(struct rank *r, int rc, const struct rank_orders *orders,
                           const swim_error_t *err)
@@ -374,6 +389,7 @@ static int joined_outcome(struct rank *r, int rc, const struct rank_orders *orde
         swim_error_set(&o->error, SWIM_ERR_CANCELLED, "the job was stopped%s%s",
                        orders->signo ? " by SIG" : "",
                        orders->signo ? sigabbrev_np((int)orders->signo) : "");
+    tell_difference(r, &o->error);
     int status = run_exit_status(o->error.code, 0);
     return status ? status : 1;
 }

@@ -82,7 +82,7 @@ job=$pid
 await test -e out.h5
 await did job 1
 expect_status 2 "$h5swim" run told.yaml --join --set params.plus=2
-expect_line 'join the job at the output .*out.h5: it is another job than the one here'
+expect_line 'join the job at the output .*out.h5: it is another job than the one here .here params.plus is 2, was not given.'
 expect_status 1 env SWIM_CACHE_DIR=/dev/null/none "$h5swim" run told.yaml --join
 [ "$(grep -c '' "$tmp/err")" = 1 ] || fail "a kernel that cannot be had: $(cat "$tmp/err")"
 kill -0 $job || fail "the job has not outlived those that cannot join"
