@@ -9,7 +9,7 @@
 mkdir "$tmp/work"
 cd "$tmp/work"
 lease=4000
-export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=$lease NAP_MS=50
+export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=$lease NAP_MS=100
 start_redis "$tmp/redis.sock"
 export SWIM_REDIS_URL=unix://$tmp/redis.sock
 say() { redis-cli -s "$tmp/redis.sock" "$@"; }
@@ -90,7 +90,7 @@ kill -0 $job || fail "the job has not outlived those that cannot join"
 box=$(say PUBSUB CHANNELS '*join:*')
 timeout 20 redis-cli -s "$tmp/redis.sock" SUBSCRIBE '{h5swim}:told:0:join:there:1:1' >answers &
 subscriber=$!
-await grep -q subscribe answers
+await grep -qs subscribe answers
 say PUBLISH "$box" 'h5swim-join 0/8/8/little R there:1:1 x' >/dev/null
 say PUBLISH "$box" 'h5swim-join' >/dev/null
 await grep -q 'h5swim-join .* X .*the other side is another build of h5swim (0/8/8/little' answers
@@ -119,7 +119,7 @@ dies=$pid
 await did dies 5
 writer=$(writer_of $dies)
 holds() { "$h5swim" locks out.h5 | grep -qE "UPDATE.*:${writer}[ :]"; }
-for ((i = 0; i < 200; i++)); do
+for ((i = 0; i < 1000; i++)); do
     kill -STOP "$writer"
     if holds; then break; fi
     kill -CONT "$writer"
