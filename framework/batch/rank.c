@@ -208,6 +208,7 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
     if (orders->count) {
         r->next = orders->first;
         r->count = orders->count;
+        r->granted = true;
     }
     return rc;
 }

@@ -34,6 +34,7 @@ struct rank {
     uint64_t seq;
     uint32_t put, queued; /* the item after the last one filled; how many wait */
     uint32_t want;
+    bool granted;                 /* some came since want grew */
     struct block_failure *failed; /* set aside; the first report.n_failed are told */
     uint32_t n_failed, room;
     uint32_t unopened, writers_lost; /* deaths since something went well */

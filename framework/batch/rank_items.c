@@ -119,13 +119,16 @@ void items_turn(struct rank *r)
     items_fill(r);
 }
 
-/* Twice the readers, more when none was found waiting. */
+/* Twice the readers, more when none of those that were granted last is waiting any
+ * more: not while there are none to be had, as other ranks want some as well. */
 uint64_t items_wanted(struct rank *r)
 {
     if (r->count || r->queued > r->want / 2 || r->phase < 0)
         return 0;
-    if (r->queued == 0 && r->want < WANT_MOST)
+    if (r->queued == 0 && r->granted && r->want < WANT_MOST) {
         r->want *= 2;
+        r->granted = false;
+    }
     return r->want - r->queued;
 }
 
