@@ -25,7 +25,8 @@
 #define AGAIN_NS (1000 * NS_PER_MS)  /* a question that got no answer */
 #define SILENT_NS (2000 * NS_PER_MS) /* then it is looked who rank 0 is, so often */
 #define BEAT_NS (250 * NS_PER_MS)    /* a report when there is nothing to say */
-#define CALM_NS (20 * NS_PER_MS)     /* between those that are not urgent */
+#define CALM_NS (20 * NS_PER_MS)     /* between those that are not urgent, and */
+#define CALMER_MOST 3                /* doubled so often while there are no blocks */
 #define ANSWER_MS 60000              /* the first one, if not told otherwise */
 #define NAP_NS (2 * NS_PER_MS)
 
@@ -39,7 +40,7 @@ struct join_link {
     char to[JOINED_SESSION_SIZE]; /* the session of rank 0 */
     struct join_letter mine;      /* the last question */
     bool asked;                   /* it is under way */
-    bool blocks;                  /* the last answer had some */
+    uint32_t in_vain;             /* answers without blocks, since one that had some */
     bool accepted;                /* its job is the same as this one */
     int64_t since_ns;             /* when it was asked first, and */
     int64_t sent_ns;              /* last */
@@ -135,7 +136,10 @@ static void take_answer(struct join_link *j, const struct join_letter *letter,
         j->link.rank = letter->rank;
     *orders = letter->orders;
     *answered = true;
-    j->blocks = orders->count > 0;
+    if (orders->count)
+        j->in_vain = 0;
+    else if (j->in_vain <= CALMER_MOST)
+        j->in_vain++;
 }
 
 static int take_letter(struct join_link *j, const char *text,
@@ -217,10 +221,11 @@ static bool report_is_due(const struct join_link *j, const struct rank_report *r
     int64_t quiet_ns = swim_clock_mono_ns() - j->answered_ns;
 
     if (report->n_states != told->n_states || report->ready != told->ready ||
-        (report->want && j->blocks))
+        (report->want && j->in_vain == 0))
         return true;
-    if (report->want || report->done != told->done ||
-        report->n_failed != told->n_failed)
+    if (report->want)
+        return quiet_ns > CALM_NS << (j->in_vain - 1);
+    if (report->done != told->done || report->n_failed != told->n_failed)
         return quiet_ns > CALM_NS;
     return quiet_ns > BEAT_NS;
 }

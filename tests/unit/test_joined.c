@@ -239,11 +239,13 @@ static void a_dead_process_of_this_host_is_not_waited_for(void **state)
     struct scene *s = *state;
     swim_error_t why = {0};
 
-    (void)begin(s, "a", 4);
+    struct guest a = begin(s, "a", 4);
+
     s->now += 100 * MS;
     assert_int_equal(joined_look(&s->c, s->ranks, is_dead, s, s->now, &why), 0);
     s->now += 500 * MS;
     assert_int_equal(joined_look(&s->c, s->ranks, is_dead, s, s->now, &why), OWN);
+    assert_int_equal(ask(s, &a), JOINED_REFUSED);
 }
 
 static void more_than_was_given_is_not_believed(void **state)
