@@ -202,6 +202,21 @@ static int output_fill(const struct job_node *value, void *into, swim_error_t *e
     return rc;
 }
 
+static int output_layout(const struct job_node *value, void *into, swim_error_t *err)
+{
+    struct job_output *output = into;
+
+    return job_value_choice(value, "single", "sharded", &output->sharded, err);
+}
+
+static int output_shards(const struct job_node *value, void *into, swim_error_t *err)
+{
+    struct job_output *output = into;
+
+    output->shards_set = true;
+    return job_value_choice(value, "node", "rank", &output->by_rank, err);
+}
+
 static int filter_shuffle(const struct job_node *value, void *into, swim_error_t *err)
 {
     return job_value_bool(value, &((struct job_output *)into)->shuffle, err);
@@ -248,6 +263,7 @@ static int output_filters(const struct job_node *value, void *into, swim_error_t
 static const struct job_key output_keys[] = {
     {"file", output_file},     {"dataset", output_dataset}, {"type", output_type},
     {"chunks", output_chunks}, {"filters", output_filters}, {"fill", output_fill},
+    {"layout", output_layout}, {"shards", output_shards},
 };
 
 static const char *dataset_bare(const char *dataset)
@@ -287,6 +303,10 @@ static int output_read(const struct job_node *node, const char *dir,
         return place_needs(&output->place, "output", output->port, "file", err);
     if (!output->dataset)
         return place_needs(&output->place, "output", output->port, "dataset", err);
+    if (output->shards_set && !output->sharded)
+        return job_fail(err, &output->place,
+                        "output \"%.60s\": \"shards\" goes with layout: sharded",
+                        output->port);
     return file_join(dir, &output->file, err);
 }
 

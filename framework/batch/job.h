@@ -15,6 +15,8 @@
  *         chunks: [12, 73, 144]   # default: chosen
  *         filters: {shuffle: true, deflate: 4, fletcher32: false} # or none
  *         fill: -99.9             # also nan
+ *         layout: sharded         # default: single; outputs in one file have the same
+ *         shards: rank            # with sharded: a file for each; default: node
  *     block: auto                 # or sizes in elements: [12, 73, 144]
  *     memory: 256 MiB             # budget of one rank; at least 1 MiB
  *     edges: {lon: wrap, lat: nearest} # stencils; by name of the axis
@@ -62,6 +64,9 @@ struct job_output {
     int deflate; /* 0: none; 1 to 9 */
     bool has_fill;
     double fill;
+    bool sharded;    /* in a file for each node, which the named one joins, ... */
+    bool shards_set; /* "shards" was given: */
+    bool by_rank;    /* ... or for each rank */
     struct job_place place;
 };
 

@@ -54,6 +54,9 @@ int job_value_int(const struct job_node *node, int64_t min, int64_t max, int64_t
 int job_value_double(const struct job_node *node, double *out, swim_error_t *err);
 int job_value_bytes(const struct job_node *node, uint64_t *out, swim_error_t *err);
 int job_value_type(const struct job_node *node, enum swim_type *out, swim_error_t *err);
+/* One of two words. */
+int job_value_choice(const struct job_node *node, const char *first, const char *second,
+                     bool *is_second, swim_error_t *err);
 int job_value_edge(const struct job_node *node, enum swim_edge *out, swim_error_t *err);
 
 /* A list of 1 to SWIM_NDIM_MAX sizes; or the word auto, which gives *n = 0. */

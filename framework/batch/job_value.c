@@ -137,6 +137,19 @@ int job_value_type(const struct job_node *node, enum swim_type *out, swim_error_
     return SWIM_OK;
 }
 
+int job_value_choice(const struct job_node *node, const char *first, const char *second,
+                     bool *is_second, swim_error_t *err)
+{
+    char expected[80];
+
+    snprintf(expected, sizeof(expected), "%s or %s", first, second);
+    if (node->kind != JOB_NODE_TEXT ||
+        (strcmp(node->text, first) != 0 && strcmp(node->text, second) != 0))
+        return value_fail(node, expected, err);
+    *is_second = strcmp(node->text, second) == 0;
+    return SWIM_OK;
+}
+
 int job_value_edge(const struct job_node *node, enum swim_edge *out, swim_error_t *err)
 {
     static const char *const names[] = {"nearest", "reflect", "wrap", "constant"};

@@ -63,7 +63,7 @@ struct link {
     /* Set by the rank before it is ready: for how long one that is may be silent before
      * it is given up, where nobody else sees that it died.  0: for ever. */
     int64_t silent_ms;
-    uint32_t n_hosts; /* that the ranks are on */
+    uint32_t host, n_hosts; /* which one of those that the ranks are on */
 };
 
 #define LINK_RANKS_MOST(n_ranks) ((size_t)(n_ranks) + JOINED_MOST)

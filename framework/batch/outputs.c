@@ -1,5 +1,5 @@
 /* outputs.c - the files that a job writes, made and finished. */
-#include "batch/outputs.h"
+#include "batch/outputs_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,25 +8,11 @@
 
 #include "core/log.h"
 
-enum plan_action {
-    PLAN_CREATE,
-    PLAN_REPLACE, /* whatever is there */
-    PLAN_ADOPT,
-    PLAN_KEEP, /* finished */
-};
-
-/* One file of one phase. */
-struct plan {
-    uint32_t phase;
-    const struct setup_target *target;
-    enum plan_action action;
-    char *mark; /* to be adopted: as it was found */
-};
-
-static struct output_job job_of(const struct outputs *o, uint32_t phase)
+struct output_job outputs_job(const struct outputs *o, uint32_t phase)
 {
-    return (struct output_job){o->mark, o->setup->description,
-                               o->setup->phase_blocks[phase], NULL};
+    return (struct output_job){.mark = o->mark,
+                               .description = o->setup->description,
+                               .n_blocks = o->setup->phase_blocks[phase]};
 }
 
 static bool is_partial(const struct outputs *o, uint32_t phase)
@@ -64,8 +50,8 @@ static int refuse_other_job(const struct outputs *o, const char *file, const cha
                           file, text);
 }
 
-static int plan_unfinished(const struct outputs *o, struct plan *plan,
-                           struct output_found *found, swim_error_t *err)
+int plan_unfinished(const struct outputs *o, struct plan *plan,
+                    struct output_found *found, swim_error_t *err)
 {
     char *then = NULL;
     int rc = SWIM_OK;
@@ -151,27 +137,44 @@ static size_t count_files(const struct outputs *o)
     size_t n = 0;
 
     for (uint32_t p = 0; p < o->setup->n_phases; p++)
-        n += o->setup->targets[p].n;
+        for (size_t i = 0; i < o->setup->targets[p].n; i++) {
+            const struct shards *shards = o->setup->targets[p].list[i].shards;
+            n += 1 + (shards ? shards->n : 0);
+        }
     return n;
+}
+
+static int plan_target(const struct outputs *o, uint32_t phase,
+                       const struct setup_target *t, struct plan *plans, size_t *n,
+                       swim_error_t *err)
+{
+    struct plan *first = &plans[(*n)++];
+
+    *first = (struct plan){.phase = phase, .target = t};
+    int rc = plan_file(o, first, err);
+    for (size_t i = 0; rc == SWIM_OK && t->shards && i < t->shards->n; i++) {
+        struct plan *plan = &plans[(*n)++];
+        struct shard *shard = &t->shards->list[i];
+        *plan = (struct plan){
+            .phase = phase, .target = &shard->target, .shard = shard, .made = first};
+        rc = plan_shard(o, plan, err);
+    }
+    return rc;
 }
 
 /* The plan of all files, none of which has been changed; *n of them. */
 static int plan_all(const struct outputs *o, struct plan **plans, size_t *n,
                     swim_error_t *err)
 {
-    int rc = SWIM_OK;
+    int rc = find_shards(o, err);
 
     *n = 0;
     *plans = calloc(count_files(o) + 1, sizeof(**plans));
     if (!*plans)
         return swim_error_set(err, SWIM_ERR_NOMEM, "outputs");
     for (uint32_t p = 0; rc == SWIM_OK && p < o->setup->n_phases; p++)
-        for (size_t i = 0; rc == SWIM_OK && i < o->setup->targets[p].n; i++) {
-            struct plan *plan = &(*plans)[(*n)++];
-            plan->phase = p;
-            plan->target = &o->setup->targets[p].list[i];
-            rc = plan_file(o, plan, err);
-        }
+        for (size_t i = 0; rc == SWIM_OK && i < o->setup->targets[p].n; i++)
+            rc = plan_target(o, p, &o->setup->targets[p].list[i], *plans, n, err);
     return rc;
 }
 
@@ -185,7 +188,10 @@ static int judge_plan(const struct outputs *o, const struct plan *plans, size_t 
     for (size_t i = 0; i < n; i++) {
         if (is_partial(o, plans[i].phase))
             continue;
-        if (plans[i].action == PLAN_KEEP)
+        if (plans[i].shard)
+            adopted = adopted || (plans[i].action == PLAN_ADOPT &&
+                                  plans[i].made->action != PLAN_KEEP);
+        else if (plans[i].action == PLAN_KEEP)
             kept = plans[i].target->file;
         else if (plans[i].action == PLAN_ADOPT)
             adopted = true;
@@ -204,34 +210,51 @@ static int judge_plan(const struct outputs *o, const struct plan *plans, size_t 
 /* --- doing it ----------------------------------------------------------------------
  */
 
-static int create_file(const struct outputs *o, const struct plan *plan,
-                       swim_error_t *err)
+void outputs_history(const struct outputs *o, char line[HISTORY_SIZE])
 {
-    const struct setup_target *t = plan->target;
-    const struct output_job job = job_of(o, plan->phase);
-    char history[1024], date[64];
+    char date[64];
     time_t now = time(NULL);
     struct tm tm;
 
     strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&now, &tm));
-    snprintf(history, sizeof(history), "%s: %s", date, o->command);
+    snprintf(line, HISTORY_SIZE, "%s: %s", date, o->command);
+}
+
+static int create_file(const struct outputs *o, const struct plan *plan,
+                       swim_error_t *err)
+{
+    const struct setup_target *t = plan->target;
+    struct output_job job = outputs_job(o, plan->phase);
+    char history[HISTORY_SIZE];
+
+    outputs_history(o, history);
+    if (plan->shard)
+        job.shard_of = shards_master(plan->made->target->file);
     return output_create(t->file, plan->action == PLAN_REPLACE, t->specs, t->n,
-                         is_partial(o, plan->phase) ? NULL : history, &job, &o->access,
-                         err);
+                         is_partial(o, plan->phase) || plan->shard ? NULL : history,
+                         &job, &o->access, err);
 }
 
 static int carry_out(const struct outputs *o, const struct plan *plan,
                      swim_error_t *err)
 {
     const struct setup_target *t = plan->target;
-    struct output_job job = job_of(o, plan->phase);
+    struct output_job job = outputs_job(o, plan->phase);
 
     job.taken = plan->mark;
-    if (plan->action == PLAN_KEEP)
-        return SWIM_OK;
-    if (plan->action == PLAN_ADOPT)
+    switch (plan->action) {
+    case PLAN_CREATE:
+    case PLAN_REPLACE:
+        return create_file(o, plan, err);
+    case PLAN_ADOPT:
         return output_adopt(t->file, t->specs, t->n, &job, &o->access, err);
-    return create_file(o, plan, err);
+    case PLAN_REMOVE:
+        return output_remove(t->file, &o->access, err);
+    case PLAN_KEEP:
+    case PLAN_NONE:
+        break;
+    }
+    return SWIM_OK;
 }
 
 /* Remove the file of partial results if it is one: of this job, or of any.  It is in
@@ -264,6 +287,10 @@ int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t
     bool complete = rc == SWIM_OK && *how == OUTPUTS_COMPLETE;
     for (size_t i = 0; rc == SWIM_OK && !complete && i < n; i++)
         rc = carry_out(o, &plans[i], err);
+    if (rc == SWIM_OK && o->overwrite)
+        rc = remove_old_shards(o, err);
+    if (rc == SWIM_OK && complete)
+        rc = finish_left_shards(o, plans, n, err);
     if (complete || (rc == SWIM_OK && o->overwrite && o->setup->n_phases == 1))
         remove_partials(o, !complete);
     for (size_t i = 0; i < n; i++)
@@ -288,6 +315,8 @@ static int file_progress(const struct outputs *o, uint32_t phase,
     output_found_free(&found);
     if (finished)
         memset(bits, 0xff, (size_t)((n_blocks + 7) / 8));
+    else if (rc == SWIM_OK && t->shards)
+        rc = shards_progress(t, &o->access, n_blocks, bits, err);
     else if (rc == SWIM_OK)
         rc = output_progress(t->file, t->specs, t->n, &o->access, n_blocks, bits, err);
     return rc;
@@ -366,7 +395,8 @@ int outputs_finish(const struct outputs *o, swim_error_t *err)
     setup_targets_mark(targets, o->mark);
     for (size_t i = 0; rc == SWIM_OK && i < targets->n; i++) {
         const struct setup_target *t = &targets->list[i];
-        rc = output_finish(t->file, t->specs, t->n, &o->access, err);
+        rc = t->shards ? finish_sharded(o, t, err)
+                       : output_finish(t->file, t->specs, t->n, &o->access, err);
     }
     if (rc == SWIM_OK && o->setup->n_phases == 2)
         remove_partials(o, false);
@@ -375,7 +405,13 @@ int outputs_finish(const struct outputs *o, swim_error_t *err)
 
 void outputs_settle(const struct outputs *o)
 {
-    for (uint32_t p = 0; p < o->setup->n_phases; p++)
-        for (size_t i = 0; i < o->setup->targets[p].n; i++)
-            output_settle(o->setup->targets[p].list[i].file, o->access.session);
+    for (uint32_t p = 0; p < o->setup->n_phases; p++) {
+        const struct setup_targets *targets = &o->setup->targets[p];
+        setup_targets_mark(targets, o->mark);
+        for (size_t i = 0; i < targets->n; i++) {
+            if (targets->list[i].shards)
+                settle_sharded(o, &targets->list[i]);
+            output_settle(targets->list[i].file, o->access.session);
+        }
+    }
 }

@@ -18,6 +18,7 @@ struct outputs {
     const char *command; /* for the history */
     bool overwrite;      /* replace what is there */
     bool resume;         /* go on with what this job has left; not with overwrite */
+    uint32_t n_ranks, n_hosts; /* that take part, each with a shard; 0: as 1 */
 };
 
 enum outputs_begun {
@@ -49,7 +50,11 @@ size_t outputs_difference(const struct outputs *outputs, char *text, size_t size
 int outputs_finish(const struct outputs *outputs, swim_error_t *err);
 
 /* The job has ended without: what was committed goes into the files themselves, if
- * nobody has them open. */
+ * nobody has them open, and into the masters of outputs that have shards. */
 void outputs_settle(const struct outputs *outputs);
+
+/* While the job goes on: now and then, not before *next_ns (monotonic, 0 at first),
+ * what is committed in shards goes into their masters. */
+void outputs_checkpoint(const struct outputs *outputs, int64_t *next_ns);
 
 #endif /* SWIM_BATCH_OUTPUTS_H */

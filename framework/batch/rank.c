@@ -95,6 +95,8 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
         return rc;
     region->digest = r->setup->digest;
     region->n_ranks = r->link->n_ranks;
+    region->host = r->link->host;
+    region->n_hosts = r->link->n_hosts;
     if (r->link->rank != 0) {
         setup_close_inputs(r->setup);
         return rc;

@@ -50,6 +50,7 @@ struct rank {
     unsigned char *done;      /* bits of the phase */
     uint64_t missing;         /* of it, when last looked at */
     uint32_t idle_passes;     /* that have brought nothing */
+    int64_t checkpoint_ns;    /* the next one of the outputs */
     struct coordinator seen;
     struct coordinator_rank *ranks;
     struct progress progress;

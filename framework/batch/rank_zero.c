@@ -20,7 +20,9 @@ static struct outputs outputs_of(const struct rank *r, int64_t wait_ms)
                             .mark = r->mark,
                             .command = r->options->command,
                             .overwrite = r->options->overwrite && !r->again,
-                            .resume = r->options->resume || r->again};
+                            .resume = r->options->resume || r->again,
+                            .n_ranks = r->link->n_ranks,
+                            .n_hosts = r->link->n_hosts};
 }
 
 void zero_join(struct rank *r)
@@ -173,8 +175,12 @@ int zero_begin(struct rank *r, swim_error_t *err)
 
 int zero_check(struct rank *r, swim_error_t *err)
 {
-    if (!r->lock || job_lock_check(r->lock, NULL) == SWIM_OK)
+    if (!r->lock || job_lock_check(r->lock, NULL) == SWIM_OK) {
+        const struct outputs outputs = outputs_of(r, SWIM_LOCK_TRY);
+        if (r->created && r->begun != OUTPUTS_COMPLETE)
+            outputs_checkpoint(&outputs, &r->checkpoint_ns);
         return SWIM_OK;
+    }
     return swim_error_set(err, SWIM_ERR_LOST,
                           "job %s: the lock server was away for longer than the lease, "
                           "so that another job may be at the output",

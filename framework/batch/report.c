@@ -222,10 +222,13 @@ static void plan_inputs_outputs(const struct setup *setup)
                  deflate, spec->fletcher32 ? " fletcher32" : "");
         swim_text_shape(spec->shape, spec->ndim, shape, sizeof(shape));
         swim_text_shape(spec->chunk, spec->ndim, chunk, sizeof(chunk));
-        printf("  output %-7s %s:%s, %s, %s, chunks %s, %s, fill %g\n",
+        printf("  output %-7s %s:%s, %s, %s, chunks %s, %s, fill %g%s\n",
                setup->kernel->outputs[i].name, spec->file, spec->dataset, shape,
                swim_type_name(spec->type), chunk,
-               filters[0] ? filters + 1 : "no filters", spec->fill);
+               filters[0] ? filters + 1 : "no filters", spec->fill,
+               !setup->outputs[i].sharded  ? ""
+               : setup->outputs[i].by_rank ? ", a shard of each rank"
+                                           : ", a shard of each node");
     }
 }
 

@@ -47,6 +47,7 @@ struct setup_output {
     double missing;             /* what the kernel's integers say for a missing value */
     bool refill;                /* and which spec.fill replaces after conversion */
     char file[PATH_MAX];        /* its real path */
+    bool sharded, by_rank;      /* the file joins one of each node, or rank: shards.h */
 };
 
 enum setup_phase {
@@ -64,11 +65,13 @@ struct setup_target {
     struct output_spec *specs; /* for output_open() and so on */
     uint32_t *outputs;         /* their numbers in the setup; partial results: 0 */
     size_t n;
+    struct shards *shards; /* file is the master of these; NULL: it holds the data */
 };
 
 struct setup_targets {
     struct setup_target *list;
     size_t n;
+    bool alone; /* a writer's: no other rank writes them */
 };
 
 struct setup {

@@ -87,6 +87,8 @@ static void describe_output(const struct setup *setup, uint32_t number, FILE *to
             spec->shuffle ? "on" : "off", spec->deflate,
             spec->fletcher32 ? "on" : "off");
     fprintf(to, "output.%s.fill: %.17g\n", port, spec->fill);
+    fprintf(to, "output.%s.layout: %s\n", port,
+            setup->outputs[number].sharded ? "sharded" : "single");
 }
 
 static void describe_blocks(const struct setup *setup, FILE *to)

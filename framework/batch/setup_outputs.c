@@ -237,6 +237,8 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         .like = first,
         .like_source = setup->inputs[0].source,
     };
+    out->sharded = given->sharded;
+    out->by_rank = given->by_rank;
     for (uint32_t d = 0; d < planned->ndim; d++) {
         int32_t a = planned->from_axis[d];
         out->spec.from_axis[d] = a;
@@ -248,6 +250,11 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         rc = take_chunks(given, &out->spec, err);
     if (rc == SWIM_OK)
         rc = check_chunk_bytes(given, &out->spec, err);
+    if (rc == SWIM_OK && given->sharded && planned->ndim == 0)
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "%s: output \"%s\" is one number, which cannot be sharded: "
+                            "leave out \"layout\"",
+                            given->place.text, given->port);
     if (rc == SWIM_OK)
         rc = choose_fill(setup, given, &out->spec, err);
     /* A fill value that the kernel's integers cannot hold is put in after conversion.
@@ -268,6 +275,13 @@ static int check_files(const struct setup *setup, uint32_t number, swim_error_t 
             strcmp(other->dataset, spec->dataset) == 0)
             return swim_error_set(err, SWIM_ERR_ARG, "%s: two outputs go to %s:%s",
                                   setup->job->path, spec->file, spec->dataset);
+        if (strcmp(other->file, spec->file) == 0 &&
+            (setup->outputs[i].sharded != setup->outputs[number].sharded ||
+             setup->outputs[i].by_rank != setup->outputs[number].by_rank))
+            return swim_error_set(err, SWIM_ERR_ARG,
+                                  "%s: outputs in one file (%s) need the same layout "
+                                  "and shards",
+                                  setup->job->path, spec->file);
     }
     if (stat(spec->file, &mine) != 0)
         return SWIM_OK; /* does not exist yet */

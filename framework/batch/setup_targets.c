@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "batch/setup.h"
+#include "batch/shards.h"
 
 #define PARTIALS_SUFFIX ".h5swim-partials"
 #define PARTIALS_DATASET "partials"
@@ -48,6 +49,7 @@ static int targets_alloc(struct setup_targets *targets, size_t n, swim_error_t *
 static void targets_free(struct setup_target *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        shards_free(list[i].shards);
         free(list[i].specs);
         free(list[i].outputs);
     }
@@ -68,8 +70,10 @@ static int list_outputs(const struct setup *setup, struct setup_targets *targets
         t->outputs[t->n++] = i;
     }
     targets_free(targets->list + targets->n, setup->n_outputs - targets->n);
+    for (size_t i = 0; rc == SWIM_OK && i < targets->n; i++)
+        rc = shards_plan(setup, &targets->list[i], err);
     qsort(targets->list, targets->n, sizeof(*targets->list), by_file);
-    return SWIM_OK;
+    return rc;
 }
 
 /* A row for each block, as wide as the largest accumulator. */
@@ -142,9 +146,16 @@ void setup_free_targets(struct setup *setup)
     }
 }
 
+static void target_mark(const struct setup_target *t, const char *mark)
+{
+    for (size_t k = 0; k < t->n; k++)
+        t->specs[k].mark = mark;
+    for (size_t k = 0; t->shards && k < t->shards->n; k++)
+        target_mark(&t->shards->list[k].target, mark);
+}
+
 void setup_targets_mark(const struct setup_targets *targets, const char *mark)
 {
     for (size_t i = 0; i < targets->n; i++)
-        for (size_t k = 0; k < targets->list[i].n; k++)
-            targets->list[i].specs[k].mark = mark;
+        target_mark(&targets->list[i], mark);
 }

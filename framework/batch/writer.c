@@ -12,6 +12,7 @@
 
 #include "batch/payload.h"
 #include "batch/setup.h"
+#include "batch/shards.h"
 #include "batch/worker.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -72,7 +73,10 @@ static int writer_open(struct writer *w, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     setup_close_inputs(w->setup);
-    return writer_room(w, err);
+    const struct shards_who who = {worker->rank, w->region->n_ranks, w->region->host,
+                                   w->region->n_hosts};
+    rc = shards_take(w->setup, &who, err);
+    return rc == SWIM_OK ? writer_room(w, err) : rc;
 }
 
 static void writer_close(struct writer *w)
@@ -244,9 +248,9 @@ static bool gather(struct writer *w)
 
 static int do_session(struct writer *w, swim_error_t *err)
 {
-    int64_t until =
-        w->region->n_ranks > 1 ? 0 : swim_clock_mono_ns() + SESSION_MS * 1000000LL;
     uint32_t number = atomic_load(&w->region->phase);
+    bool shared = w->region->n_ranks > 1 && !w->setup->targets[number].alone;
+    int64_t until = shared ? 0 : swim_clock_mono_ns() + SESSION_MS * 1000000LL;
     enum setup_phase phase = w->setup->phases[number];
     int rc = session_begin(w, number, err);
 

@@ -322,11 +322,12 @@ static const struct link_ops mpi_ops = {
     .share = mpi_share,
 };
 
-/* On how many hosts the ranks are: each has one that is the first there. */
+/* On how many hosts the ranks are, each of which has one rank that is the first there,
+ * and on which of them this one is. */
 static int count_hosts(struct mpi_link *m)
 {
     MPI_Comm here = MPI_COMM_NULL;
-    int rank_here = 0, first = 0, hosts = 0;
+    int rank_here = 0, first = 0, hosts = 0, host = 0;
 
     int rc =
         MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
@@ -335,8 +336,15 @@ static int count_hosts(struct mpi_link *m)
     first = rank_here == 0;
     if (rc == MPI_SUCCESS)
         rc = MPI_Allreduce(&first, &hosts, 1, MPI_INT, MPI_SUM, m->comm);
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Exscan(&first, &host, 1, MPI_INT, MPI_SUM, m->comm);
+    if (m->link.rank == 0)
+        host = 0; /* where MPI_Exscan leaves it undefined */
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Bcast(&host, 1, MPI_INT, 0, here);
     if (here != MPI_COMM_NULL)
         MPI_Comm_free(&here);
+    m->link.host = (uint32_t)host;
     m->link.n_hosts = (uint32_t)hosts;
     return rc;
 }
@@ -358,6 +366,8 @@ int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
         rc = MPI_Comm_rank(m->comm, &rank);
     if (rc == MPI_SUCCESS)
         rc = MPI_Comm_size(m->comm, &size);
+    m->link.rank = (uint32_t)rank;
+    m->link.n_ranks = (uint32_t)size;
     if (rc == MPI_SUCCESS)
         rc = count_hosts(m);
     if (rc != MPI_SUCCESS) {
@@ -368,8 +378,6 @@ int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
         m->gatherings[i].request = MPI_REQUEST_NULL;
     m->sharing = MPI_REQUEST_NULL;
     m->link.ops = &mpi_ops;
-    m->link.rank = (uint32_t)rank;
-    m->link.n_ranks = (uint32_t)size;
     if (rank == 0) {
         struct block_failure *failures =
             calloc(COORDINATOR_FAILURES_MOST, sizeof(*failures));

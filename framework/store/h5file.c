@@ -85,7 +85,8 @@ static int file_check(const char *file, swim_error_t *err)
 }
 
 /* By the driver, waiting in silence: others of the job would say the same.  To write
- * without HDF5's sieve, which would write 64 KiB where a byte is changed. */
+ * without HDF5's sieve, which would write 64 KiB where a byte is changed.
+ * Virtual datasets are of HDF5 1.10; all else stays in the forms of 1.8. */
 static hid_t access_fapl(const struct store_access *access, bool write,
                          const struct txn_snapshot *at)
 {
@@ -99,7 +100,7 @@ static hid_t access_fapl(const struct store_access *access, bool write,
         info.snapshot = *at;
     if (fapl >= 0 && driver >= 0 && H5Pset_driver(fapl, driver, &info) >= 0 &&
         H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG) >= 0 &&
-        (!write || (H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+        (!write || (H5Pset_libver_bounds(fapl, H5F_LIBVER_V18, H5F_LIBVER_V110) >= 0 &&
                     H5Pset_sieve_buf_size(fapl, 0) >= 0)))
         return fapl;
     h5_release(fapl);

@@ -98,27 +98,32 @@ static int group_make(hid_t file, const struct output_spec *spec, char *group,
 /* --- the dataset --------------------------------------------------------------------
  */
 
-static hid_t spec_dcpl(const struct output_spec *spec, const void *fill)
+static bool spec_chunks(hid_t dcpl, const struct output_spec *spec)
+{
+    hsize_t chunk[SWIM_NDIM_MAX];
+
+    for (uint32_t i = 0; i < spec->ndim; i++)
+        chunk[i] = spec->chunk[i];
+    return H5Pset_chunk(dcpl, (int)spec->ndim, chunk) >= 0 &&
+           H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_INCR) >= 0 &&
+           (!spec->shuffle || H5Pset_shuffle(dcpl) >= 0) &&
+           (!spec->deflate || H5Pset_deflate(dcpl, (unsigned)spec->deflate) >= 0) &&
+           (!spec->fletcher32 || H5Pset_fletcher32(dcpl) >= 0);
+}
+
+static hid_t spec_dcpl(const struct output_spec *spec, const char *path,
+                       const void *fill)
 {
     hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
-    hsize_t chunk[SWIM_NDIM_MAX];
     unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
     bool ok = dcpl >= 0 && H5Pset_attr_creation_order(dcpl, order) >= 0 &&
               H5Pset_fill_value(dcpl, types_native(spec->type), fill) >= 0 &&
               H5Pset_fill_time(dcpl, H5D_FILL_TIME_IFSET) >= 0;
 
-    for (uint32_t i = 0; i < spec->ndim; i++)
-        chunk[i] = spec->chunk[i];
-    if (ok && spec->ndim > 0) {
-        ok = H5Pset_chunk(dcpl, (int)spec->ndim, chunk) >= 0 &&
-             H5Pset_alloc_time(dcpl, H5D_ALLOC_TIME_INCR) >= 0;
-        if (ok && spec->shuffle)
-            ok = H5Pset_shuffle(dcpl) >= 0;
-        if (ok && spec->deflate)
-            ok = H5Pset_deflate(dcpl, (unsigned)spec->deflate) >= 0;
-        if (ok && spec->fletcher32)
-            ok = H5Pset_fletcher32(dcpl) >= 0;
-    }
+    if (ok && spec->pieces)
+        ok = virtual_layout(dcpl, spec, path, NULL) == SWIM_OK;
+    else if (ok && spec->ndim > 0)
+        ok = spec_chunks(dcpl, spec);
     if (!ok) {
         h5_release(dcpl);
         return H5I_INVALID_HID;
@@ -141,7 +146,7 @@ static int spec_make(hid_t file, const struct output_spec *spec, const char *pat
         dims[i] = spec->shape[i];
     space = spec->ndim ? H5Screate_simple((int)spec->ndim, dims, NULL)
                        : H5Screate(H5S_SCALAR);
-    dcpl = spec_dcpl(spec, fill);
+    dcpl = spec_dcpl(spec, path, fill);
     if (space >= 0 && dcpl >= 0)
         *out = H5Dcreate2(file, path, types_native(spec->type), space, H5P_DEFAULT,
                           dcpl, H5P_DEFAULT);
@@ -319,6 +324,8 @@ static int file_fill(hid_t id, const char *file, const struct output_spec *specs
     struct scales *scales = NULL;
     int rc = progress_make(id, file, job, err);
 
+    if (rc == SWIM_OK && job->shard_of)
+        rc = h5_attr_put_text(id, SHARD_OF, job->shard_of, err);
     if (rc == SWIM_OK)
         rc = scales_create(id, specs, n_specs, &scales, err);
     if (rc == SWIM_OK && n_specs > 0)

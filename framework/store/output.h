@@ -20,6 +20,15 @@
 
 #include "store/dataset.h"
 
+/* Where the data of an output are when they are not in its own file: each range of it
+ * is at the same place in a dataset of the same name and shape in another file. */
+struct output_pieces {
+    const char *const *files; /* as HDF5 looks for them: in the folder of the output */
+    const uint32_t *file;     /* of each piece: a number in files */
+    const uint64_t *ranges;   /* of each piece: ndim starts, then ndim counts */
+    size_t n;
+};
+
 /* One output dataset to be. */
 struct output_spec {
     const char *file;
@@ -40,6 +49,8 @@ struct output_spec {
     int32_t from_axis[SWIM_NDIM_MAX]; /* axis of like that this one is, attributes and
                                          all; -1: new, see axes */
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
+    const struct output_pieces *pieces; /* NULL: the data are in the file; else it is
+                                           virtual, chunks and filters do not apply */
 };
 
 /* What a job writes into each of its files. */
@@ -49,6 +60,10 @@ struct output_job {
     uint64_t n_blocks;       /* at most 2^33 */
     const char *taken; /* for output_adopt(): the mark that it must have; NULL: any of
                           the same digest */
+    const char *shard_of;      /* the name, without folder, of the output that the file
+                                  is a shard of; NULL: it is none */
+    const unsigned char *done; /* for output_create(): blocks that are done, as
+                                  output_progress() has them; NULL: none */
 };
 
 /* SWIM_OK when file does not exist.  Else SWIM_ERR_ARG with a text that says whether it
@@ -77,6 +92,7 @@ enum output_state {
 struct output_found {
     enum output_state state;
     char *mark, *description, *digest; /* NULL: does not apply */
+    char *shard_of;                    /* as in struct output_job */
     uint64_t n_blocks;
 };
 
@@ -90,6 +106,11 @@ void output_found_free(struct output_found *found);
 
 /* Whether two marks, or a mark and a digest, are of one job. */
 bool output_same_job(const char *mark, const char *digest);
+
+/* The newest line of the history of a file, which output_create() would put there
+ * again; *line is allocated, NULL: there is none, or no readable file. */
+int output_history(const char *file, const struct store_access *access, char **line,
+                   swim_error_t *err);
 
 /* Go on with an unfinished output under a new mark and description: a run that still
  * lives somewhere finds that it was replaced when it opens the file next.

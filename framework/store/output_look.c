@@ -102,6 +102,8 @@ static void look_inside(hid_t file, const struct output_spec *specs, size_t n_sp
     struct unfinished unfinished = {NULL, NULL};
 
     found->state = OUTPUT_FOREIGN;
+    if (h5_attr_exists(file, SHARD_OF))
+        (void)h5_attr_text(file, SHARD_OF, &found->shard_of, NULL);
     names_each_dataset(file, unfinished_look, &unfinished);
     if (unfinished.mark) {
         found->state = OUTPUT_UNFINISHED;
@@ -145,6 +147,7 @@ void output_found_free(struct output_found *found)
     free(found->mark);
     free(found->description);
     free(found->digest);
+    free(found->shard_of);
     memset(found, 0, sizeof(*found));
 }
 

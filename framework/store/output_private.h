@@ -36,9 +36,16 @@ int output_check_mark(hid_t set, const struct output_spec *spec, const char *nam
 /* Length of the digest that a mark begins with. */
 size_t output_mark_digest(const char *mark);
 
+/* --- output_virtual.c --------------------------------------------------------------
+ */
+
+/* Have the dataset that will be path be virtual: made of the pieces of spec. */
+int virtual_layout(hid_t dcpl, const struct output_spec *spec, const char *path,
+                   swim_error_t *err);
+
 /* --- output_progress.c: h5swim_progress of one file ------------------------------ */
 
-/* Make it, with no block done, and the description. */
+/* Make it, with the blocks that job says are done, and the description. */
 int progress_make(hid_t file, const char *name, const struct output_job *job,
                   swim_error_t *err);
 

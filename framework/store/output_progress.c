@@ -86,6 +86,10 @@ int progress_make(hid_t file, const char *name, const struct output_job *job,
     int rc = SWIM_OK;
     if (set < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "create %s in %s", PROGRESS, name);
+    else if (job->done && job->n_blocks &&
+             H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, job->done) <
+                 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "write %s in %s", PROGRESS, name);
     if (rc == SWIM_OK)
         rc = h5_attr_put_number(set, BLOCKS, H5T_NATIVE_UINT64, &job->n_blocks, err);
     h5_release(set);

@@ -29,7 +29,7 @@ bool output_set_fits(hid_t set, const struct output_spec *spec)
     hsize_t dims[SWIM_NDIM_MAX] = {0}, chunk[SWIM_NDIM_MAX] = {0};
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     hid_t dcpl = H5Dget_create_plist(set);
-    int n_filters = spec->ndim == 0
+    int n_filters = spec->ndim == 0 || spec->pieces
                         ? 0
                         : (spec->shuffle ? 1 : 0) + (spec->deflate ? 1 : 0) +
                               (spec->fletcher32 ? 1 : 0);
@@ -38,11 +38,14 @@ bool output_set_fits(hid_t set, const struct output_spec *spec)
                 H5Tequal(type, types_native(spec->type)) > 0 &&
                 H5Pget_nfilters(dcpl) == n_filters;
 
-    if (fits && spec->ndim > 0)
+    if (spec->pieces)
+        fits = fits && H5Pget_layout(dcpl) == H5D_VIRTUAL;
+    else if (fits && spec->ndim > 0)
         fits = H5Pget_layout(dcpl) == H5D_CHUNKED &&
                H5Pget_chunk(dcpl, (int)spec->ndim, chunk) == (int)spec->ndim;
     for (uint32_t i = 0; fits && i < spec->ndim; i++)
-        fits = dims[i] == spec->shape[i] && chunk[i] == spec->chunk[i];
+        fits =
+            dims[i] == spec->shape[i] && (spec->pieces || chunk[i] == spec->chunk[i]);
     h5_release(dcpl);
     h5_release(type);
     h5_release(space);

@@ -111,8 +111,8 @@ bool scales_noted(const struct scales *scales, const char *group, const char *fi
 bool scales_skip_attribute(const char *name)
 {
     static const char *const skipped[] = {
-        "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "CLASS",
-        "NAME",           "_NCProperties",  UNFINISHED,         FINISHED};
+        "DIMENSION_LIST", "REFERENCE_LIST", "DIMENSION_LABELS", "CLASS", "NAME",
+        "_NCProperties",  UNFINISHED,       FINISHED,           SHARD_OF};
 
     for (size_t i = 0; i < sizeof(skipped) / sizeof(*skipped); i++)
         if (strcmp(name, skipped[i]) == 0)

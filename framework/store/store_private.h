@@ -165,5 +165,6 @@ int companions_of_scale(struct scales *scales, const char *group, hid_t like_fil
 #define PURE_DIMENSION "This is a netCDF dimension but not a netCDF variable"
 #define UNFINISHED "h5swim_unfinished"
 #define FINISHED "h5swim_job"
+#define SHARD_OF "h5swim_shard_of"
 
 #endif /* SWIM_STORE_PRIVATE_H */

@@ -111,7 +111,8 @@ static struct output_spec spec_like(const char *file, const char *dataset,
     return spec;
 }
 
-static const struct output_job job = {"digest-1", "what: ever\n", 1, NULL};
+static const struct output_job job = {
+    .mark = "digest-1", .description = "what: ever\n", .n_blocks = 1};
 
 static void create(const char *file, const struct output_spec *specs, size_t n)
 {

@@ -64,7 +64,8 @@ static int teardown(void **state)
 static void make(const struct scene *s, const char *mark, const char *description,
                  uint64_t n_blocks)
 {
-    const struct output_job job = {mark, description, n_blocks, NULL};
+    const struct output_job job = {
+        .mark = mark, .description = description, .n_blocks = n_blocks};
     swim_error_t err = {0};
 
     if (output_create(s->file, true, s->specs, 2, "h5swim run", &job, &store_now, &err))
@@ -304,7 +305,8 @@ static void a_block_that_is_none_breaks_the_session(void **state)
     assert_int_equal(count_done(9), 0);
     assert_int_equal(output_progress(s->file, s->specs, 2, &store_now, 10, bits, NULL),
                      SWIM_ERR_ARG);
-    const struct output_job huge = {MARK, "", UINT64_MAX, NULL};
+    const struct output_job huge = {
+        .mark = MARK, .description = "", .n_blocks = UINT64_MAX};
     assert_int_equal(
         output_create(s->file, true, s->specs, 2, NULL, &huge, &store_now, NULL),
         SWIM_ERR_ARG);
@@ -358,7 +360,8 @@ static void a_look_tells_what_is_there_and_changes_nothing(void **state)
 static void the_run_before_stops_when_it_is_taken_over(void **state)
 {
     struct scene *s = *state;
-    const struct output_job next = {NEXT, "kernel: k\n", ROWS, NULL};
+    const struct output_job next = {
+        .mark = NEXT, .description = "kernel: k\n", .n_blocks = ROWS};
     struct output *o = NULL;
 
     make(s, MARK, "kernel: k\n", ROWS);
@@ -387,7 +390,8 @@ static void the_run_before_stops_when_it_is_taken_over(void **state)
 static void adopt_refused(const struct scene *s, const char *mark, uint64_t n_blocks,
                           int code)
 {
-    const struct output_job job = {mark, "kernel: k\n", n_blocks, NULL};
+    const struct output_job job = {
+        .mark = mark, .description = "kernel: k\n", .n_blocks = n_blocks};
 
     assert_int_equal(output_adopt(s->file, s->specs, 2, &job, &store_now, NULL), code);
     assert_int_equal(scratch_dir_run(&s->dir, "cmp out.h5 copy"), 0);
@@ -442,7 +446,8 @@ static void a_finished_output_keeps_the_digest_alone(void **state)
 static void marks_are_not_copied_from_an_input(void **state)
 {
     struct scene *s = *state;
-    const struct output_job job = {OTHER, "kernel: k\n", ROWS, NULL};
+    const struct output_job job = {
+        .mark = OTHER, .description = "kernel: k\n", .n_blocks = ROWS};
     char other[320];
 
     snprintf(other, sizeof(other), "%s.2", s->file);
@@ -473,7 +478,8 @@ static void marks_are_not_copied_from_an_input(void **state)
 static void plain_data_have_no_attributes_but_the_mark(void **state)
 {
     struct scene *s = *state;
-    const struct output_job job = {MARK, "kernel: k\n", ROWS, NULL};
+    const struct output_job job = {
+        .mark = MARK, .description = "kernel: k\n", .n_blocks = ROWS};
     const uint64_t start[2] = {5, 0}, count[2] = {1, 4};
     struct output *o = NULL;
 

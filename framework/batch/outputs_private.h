@@ -1,0 +1,59 @@
+/* outputs_private.h - what the files about the outputs of a job share. */
+#ifndef SWIM_BATCH_OUTPUTS_PRIVATE_H
+#define SWIM_BATCH_OUTPUTS_PRIVATE_H
+
+#include "batch/outputs.h"
+#include "batch/shards.h"
+
+enum plan_action {
+    PLAN_CREATE,
+    PLAN_REPLACE, /* whatever is there */
+    PLAN_ADOPT,
+    PLAN_KEEP,   /* finished */
+    PLAN_REMOVE, /* a shard that is not one of those to be */
+    PLAN_NONE,   /* a shard that is not there, and need not be */
+};
+
+/* One file of one phase. */
+struct plan {
+    uint32_t phase;
+    const struct setup_target *target;
+    enum plan_action action;
+    char *mark;              /* to be adopted: as it was found */
+    struct shard *shard;     /* NULL: a master, or an output in one file */
+    const struct plan *made; /* of a shard: that of its master */
+};
+
+/* --- outputs.c -------------------------------------------------------------------- */
+
+/* To be adopted, or refused as another job's. */
+int plan_unfinished(const struct outputs *o, struct plan *plan,
+                    struct output_found *found, swim_error_t *err);
+
+/* The line for the history of a file that is made now. */
+#define HISTORY_SIZE 1024
+void outputs_history(const struct outputs *o, char line[HISTORY_SIZE]);
+
+struct output_job outputs_job(const struct outputs *o, uint32_t phase);
+
+/* --- outputs_shards.c ------------------------------------------------------------- */
+
+/* Find the shards of all outputs, before the first plan is made. */
+int find_shards(const struct outputs *o, swim_error_t *err);
+
+/* What is to be done with one, once it is known of its master. */
+int plan_shard(const struct outputs *o, struct plan *plan, swim_error_t *err);
+
+/* Shards of the outputs before, where there are none now. */
+int remove_old_shards(const struct outputs *o, swim_error_t *err);
+
+/* A run died in outputs_finish() when the masters were finished. */
+int finish_left_shards(const struct outputs *o, const struct plan *plans, size_t n,
+                       swim_error_t *err);
+
+/* The parts of outputs_finish() and outputs_settle() for a target with shards. */
+int finish_sharded(const struct outputs *o, const struct setup_target *target,
+                   swim_error_t *err);
+void settle_sharded(const struct outputs *o, const struct setup_target *target);
+
+#endif /* SWIM_BATCH_OUTPUTS_PRIVATE_H */

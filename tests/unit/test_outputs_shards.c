@@ -1,0 +1,395 @@
+/* test_outputs_shards.c - outputs in several files, begun, written, joined and
+ * finished; with kernels, inputs, a lock server.  What is written of a block are its
+ * rows, and 1000 times the number of the shard. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <hdf5.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "batch/outputs.h"
+#include "batch/shards.h"
+#include "scratch_dir.h"
+#include "source_scene.h"
+
+#define ROWS 40
+#define BLOCKS 10
+#define BLOCK_ROWS (ROWS / BLOCKS)
+#define FILL (-1.0)
+
+struct scene {
+    struct scratch_dir dir;
+    char yaml[300];
+    struct job *job;
+    struct setup *setup;
+    char mark[40];
+    struct outputs outputs;
+    enum outputs_begun how;
+    swim_error_t err;
+};
+
+static int make_input(const struct scene *s, const char *name)
+{
+    static const double data[ROWS * 8];
+    const hsize_t dims[2] = {ROWS, 8};
+    char path[300];
+
+    snprintf(path, sizeof(path), "%s/%s", s->dir.path, name);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(2, dims, NULL);
+    hid_t set = H5Dcreate2(file, "A", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT,
+                           H5P_DEFAULT, H5P_DEFAULT);
+    herr_t wrote =
+        H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
+    H5Dclose(set);
+    H5Sclose(space);
+    return H5Fclose(file) < 0 || wrote < 0 ? -1 : 0;
+}
+
+static int write_job(const struct scene *s)
+{
+    FILE *f = fopen(s->yaml, "w");
+
+    if (!f)
+        return -1;
+    fprintf(f,
+            "kernel: %s/tests/support/kernels/total.c\n"
+            "inputs: {x: {file: in.h5, dataset: A}}\n"
+            "outputs: {sum: {file: out.h5, dataset: S, chunks: [2], filters: none,\n"
+            "                fill: -1, layout: sharded, shards: rank}}\n"
+            "params: {keep: 0}\n"
+            "block: [4, 8]\n",
+            getenv("SWIM_SOURCE"));
+    return fclose(f);
+}
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof(*s));
+
+    *state = s;
+    store_quiet();
+    if (!s || scratch_dir_make(&s->dir) != 0)
+        return -1;
+    setenv("SWIM_CACHE_DIR", scratch_dir_file(&s->dir, ".cache"), 1);
+    snprintf(s->yaml, sizeof(s->yaml), "%s/job.yaml", s->dir.path);
+    return make_input(s, "in.h5") || write_job(s);
+}
+
+static void end(struct scene *s)
+{
+    setup_destroy(s->setup);
+    job_destroy(s->job);
+    s->setup = NULL;
+    s->job = NULL;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+
+    end(s);
+    int rc = scratch_dir_remove(&s->dir);
+    free(s);
+    return rc;
+}
+
+static void run(const struct scene *s, const char *command)
+{
+    if (scratch_dir_run(&s->dir, command) != 0)
+        fail_msg("failed: %s", command);
+}
+
+static bool is_there(const struct scene *s, const char *name)
+{
+    struct stat st;
+
+    return stat(scratch_dir_file(&s->dir, name), &st) == 0;
+}
+
+/* The job as a new run of n ranks sees it. */
+static void plan(struct scene *s, unsigned number, uint32_t n, const char *set)
+{
+    const struct setup_access access = {.store = store_now};
+    const char *const sets[] = {set};
+
+    end(s);
+    s->err = (swim_error_t){0};
+    if (job_load(s->yaml, sets, set ? 1 : 0, &s->job, &s->err) ||
+        setup_create(s->job, &access, &s->setup, &s->err))
+        fail_msg("%s", s->err.text);
+    assert_int_equal(s->setup->phase_blocks[s->setup->n_phases - 1], BLOCKS);
+    snprintf(s->mark, sizeof(s->mark), "%016llx-%016x",
+             (unsigned long long)s->setup->digest, number);
+    s->outputs = (struct outputs){.setup = s->setup,
+                                  .access = store_now,
+                                  .mark = s->mark,
+                                  .command = "h5swim run",
+                                  .resume = true,
+                                  .n_ranks = n,
+                                  .n_hosts = 1};
+}
+
+static void begins(struct scene *s, unsigned number, uint32_t n, enum outputs_begun how)
+{
+    plan(s, number, n, NULL);
+    if (outputs_begin(&s->outputs, &s->how, &s->err))
+        fail_msg("%s", s->err.text);
+    assert_int_equal(s->how, how);
+}
+
+static void refused(struct scene *s, int code, const char *says)
+{
+    assert_int_equal(outputs_begin(&s->outputs, &s->how, &s->err), code);
+    if (!strstr(s->err.text, says))
+        fail_msg("%s: no \"%s\"", s->err.text, says);
+}
+
+/* What the writer of a rank does of some blocks. */
+static void write_blocks(struct scene *s, uint32_t rank, uint64_t from, uint64_t to)
+{
+    const struct shards_who who = {.rank = rank, .n_ranks = 9, .n_hosts = 1};
+    const struct setup_access access = {.store = store_now};
+    struct setup *mine = NULL;
+    struct output *o = NULL;
+
+    if (setup_create(s->job, &access, &mine, &s->err) ||
+        shards_take(mine, &who, &s->err))
+        fail_msg("%s", s->err.text);
+    struct setup_targets *t = &mine->targets[mine->n_phases - 1];
+    assert_true(t->alone);
+    setup_targets_mark(t, s->mark);
+    if (output_open(t->list[0].file, t->list[0].specs, t->list[0].n, &store_now, &o,
+                    &s->err))
+        fail_msg("%s", s->err.text);
+    for (uint64_t b = from; b < to; b++) {
+        const uint64_t start = b * BLOCK_ROWS, count = BLOCK_ROWS;
+        double rows[BLOCK_ROWS];
+        for (int i = 0; i < BLOCK_ROWS; i++)
+            rows[i] = 1000.0 * rank + (double)start + i;
+        assert_int_equal(output_write_slab(o, 0, &start, &count, rows, NULL), SWIM_OK);
+        assert_int_equal(output_done(o, b, NULL), SWIM_OK);
+    }
+    assert_int_equal(output_close(o, true, NULL), SWIM_OK);
+    setup_destroy(mine);
+}
+
+static size_t count_done(struct scene *s)
+{
+    unsigned char bits[(BLOCKS + 7) / 8] = {0};
+    size_t n = 0;
+
+    if (outputs_progress(&s->outputs, s->setup->n_phases - 1, bits, &s->err))
+        fail_msg("%s", s->err.text);
+    for (size_t i = 0; i < 8 * sizeof(bits); i++)
+        n += bits[i / 8] >> i % 8 & 1;
+    return n;
+}
+
+/* What HDF5 alone reads in the master: from[b] is the shard of block b, -1: missing. */
+static void expect_from(const struct scene *s, const int from[BLOCKS])
+{
+    double rows[ROWS];
+    hid_t file =
+        H5Fopen(scratch_dir_file(&s->dir, "out.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t set = H5Dopen2(file, "S", H5P_DEFAULT);
+
+    assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) >=
+                0);
+    H5Dclose(set);
+    H5Fclose(file);
+    for (int i = 0; i < ROWS; i++) {
+        int shard = from[i / BLOCK_ROWS];
+        if (rows[i] != (shard < 0 ? FILL : 1000.0 * shard + i))
+            fail_msg("row %d is %g, not from shard %d", i, rows[i], shard);
+    }
+}
+
+static void look(const struct scene *s, const char *name, struct output_found *found)
+{
+    const struct setup_target *t = &s->setup->targets[s->setup->n_phases - 1].list[0];
+
+    assert_int_equal(output_look(scratch_dir_file(&s->dir, name), t->specs, t->n,
+                                 &store_now, found, NULL),
+                     SWIM_OK);
+}
+
+static void expect_state(const struct scene *s, const char *name,
+                         enum output_state state)
+{
+    struct output_found found;
+
+    look(s, name, &found);
+    assert_int_equal(found.state, state);
+    output_found_free(&found);
+}
+
+static void a_block_comes_from_the_first_shard_that_has_it(void **state)
+{
+    static const int before[BLOCKS] = {-1, 1, 1, 1, -1, -1, 2, 2, -1, -1};
+    static const int after[BLOCKS] = {0, 0, 1, 1, -1, -1, 2, 2, -1, -1};
+    struct scene *s = *state;
+
+    begins(s, 1, 3, OUTPUTS_CREATED);
+    write_blocks(s, 1, 1, 4);
+    write_blocks(s, 2, 3, 4);
+    write_blocks(s, 2, 6, 8);
+    outputs_settle(&s->outputs);
+    expect_from(s, before);
+    write_blocks(s, 0, 0, 2);
+    assert_int_equal(count_done(s), 6);
+    outputs_settle(&s->outputs);
+    expect_from(s, after);
+}
+
+static void shards_of_ranks_that_are_gone_count(void **state)
+{
+    static const int all[BLOCKS] = {0, 0, 1, 1, 0, 0, 2, 2, 2, 0};
+    struct scene *s = *state;
+
+    begins(s, 1, 3, OUTPUTS_CREATED);
+    write_blocks(s, 1, 2, 4);
+    write_blocks(s, 2, 6, 9);
+    begins(s, 2, 1, OUTPUTS_RESUMED);
+    assert_int_equal(count_done(s), 5);
+    write_blocks(s, 0, 0, 2);
+    write_blocks(s, 0, 4, 6);
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_ERR_IO);
+    expect_state(s, "out.h5", OUTPUT_UNFINISHED);
+    write_blocks(s, 0, 9, 10);
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
+    expect_from(s, all);
+    for (int i = 0; i < 3; i++) {
+        char name[40];
+        snprintf(name, sizeof(name), "out.shard-%04d.h5", i);
+        expect_state(s, name, OUTPUT_FINISHED);
+    }
+    begins(s, 3, 4, OUTPUTS_COMPLETE);
+    assert_false(is_there(s, "out.shard-0003.h5"));
+}
+
+static void blocks_of_a_lost_shard_are_done_again(void **state)
+{
+    struct scene *s = *state;
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    write_blocks(s, 0, 0, 3);
+    write_blocks(s, 1, 3, 8);
+    run(s, "rm out.shard-0001.h5*");
+    begins(s, 2, 2, OUTPUTS_RESUMED);
+    assert_int_equal(count_done(s), 3);
+}
+
+static void a_lost_master_is_made_anew(void **state)
+{
+    static const int some[BLOCKS] = {0, 0, 0, 1, 1, 1, 1, 1, -1, -1};
+    struct scene *s = *state;
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    write_blocks(s, 0, 0, 3);
+    write_blocks(s, 1, 3, 8);
+    run(s, "rm out.h5*");
+    begins(s, 2, 2, OUTPUTS_RESUMED);
+    assert_int_equal(count_done(s), 8);
+    outputs_settle(&s->outputs);
+    expect_from(s, some);
+}
+
+static void a_job_killed_when_its_master_was_finished_is_complete(void **state)
+{
+    static const int all[BLOCKS] = {0, 0, 0, 1, 1, 1, 1, 1, 1, 1};
+    struct scene *s = *state;
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    write_blocks(s, 0, 0, 3);
+    write_blocks(s, 1, 3, 10);
+    outputs_settle(&s->outputs);
+    run(s, "cp out.shard-0001.h5 kept");
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
+    run(s, "mv kept out.shard-0001.h5");
+    expect_state(s, "out.shard-0001.h5", OUTPUT_UNFINISHED);
+    begins(s, 2, 2, OUTPUTS_COMPLETE);
+    expect_state(s, "out.shard-0001.h5", OUTPUT_FINISHED);
+    expect_from(s, all);
+}
+
+static void a_run_that_was_taken_over_changes_no_master(void **state)
+{
+    struct scene *s = *state;
+    struct output_found found;
+    char first[sizeof(s->mark)], second[sizeof(s->mark)];
+    int64_t next_ns = 1;
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    memcpy(first, s->mark, sizeof(first));
+    write_blocks(s, 0, 0, 3);
+    begins(s, 2, 2, OUTPUTS_RESUMED);
+    memcpy(second, s->mark, sizeof(second));
+    memcpy(s->mark, first, sizeof(first));
+    outputs_checkpoint(&s->outputs, &next_ns);
+    outputs_settle(&s->outputs);
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_ERR_IO);
+    look(s, "out.h5", &found);
+    assert_string_equal(found.mark, second);
+    output_found_free(&found);
+}
+
+/* One that says so stays also when the output it is of goes. */
+static void a_shard_that_is_an_input_is_left_alone(void **state)
+{
+    struct scene *s = *state;
+
+    begins(s, 1, 1, OUTPUTS_CREATED);
+    outputs_settle(&s->outputs);
+    run(s, "/usr/bin/python3 -c 'import h5py\n"
+           "with h5py.File(\"out.shard-0000.h5\", \"r+\") as f:\n"
+           "    f[\"A\"] = [[1.0] * 8] * 40'");
+    plan(s, 2, 1, "inputs.x.file=out.shard-0000.h5");
+    s->outputs.overwrite = true;
+    s->outputs.resume = false;
+    refused(s, SWIM_ERR_ARG, "it is an input of the job");
+    assert_true(is_there(s, "out.shard-0000.h5"));
+}
+
+static void checkpoints_come_now_and_then(void **state)
+{
+    static const int some[BLOCKS] = {0, 0, 0, -1, -1, -1, -1, -1, -1, -1};
+    static const int none[BLOCKS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    struct scene *s = *state;
+    int64_t next_ns = 0;
+
+    begins(s, 1, 1, OUTPUTS_CREATED);
+    write_blocks(s, 0, 0, 3);
+    outputs_checkpoint(&s->outputs, &next_ns);
+    assert_true(next_ns > 0);
+    int64_t then = next_ns;
+    outputs_checkpoint(&s->outputs, &next_ns);
+    assert_true(next_ns == then);
+    expect_from(s, none);
+    next_ns = 1;
+    outputs_checkpoint(&s->outputs, &next_ns);
+    assert_true(next_ns > then);
+    expect_from(s, some);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_block_comes_from_the_first_shard_that_has_it),
+        TEST(shards_of_ranks_that_are_gone_count),
+        TEST(blocks_of_a_lost_shard_are_done_again),
+        TEST(a_lost_master_is_made_anew),
+        TEST(a_job_killed_when_its_master_was_finished_is_complete),
+        TEST(a_run_that_was_taken_over_changes_no_master),
+        TEST(a_shard_that_is_an_input_is_left_alone),
+        TEST(checkpoints_come_now_and_then),
+    };
+    return cmocka_run_group_tests(tests, store_server_start, store_server_end);
+}
