@@ -14,6 +14,7 @@
 #include "store/box.h"
 #include "store/codec.h"
 #include "store/store_private.h"
+#include "store/vfd.h"
 
 #define CACHE_MAX ((size_t)64 << 20)
 #define CACHE_CHUNK_MAX                                           \
@@ -336,15 +337,33 @@ static hid_t space_of_file(const struct dataset *ds, const uint64_t *start,
     return space_select(ds->ndim, shape, start, count);
 }
 
+/* Of a virtual dataset HDF5 gives fill values where a file cannot be opened, which is
+ * right when there is none. */
+static int check_sources(const struct dataset *ds, swim_error_t *err)
+{
+    int code = vfd_take_code();
+
+    if (code != SWIM_ERR_TIMEOUT && code != SWIM_ERR_LOST && code != SWIM_ERR_UNSURE &&
+        code != SWIM_ERR_CORRUPT && code != SWIM_ERR_CANCELLED)
+        return SWIM_OK;
+    return swim_error_set(err, code,
+                          "read %s in %s: it is made of others, of which one could not "
+                          "be opened: %s",
+                          ds->path, ds->file_name,
+                          code == SWIM_ERR_CORRUPT ? "h5swim check says why"
+                                                   : "its lock was not had");
+}
+
 static int dataset_read_into(struct dataset *ds, hid_t in_file, hid_t in_memory,
                              enum swim_type type, void *buf, swim_error_t *err)
 {
     if (in_file < 0 || in_memory < 0)
         return h5_fail(err, SWIM_ERR_IO, "read %s in %s: select", ds->path,
                        ds->file_name);
+    (void)vfd_take_code();
     if (H5Dread(ds->set, types_native(type), in_memory, in_file, H5P_DEFAULT, buf) < 0)
         return h5_fail(err, SWIM_ERR_IO, "read %s in %s", ds->path, ds->file_name);
-    return SWIM_OK;
+    return check_sources(ds, err);
 }
 
 int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *count,

@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../support/testlib.sh"
 # shellcheck source=tests/support/jobstore.sh
 . "$(dirname "$0")/../support/jobstore.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
 
 mkdir "$tmp/work"
 cd "$tmp/work"
@@ -106,6 +108,19 @@ for file in out.h5 out.shard-*.h5; do
     expect_status 0 "$h5swim" check "$file"
     grep -q clean "$tmp/out" || fail "h5swim check $file: $(cat "$tmp/out")"
 done
+
+# A job reads them through the master; what it cannot have now is no missing value.
+again=(--set inputs.u.file=out.h5 --set inputs.u.dataset=Y --set outputs.y.file=more.h5
+    --set outputs.z.file=more.h5)
+expect_status 0 "$h5swim" run pair.yaml --quiet "${again[@]}"
+"$python" -c 'import h5py
+assert (h5py.File("more.h5")["Y"][:] == 2 * h5py.File("one.h5")["Y"][:]).all()'
+hold out.shard-0001.h5 write
+expect_status 4 "$h5swim" run pair.yaml --quiet --overwrite --wait 0.5 "${again[@]}"
+grep -q 'read /Y in .*out.h5: it is made of others, .* its lock was not had' "$tmp/err" ||
+    fail "nothing is said of the lock: $(cat "$tmp/err")"
+let_go
+passed "a job whose input is in shards reads all of them, or ends"
 
 # --- what is there already
 expect_status 0 "$h5swim" run pair.yaml --resume "${by_rank[@]}"
