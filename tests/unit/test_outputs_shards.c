@@ -339,6 +339,28 @@ static void a_run_that_was_taken_over_changes_no_master(void **state)
     output_found_free(&found);
 }
 
+/* The other run has not come to the shards yet. */
+static void a_master_that_was_taken_over_is_not_replaced(void **state)
+{
+    static const char next[] = "-00000000000000ff";
+    struct scene *s = *state;
+    char second[sizeof(s->mark)];
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    write_blocks(s, 0, 0, 3);
+    snprintf(second, sizeof(second), "%.16s%s", s->mark, next);
+    const struct setup_target *t = &s->setup->targets[s->setup->n_phases - 1].list[0];
+    const struct output_job job = {
+        .mark = second, .description = s->setup->description, .n_blocks = BLOCKS};
+    assert_int_equal(output_adopt(t->file, t->specs, t->n, &job, &store_now, NULL),
+                     SWIM_OK);
+    outputs_settle(&s->outputs);
+    struct output_found found;
+    look(s, "out.h5", &found);
+    assert_string_equal(found.mark, second);
+    output_found_free(&found);
+}
+
 /* One that says so stays also when the output it is of goes. */
 static void a_shard_that_is_an_input_is_left_alone(void **state)
 {
@@ -388,6 +410,7 @@ int main(void)
         TEST(a_lost_master_is_made_anew),
         TEST(a_job_killed_when_its_master_was_finished_is_complete),
         TEST(a_run_that_was_taken_over_changes_no_master),
+        TEST(a_master_that_was_taken_over_is_not_replaced),
         TEST(a_shard_that_is_an_input_is_left_alone),
         TEST(checkpoints_come_now_and_then),
     };
