@@ -73,7 +73,9 @@ static int writer_open(struct writer *w, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     setup_close_inputs(w->setup);
-    const struct shards_who who = {worker->rank, w->region->n_ranks, w->region->host,
+    /* One that has joined is on no host of the job, and has no shard of its own. */
+    const struct shards_who who = {w->region->n_hosts ? worker->rank : 0,
+                                   w->region->n_ranks, w->region->host,
                                    w->region->n_hosts};
     rc = shards_take(w->setup, &who, err);
     return rc == SWIM_OK ? writer_room(w, err) : rc;

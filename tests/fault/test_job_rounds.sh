@@ -152,3 +152,4 @@ for ((round = 1; round <= rounds; round++)); do
     [ "$(echo ./*.h5* | wc -w)" = $((${#files[@]} + 1)) ] || fail "round $round (seed $seed): left beside: $(echo ./*.h5*)"
 done
 passed "$rounds jobs with the same bits, in $runs runs, killed: $(for role in "${!killed[@]}"; do printf '%s %s  ' "$role" "${killed[$role]}"; done)"
+"$h5swim" serve stop --force >/dev/null 2>&1 || true # it would wait for others, 20 s
