@@ -159,6 +159,11 @@ int lock_notice_wait(struct lock_notice *n, int64_t wait_ms, swim_cancel_t *canc
     return rc;
 }
 
+int lock_notice_fd(const struct lock_notice *n)
+{
+    return redis_link_fd(n->waiter->link);
+}
+
 void lock_notice_close(struct lock_notice *n)
 {
     int saved = errno;

@@ -41,6 +41,10 @@ int lock_notice_open(swim_session_t *session, const char *resource,
 int lock_notice_wait(struct lock_notice *notice, int64_t wait_ms, swim_cancel_t *cancel,
                      char *text, size_t size, swim_error_t *err);
 
+/* For poll(): readable when there is something to be waited for, with a wait_ms of 0
+ * until that finds no more.  -1: the connection broke. */
+int lock_notice_fd(const struct lock_notice *notice);
+
 /* Accepts NULL.  Keeps errno. */
 void lock_notice_close(struct lock_notice *notice);
 

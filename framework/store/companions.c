@@ -31,7 +31,8 @@ static bool axis_is_kept(const struct output_spec *spec, const char *scale_path)
     return false;
 }
 
-/* Paths of the scales of all dimensions; *n is -1 when one has none or is not kept. */
+/* Paths of the scales of all dimensions; *n is -1 when one has none, is not kept or
+ * grows, as what is copied once would not. */
 static int companion_axes(const struct companion *c, hid_t set, char **paths, int *n,
                           swim_error_t *err)
 {
@@ -43,7 +44,9 @@ static int companion_axes(const struct companion *c, hid_t set, char **paths, in
     *n = H5DSis_scale(set) > 0 ? -1 : ndim;
     for (int i = 0; i < *n && rc == SWIM_OK; i++) {
         rc = inspect_scale_path(set, (uint32_t)i, &paths[i], err);
-        if (rc != SWIM_OK || !paths[i] || (c->spec && !axis_is_kept(c->spec, paths[i])))
+        if (rc != SWIM_OK || !paths[i] ||
+            (c->spec && !axis_is_kept(c->spec, paths[i])) ||
+            scales_grow(c->scales, c->file, paths[i]))
             *n = -1;
     }
     return rc;

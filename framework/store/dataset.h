@@ -22,6 +22,7 @@ struct dataset_info {
     uint32_t ndim;
     uint64_t shape[SWIM_NDIM_MAX];
     bool chunked;
+    bool grows; /* its first axis has no largest length */
     uint64_t chunk[SWIM_NDIM_MAX];
     bool shuffle, fletcher32, other_filters;
     int deflate;          /* level; 0: none */
@@ -44,7 +45,26 @@ struct dataset_info {
  * kernel can be given), SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int dataset_inspect(const struct source *source, const char *dataset,
                     struct dataset_info **out, swim_error_t *err);
+/* The same for one that may have no rows yet. */
+int dataset_inspect_growing(const struct source *source, const char *dataset,
+                            struct dataset_info **out, swim_error_t *err);
 void dataset_info_destroy(struct dataset_info *info);
+
+/* How long its first axis is in another state of the file that it was inspected in.
+ * SWIM_ERR_IO: it is not there, or its other axes are not what they were. */
+int dataset_rows(const struct source *source, const struct dataset_info *info,
+                 uint64_t *rows, swim_error_t *err);
+
+/* Whether the dataset, or its file, has an attribute of that name. */
+bool dataset_has_attribute(const struct source *source, const struct dataset_info *info,
+                           const char *name);
+
+/* Coordinates of some rows, in the native form of the type in which they are stored:
+ * at most DATASET_COORDINATE_BYTES for each.  *n_bytes is 0 where there are none. */
+#define DATASET_COORDINATE_BYTES 16
+int dataset_coordinates(const struct source *source, const struct dataset_info *info,
+                        uint64_t start, uint64_t count, void *buf, size_t *n_bytes,
+                        swim_error_t *err);
 
 /* The type in which a kernel that asks for SWIM_TYPE_ANY gets it: the stored one, or a
  * floating-point one for packed data. */

@@ -55,9 +55,10 @@ static int inspect_type(hid_t set, struct dataset_info *info, swim_error_t *err)
 
 static int inspect_shape(hid_t set, struct dataset_info *info, swim_error_t *err)
 {
-    hsize_t dims[SWIM_NDIM_MAX] = {0};
+    hsize_t dims[SWIM_NDIM_MAX] = {0}, most[SWIM_NDIM_MAX] = {0};
     hid_t space = H5Dget_space(set);
-    int ndim = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dims, NULL);
+    int ndim = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dims, most);
+    bool growing = info->grows;
     bool empty = ndim == 0 && H5Sget_simple_extent_type(space) == H5S_NULL;
 
     h5_release(space);
@@ -67,8 +68,9 @@ static int inspect_shape(hid_t set, struct dataset_info *info, swim_error_t *err
     info->ndim = (uint32_t)ndim;
     for (uint32_t i = 0; i < info->ndim; i++) {
         info->shape[i] = dims[i];
-        empty = empty || dims[i] == 0;
+        empty = empty || (dims[i] == 0 && !(i == 0 && growing));
     }
+    info->grows = ndim > 0 && most[0] == H5S_UNLIMITED;
     if (empty)
         return swim_error_set(err, SWIM_ERR_ARG, "%s in %s has no elements", info->path,
                               info->file);
@@ -320,8 +322,9 @@ static int inspect_all(hid_t file, struct dataset_info *info, swim_error_t *err)
     return rc;
 }
 
-int dataset_inspect(const struct source *source, const char *dataset,
-                    struct dataset_info **out, swim_error_t *err)
+/* growing: the first axis may be of length 0 */
+static int inspect_any(const struct source *source, const char *dataset, bool growing,
+                       struct dataset_info **out, swim_error_t *err)
 {
     const char *file = source_name(source);
     struct dataset_info *info = (struct dataset_info *)calloc(1, sizeof(*info));
@@ -330,6 +333,7 @@ int dataset_inspect(const struct source *source, const char *dataset,
     *out = NULL;
     if (!info)
         return swim_error_set(err, SWIM_ERR_NOMEM, "inspect %s in %s", dataset, file);
+    info->grows = growing; /* for inspect_shape(), which says whether it is so */
     info->file = strdup(file);
     info->path = h5_path_normal(dataset);
     info->name = info->path ? strdup(h5_path_base(info->path)) : NULL;
@@ -342,6 +346,18 @@ int dataset_inspect(const struct source *source, const char *dataset,
     else
         dataset_info_destroy(info);
     return rc;
+}
+
+int dataset_inspect(const struct source *source, const char *dataset,
+                    struct dataset_info **out, swim_error_t *err)
+{
+    return inspect_any(source, dataset, false, out, err);
+}
+
+int dataset_inspect_growing(const struct source *source, const char *dataset,
+                            struct dataset_info **out, swim_error_t *err)
+{
+    return inspect_any(source, dataset, true, out, err);
 }
 
 static void axis_free(struct swim_axis *axis)

@@ -304,7 +304,7 @@ int openfile_finish(struct openfile *f, bool commit, swim_error_t *err)
             checkpoint_try(f);
     }
     openfile_leave(f);
-    if (f->how == OPENFILE_READ)
+    if (f->how == OPENFILE_READ && !f->keep_journal)
         checkpoint_after_reading(f);
     return rc;
 }

@@ -45,14 +45,15 @@ static int spec_check(const struct output_spec *spec, swim_error_t *err)
                               spec->ndim, spec->deflate);
     for (uint32_t i = 0; i < spec->ndim; i++) {
         int from = spec->from_axis[i];
-        if (spec->chunk[i] < 1 || spec->chunk[i] > spec->shape[i])
+        bool grows = i == 0 && spec->grows;
+        if (spec->chunk[i] < 1 || (!grows && spec->chunk[i] > spec->shape[i]))
             return swim_error_set(
                 err, SWIM_ERR_ARG,
                 "create %s in %s: dimension %u has length %llu, chunk %llu",
                 spec->dataset, spec->file, i, (unsigned long long)spec->shape[i],
                 (unsigned long long)spec->chunk[i]);
         if (from >= 0 && (!spec->like || (uint32_t)from >= spec->like->ndim ||
-                          spec->like->shape[from] != spec->shape[i]))
+                          (!grows && spec->like->shape[from] != spec->shape[i])))
             return swim_error_set(err, SWIM_ERR_ARG,
                                   "create %s in %s: dimension %u is not axis %d of the "
                                   "input",
@@ -135,7 +136,7 @@ static int spec_make(hid_t file, const struct output_spec *spec, const char *pat
                      hid_t *out, swim_error_t *err)
 {
     _Alignas(16) unsigned char fill[16] = {0};
-    hsize_t dims[SWIM_NDIM_MAX];
+    hsize_t dims[SWIM_NDIM_MAX] = {0}, most[SWIM_NDIM_MAX];
     hid_t dcpl = H5I_INVALID_HID, space = H5I_INVALID_HID;
     int rc = spec_fill(spec, fill, err);
 
@@ -143,8 +144,12 @@ static int spec_make(hid_t file, const struct output_spec *spec, const char *pat
     if (rc != SWIM_OK)
         return rc;
     for (uint32_t i = 0; i < spec->ndim; i++)
-        dims[i] = spec->shape[i];
-    space = spec->ndim ? H5Screate_simple((int)spec->ndim, dims, NULL)
+        dims[i] = most[i] = spec->shape[i];
+    if (spec->grows) {
+        dims[0] = 0;
+        most[0] = H5S_UNLIMITED;
+    }
+    space = spec->ndim ? H5Screate_simple((int)spec->ndim, dims, most)
                        : H5Screate(H5S_SCALAR);
     dcpl = spec_dcpl(spec, path, fill);
     if (space >= 0 && dcpl >= 0)

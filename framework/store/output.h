@@ -37,6 +37,9 @@ struct output_spec {
     uint32_t ndim;
     uint64_t shape[SWIM_NDIM_MAX];
     uint64_t chunk[SWIM_NDIM_MAX]; /* 1 <= chunk <= shape */
+    bool grows;                    /* along its first axis, which is like's first: it is
+                                      made without rows, whatever shape[0] says, and has
+                                      those of output_rows() */
     bool shuffle, fletcher32;
     int deflate;      /* 0: none; 1 to 9 */
     bool plain;       /* data alone: no _FillValue, no dimension scales, no like */
@@ -53,11 +56,13 @@ struct output_spec {
                                            virtual, chunks and filters do not apply */
 };
 
+#define OUTPUT_GROWS UINT64_MAX
+
 /* What a job writes into each of its files. */
 struct output_job {
     const char *mark;        /* h5swim_unfinished: the job's digest, "-", the run */
     const char *description; /* what the digest is of; read by people alone, here */
-    uint64_t n_blocks;       /* at most 2^33 */
+    uint64_t n_blocks;       /* at most 2^33, or OUTPUT_GROWS: as many as there come */
     const char *taken; /* for output_adopt(): the mark that it must have; NULL: any of
                           the same digest */
     const char *shard_of;      /* the name, without folder, of the output that the file
@@ -121,8 +126,8 @@ int output_adopt(const char *file, const struct output_spec *specs, size_t n_spe
                  swim_error_t *err);
 
 /* The blocks that are committed in an unfinished output: bit b of byte b/8, (n_blocks +
- * 7) / 8 bytes.  SWIM_ERR_ARG: it has another number of blocks; SWIM_ERR_IO: replaced,
- * or not readable. */
+ * 7) / 8 bytes.  SWIM_ERR_ARG: it has another number of blocks, or, when it grows, one
+ * behind them is done; SWIM_ERR_IO: replaced, or not readable. */
 int output_progress(const char *file, const struct output_spec *specs, size_t n_specs,
                     const struct store_access *access, uint64_t n_blocks,
                     unsigned char *bits, swim_error_t *err);
@@ -142,6 +147,15 @@ int output_write_chunk(struct output *o, size_t which, const uint64_t *coords,
 /* Write plain elements of the stored type. */
 int output_write_slab(struct output *o, size_t which, const uint64_t *start,
                       const uint64_t *count, const void *elements, swim_error_t *err);
+
+/* One that grows is to have at least so many rows, before they are written; those that
+ * are not hold the fill value.  The same for its first dimension. */
+int output_rows(struct output *o, size_t which, uint64_t rows, swim_error_t *err);
+
+/* Coordinates of rows that there are, as dataset_coordinates() gives them.  Nothing is
+ * done where the first dimension has none. */
+int output_coordinates(struct output *o, size_t which, uint64_t start, uint64_t count,
+                       const void *elements, size_t n_bytes, swim_error_t *err);
 
 /* The data of this block were written since the last commit, which the next one says,
  * too.  SWIM_ERR_ARG: there is no such block; SWIM_ERR_IO.  A failure is like that of a

@@ -5,6 +5,7 @@
 #include "store/store_private.h"
 
 struct progress;
+struct growth;
 
 struct output {
     char *name;
@@ -14,6 +15,7 @@ struct output {
     hid_t *sets;
     enum swim_type *types;
     uint32_t *ndims;
+    struct growth **growths; /* of those that grow */
     struct progress *progress;
     swim_error_t failed; /* the first error of a write; from then on nothing is done */
 };
@@ -43,6 +45,18 @@ size_t output_mark_digest(const char *mark);
 int virtual_layout(hid_t dcpl, const struct output_spec *spec, const char *path,
                    swim_error_t *err);
 
+/* --- output_growth.c: a dataset that grows, and its first dimension ----------------
+ */
+
+/* Of an open dataset, which stays the caller's, as name does. */
+int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *err);
+int growth_rows(struct growth *g, uint64_t rows, swim_error_t *err);
+int growth_coordinates(struct growth *g, uint64_t start, uint64_t count,
+                       const void *elements, size_t n_bytes, swim_error_t *err);
+
+/* Its memory; the ids go with the file.  Accepts NULL. */
+void growth_free(struct growth *g);
+
 /* --- output_progress.c: h5swim_progress of one file ------------------------------ */
 
 /* Make it, with the blocks that job says are done, and the description. */
@@ -69,7 +83,8 @@ int progress_write(struct progress *p, swim_error_t *err);
 /* Its memory; the dataset goes with the file.  Accepts NULL. */
 void progress_free(struct progress *p);
 
-/* All of it, (n_blocks+7)/8 bytes.  SWIM_ERR_ARG: it is of another number of blocks. */
+/* All of it, (n_blocks+7)/8 bytes.  SWIM_ERR_ARG: it is of another number of blocks,
+ * or, when it grows, one behind them is done. */
 int progress_read(hid_t file, const char *name, uint64_t n_blocks, unsigned char *bits,
                   swim_error_t *err);
 

@@ -24,15 +24,18 @@ struct progress {
     const char *name;
     hid_t set;
     uint64_t n_blocks;
+    bool grows;
     size_t n_bytes;
     struct page **pages; /* NULL: not read yet */
     size_t *touched;     /* numbers of pages */
     size_t n_pages, n_touched;
 };
 
-/* HDF5 is given at least a byte. */
+/* HDF5 is given at least a byte; a map that grows does so by pages. */
 static size_t map_bytes(uint64_t n_blocks)
 {
+    if (n_blocks == OUTPUT_GROWS)
+        return PAGE;
     return n_blocks ? (size_t)((n_blocks + 7) / 8) : 1;
 }
 
@@ -59,6 +62,23 @@ static hid_t bytes_make(hid_t file, const char *path, size_t n)
     return set;
 }
 
+/* One page, to which others are added: in chunks of a page. */
+static hid_t pages_make(hid_t file, const char *path)
+{
+    const hsize_t dim = PAGE, most = H5S_UNLIMITED;
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(1, &dim, &most), set = H5I_INVALID_HID;
+
+    if (dcpl >= 0 && space >= 0 && H5Pset_attr_creation_order(dcpl, order) >= 0 &&
+        H5Pset_chunk(dcpl, 1, &dim) >= 0)
+        set =
+            H5Dcreate2(file, path, H5T_STD_U8LE, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    h5_release(space);
+    h5_release(dcpl);
+    return set;
+}
+
 static int description_make(hid_t file, const char *name, const char *text,
                             swim_error_t *err)
 {
@@ -76,13 +96,16 @@ static int description_make(hid_t file, const char *name, const char *text,
 int progress_make(hid_t file, const char *name, const struct output_job *job,
                   swim_error_t *err)
 {
-    if (job->n_blocks > BLOCKS_MOST)
+    bool grows = job->n_blocks == OUTPUT_GROWS;
+
+    if (job->n_blocks > BLOCKS_MOST && !grows)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "create %s: %llu blocks are more than the %llu that a "
                               "job may have; make them larger (block)",
                               name, (unsigned long long)job->n_blocks,
                               (unsigned long long)BLOCKS_MOST);
-    hid_t set = bytes_make(file, PROGRESS, map_bytes(job->n_blocks));
+    hid_t set = grows ? pages_make(file, PROGRESS)
+                      : bytes_make(file, PROGRESS, map_bytes(job->n_blocks));
     int rc = SWIM_OK;
     if (set < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "create %s in %s", PROGRESS, name);
@@ -120,6 +143,13 @@ static size_t bytes_count(hid_t set)
     return (size_t)dim;
 }
 
+static bool map_fits(uint64_t n_blocks, size_t n_bytes)
+{
+    if (n_blocks == OUTPUT_GROWS)
+        return n_bytes >= PAGE && n_bytes % PAGE == 0 && n_bytes <= BLOCKS_MOST / 8;
+    return n_blocks <= BLOCKS_MOST && n_bytes == map_bytes(n_blocks);
+}
+
 /* Open h5swim_progress; it is as it was made, or not opened. */
 static hid_t map_open(hid_t file, uint64_t *n_blocks)
 {
@@ -127,7 +157,7 @@ static hid_t map_open(hid_t file, uint64_t *n_blocks)
 
     *n_blocks = 0;
     if (set >= 0 && h5_attr_number(set, BLOCKS, H5T_NATIVE_UINT64, n_blocks) &&
-        *n_blocks <= BLOCKS_MOST && bytes_count(set) == map_bytes(*n_blocks))
+        map_fits(*n_blocks, bytes_count(set)))
         return set;
     h5_release(set);
     *n_blocks = 0;
@@ -157,6 +187,39 @@ bool progress_look(hid_t file, uint64_t *n_blocks, char **description)
     return found;
 }
 
+static int map_read(hid_t set, const char *name, unsigned char *bits, swim_error_t *err)
+{
+    if (H5Dread(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits) < 0)
+        return h5_fail(err, SWIM_ERR_IO, "read %s in %s", PROGRESS, name);
+    return SWIM_OK;
+}
+
+/* A map that grows, as far as there are blocks; none behind them is done, unless the
+ * input has become shorter. */
+static int growing_read(hid_t set, const char *name, uint64_t n_blocks,
+                        unsigned char *bits, swim_error_t *err)
+{
+    size_t n_bytes = bytes_count(set), wanted = (size_t)((n_blocks + 7) / 8);
+    unsigned char *all = (unsigned char *)malloc(n_bytes);
+    int rc = all ? map_read(set, name, all, err)
+                 : swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s", PROGRESS, name);
+
+    for (uint64_t b = n_blocks; rc == SWIM_OK && b < 8 * (uint64_t)n_bytes; b++)
+        if (all[b / 8] >> b % 8 & 1)
+            rc = swim_error_set(err, SWIM_ERR_ARG,
+                                "block %llu is done in %s, and the input has rows for "
+                                "%llu blocks alone: it is not the one that the job "
+                                "followed; --overwrite starts anew",
+                                (unsigned long long)b, name,
+                                (unsigned long long)n_blocks);
+    if (rc == SWIM_OK) {
+        memset(bits, 0, wanted);
+        memcpy(bits, all, wanted < n_bytes ? wanted : n_bytes);
+    }
+    free(all);
+    return rc;
+}
+
 int progress_read(hid_t file, const char *name, uint64_t n_blocks, unsigned char *bits,
                   swim_error_t *err)
 {
@@ -164,15 +227,16 @@ int progress_read(hid_t file, const char *name, uint64_t n_blocks, unsigned char
     hid_t set = map_open(file, &found);
     int rc = SWIM_OK;
 
-    if (set < 0 || found != n_blocks)
+    if (set >= 0 && found == OUTPUT_GROWS)
+        rc = growing_read(set, name, n_blocks, bits, err);
+    else if (set < 0 || found != n_blocks)
         rc = swim_error_set(err, SWIM_ERR_ARG,
                             "read what is done in %s: it is of %llu blocks, the job "
                             "has %llu",
                             name, (unsigned long long)found,
                             (unsigned long long)n_blocks);
-    else if (n_blocks &&
-             H5Dread(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits) < 0)
-        rc = h5_fail(err, SWIM_ERR_IO, "read %s in %s", PROGRESS, name);
+    else if (n_blocks)
+        rc = map_read(set, name, bits, err);
     h5_release(set);
     return rc;
 }
@@ -225,7 +289,8 @@ int progress_open(hid_t file, const char *name, struct progress **out,
                               "done (%s)",
                               name, PROGRESS);
     }
-    p->n_bytes = map_bytes(p->n_blocks);
+    p->grows = p->n_blocks == OUTPUT_GROWS;
+    p->n_bytes = bytes_count(p->set);
     p->n_pages = (p->n_bytes - 1) / PAGE + 1;
     p->pages = (struct page **)calloc(p->n_pages, sizeof(struct page *));
     p->touched = (size_t *)calloc(p->n_pages, sizeof(*p->touched));
@@ -289,16 +354,41 @@ static int page_get(struct progress *p, size_t number, struct page **out,
     return SWIM_OK;
 }
 
+/* Of a map that grows; the new pages are zeros. */
+static int pages_add(struct progress *p, size_t n_pages, swim_error_t *err)
+{
+    const hsize_t dim = (hsize_t)n_pages * PAGE;
+    struct page **pages =
+        (struct page **)realloc((void *)p->pages, n_pages * sizeof(struct page *));
+
+    if (pages)
+        p->pages = pages;
+    size_t *touched = (size_t *)realloc(p->touched, n_pages * sizeof(*touched));
+    if (touched)
+        p->touched = touched;
+    if (!pages || !touched)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "write %s", p->name);
+    if (H5Dset_extent(p->set, &dim) < 0)
+        return h5_fail(err, SWIM_ERR_IO, "make %s in %s longer", PROGRESS, p->name);
+    for (size_t i = p->n_pages; i < n_pages; i++)
+        p->pages[i] = NULL;
+    p->n_pages = n_pages;
+    p->n_bytes = (size_t)dim;
+    return SWIM_OK;
+}
+
 int progress_set(struct progress *p, uint64_t block, swim_error_t *err)
 {
     struct page *page = NULL;
 
-    if (block >= p->n_blocks)
+    if (block >= (p->grows ? BLOCKS_MOST : p->n_blocks))
         return swim_error_set(err, SWIM_ERR_ARG, "write %s: block %llu of %llu is done",
                               p->name, (unsigned long long)block,
                               (unsigned long long)p->n_blocks);
     size_t number = (size_t)(block / 8 / PAGE), at = (size_t)(block / 8 % PAGE);
-    int rc = page_get(p, number, &page, err);
+    int rc = number < p->n_pages ? SWIM_OK : pages_add(p, number + 1, err);
+    if (rc == SWIM_OK)
+        rc = page_get(p, number, &page, err);
     if (rc != SWIM_OK)
         return rc;
     page->bytes[at] = (unsigned char)(page->bytes[at] | 1U << block % 8);

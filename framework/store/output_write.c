@@ -44,8 +44,8 @@ bool output_set_fits(hid_t set, const struct output_spec *spec)
         fits = H5Pget_layout(dcpl) == H5D_CHUNKED &&
                H5Pget_chunk(dcpl, (int)spec->ndim, chunk) == (int)spec->ndim;
     for (uint32_t i = 0; fits && i < spec->ndim; i++)
-        fits =
-            dims[i] == spec->shape[i] && (spec->pieces || chunk[i] == spec->chunk[i]);
+        fits = ((i == 0 && spec->grows) || dims[i] == spec->shape[i]) &&
+               (spec->pieces || chunk[i] == spec->chunk[i]);
     h5_release(dcpl);
     h5_release(type);
     h5_release(space);
@@ -99,6 +99,8 @@ static int output_open_set(struct output *o, size_t i, const struct output_spec 
                             path, o->name);
     else
         rc = output_check_mark(o->sets[i], spec, o->name, err);
+    if (rc == SWIM_OK && spec->grows)
+        rc = growth_open(o->sets[i], o->name, &o->growths[i], err);
     free(path);
     return rc;
 }
@@ -108,6 +110,9 @@ static void output_free(struct output *o)
     free(o->sets); /* the ids went with the file, which closes all that is in it */
     free(o->types);
     free(o->ndims);
+    for (size_t i = 0; o->growths && i < o->n; i++)
+        growth_free(o->growths[i]);
+    free((void *)o->growths);
     progress_free(o->progress);
     free(o->name);
     free(o);
@@ -126,7 +131,8 @@ static struct output *output_alloc(const char *file, size_t n_specs)
     o->sets = (hid_t *)calloc(n, sizeof(*o->sets));
     o->types = (enum swim_type *)calloc(n, sizeof(*o->types));
     o->ndims = (uint32_t *)calloc(n, sizeof(*o->ndims));
-    if (o->name && o->sets && o->types && o->ndims)
+    o->growths = (struct growth **)calloc(n, sizeof(*o->growths));
+    if (o->name && o->sets && o->types && o->ndims && o->growths)
         return o;
     output_free(o);
     return NULL;
@@ -218,6 +224,26 @@ int output_write_slab(struct output *o, size_t which, const uint64_t *start,
     h5_release(in_memory);
     h5_release(in_file);
     return rc;
+}
+
+int output_rows(struct output *o, size_t which, uint64_t rows, swim_error_t *err)
+{
+    int rc = output_usable(o, which, err);
+
+    if (rc == SWIM_OK && o->growths[which])
+        rc = growth_rows(o->growths[which], rows, &o->failed);
+    return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", o->failed.text);
+}
+
+int output_coordinates(struct output *o, size_t which, uint64_t start, uint64_t count,
+                       const void *elements, size_t n_bytes, swim_error_t *err)
+{
+    int rc = output_usable(o, which, err);
+
+    if (rc == SWIM_OK && o->growths[which])
+        rc = growth_coordinates(o->growths[which], start, count, elements, n_bytes,
+                                &o->failed);
+    return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", o->failed.text);
 }
 
 int output_done(struct output *o, uint64_t block, swim_error_t *err)

@@ -10,12 +10,14 @@
 #include "store/hdf5_version.h"
 #include "store/store_private.h"
 
+#define GROWING_CHUNK 512 /* coordinates of a dimension that grows */
 #define COPY_MAX_BYTES ((size_t)1 << 30)
 
 struct scale {
     char *group, *wanted, *name;     /* name: wanted, or wanted_2 after a conflict */
     char *source_file, *source_path; /* "" for new ones */
     uint64_t length;
+    bool grows;     /* length is 0, and there is no end to it */
     double *values; /* NULL: none known */
 };
 
@@ -37,6 +39,7 @@ struct scales {
 struct want {
     const char *group, *name;
     uint64_t length;
+    bool grows;
     const struct swim_axis *axis; /* NULL: nothing but a length */
     const double *values;
     hid_t like_file;
@@ -120,6 +123,15 @@ bool scales_skip_attribute(const char *name)
     return strncmp(name, "_Netcdf4", 8) == 0 || strncmp(name, "_nc3", 4) == 0;
 }
 
+bool scales_grow(const struct scales *scales, const char *file, const char *path)
+{
+    for (size_t i = 0; i < scales->n; i++)
+        if (scales->list[i].grows && strcmp(scales->list[i].source_path, path) == 0 &&
+            strcmp(scales->list[i].source_file, file) == 0)
+            return true;
+    return false;
+}
+
 /* --- names and sharing ------------------------------------------------------------ */
 
 bool scales_name_is_free(const struct scales *scales, const char *group,
@@ -152,7 +164,8 @@ static char *scale_free_name(const struct scales *scales, const struct want *wan
 static bool scale_is_same(const struct scale *scale, const struct want *want)
 {
     if (strcmp(scale->group, want->group) != 0 ||
-        strcmp(scale->wanted, want->name) != 0 || scale->length != want->length)
+        strcmp(scale->wanted, want->name) != 0 || scale->length != want->length ||
+        scale->grows != want->grows)
         return false;
     if (want->source_path[0] && strcmp(scale->source_path, want->source_path) == 0 &&
         strcmp(scale->source_file, want->source_file) == 0)
@@ -183,6 +196,7 @@ static int scale_remember(struct scales *scales, const struct want *want,
     scale->source_file = strdup(want->source_file);
     scale->source_path = strdup(want->source_path);
     scale->length = want->length;
+    scale->grows = want->grows;
     if (want->values)
         scale->values = (double *)malloc(want->length * sizeof(double));
     if (!scale->group || !scale->wanted || !scale->name || !scale->source_file ||
@@ -209,6 +223,26 @@ static hid_t small_dataset(hid_t file, const char *group, const char *name, hid_
         H5Pset_attr_creation_order(dcpl,
                                    H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0)
         set = H5Dcreate2(file, path, type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    h5_release(dcpl);
+    free(path);
+    return set;
+}
+
+/* For a dimension that grows: of no length yet. */
+static hid_t growing_dataset(hid_t file, const char *group, const char *name,
+                             hid_t type)
+{
+    const hsize_t none = 0, most = H5S_UNLIMITED, chunk = GROWING_CHUNK;
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    char *path = h5_path_join(group, name);
+    hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE),
+          space = H5Screate_simple(1, &none, &most);
+    hid_t set = H5I_INVALID_HID;
+
+    if (path && dcpl >= 0 && space >= 0 && H5Pset_chunk(dcpl, 1, &chunk) >= 0 &&
+        H5Pset_attr_creation_order(dcpl, order) >= 0)
+        set = H5Dcreate2(file, path, type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    h5_release(space);
     h5_release(dcpl);
     free(path);
     return set;
@@ -322,6 +356,32 @@ static int scale_make_new(struct scales *scales, const struct want *want,
     return rc;
 }
 
+/* The coordinates come with the data; attributes are those of the source, if it has
+ * coordinates that can be copied. */
+static int scale_make_growing(struct scales *scales, const struct want *want,
+                              const char *name, hid_t *out, swim_error_t *err)
+{
+    hid_t source = want->source_path[0]
+                       ? H5Dopen2(want->like_file, want->source_path, H5P_DEFAULT)
+                       : H5I_INVALID_HID;
+    hid_t stored = source < 0 ? H5I_INVALID_HID : H5Dget_type(source);
+    bool pure = stored < 0 || types_from_h5(stored) == SWIM_TYPE_ANY ||
+                inspect_is_pure_dimension(source);
+    int rc = SWIM_OK;
+
+    *out = growing_dataset(scales->file, want->group, name,
+                           pure ? H5T_IEEE_F32BE : stored);
+    if (*out < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "create dimension %s", name);
+    if (rc == SWIM_OK && !pure)
+        rc = h5_attr_copy_all(source, *out, scales_skip_attribute, err);
+    if (rc == SWIM_OK)
+        rc = scale_set(scales, *out, name, pure, 0, err);
+    h5_release(stored);
+    h5_release(source);
+    return rc;
+}
+
 /* SWIM_OK and no id: the source has no coordinates that can be copied. */
 static int scale_make_copy(struct scales *scales, const struct want *want,
                            const char *name, hid_t *out, swim_error_t *err)
@@ -354,7 +414,9 @@ static int scale_make(struct scales *scales, const struct want *want, hid_t *out
     *out = H5I_INVALID_HID;
     if (!name)
         return swim_error_set(err, SWIM_ERR_NOMEM, "name dimension %s", want->name);
-    if (want->source_path[0])
+    if (want->grows)
+        rc = scale_make_growing(scales, want, name, out, err);
+    else if (want->source_path[0])
         rc = scale_make_copy(scales, want, name, out, err);
     if (rc == SWIM_OK && *out < 0)
         rc = scale_make_new(scales, want, name, out, err);
@@ -430,7 +492,10 @@ static void want_of_spec(const struct output_spec *spec, uint32_t dim, hid_t lik
     } else {
         want->axis = spec->axes[dim];
     }
-    want->values = want->axis ? want->axis->values : NULL;
+    want->grows = dim == 0 && spec->grows;
+    if (want->grows)
+        want->length = 0;
+    want->values = want->axis && !want->grows ? want->axis->values : NULL;
     snprintf(plain, plain_size, "dim_%u", dim);
     want->name = want->axis && want->axis->name && want->axis->name[0]
                      ? want->axis->name

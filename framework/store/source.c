@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "store/store_private.h"
+#include "store/store_wait.h"
 
 #define LOOK_NS 1000000000LL /* between looks ... */
 #define LOOK_SHARE 50        /* and no more of the time than one part in so many */
@@ -96,6 +97,13 @@ void source_close(struct source *s)
     free(s);
 }
 
+void source_leave(struct source *s)
+{
+    if (s && s->open)
+        openfile_keep_journal(s->open);
+    source_close(s);
+}
+
 int source_state(struct source *s, struct source_state *state, swim_error_t *err)
 {
     struct txn_snapshot is;
@@ -111,6 +119,37 @@ int source_state(struct source *s, struct source_state *state, swim_error_t *err
         s->state = *state;
     }
     return rc;
+}
+
+int source_keep(struct source *s, swim_error_t *err)
+{
+    struct txn_snapshot is;
+
+    return openfile_snapshot(s->open, &is, err);
+}
+
+int source_last(const char *file, const struct store_access *access,
+                struct source_state *state, swim_error_t *err)
+{
+    struct openfile_options opt = {.session = access->session};
+    struct txn_snapshot is;
+
+    memset(state, 0, sizeof(*state));
+    int rc = store_wait_ms(access->wait_ms, &opt.wait_ms, err);
+    if (rc == SWIM_OK)
+        rc = openfile_look(file, &opt, &is, err);
+    if (rc == SWIM_OK)
+        txn_snapshot_encode(&is, state->bytes);
+    return rc;
+}
+
+uint64_t source_state_inode(const struct source_state *state)
+{
+    struct txn_snapshot is;
+
+    return txn_snapshot_decode(state->bytes, SOURCE_STATE_BYTES, &is, NULL) == SWIM_OK
+               ? is.inode
+               : 0;
 }
 
 static uint64_t in_ns(const struct timespec *t)

@@ -44,9 +44,23 @@ int source_open(const char *file, const struct store_access *access,
 /* Accepts NULL. */
 void source_close(struct source *source);
 
+/* The same, and its journal stays where it is, also when nobody has the file open any
+ * more: a writer that comes soon need not wait until it is copied. */
+void source_leave(struct source *source);
+
 /* The state that is read.  When it was opened without one, it is kept for others to
  * open until this one is closed.  Errors: SWIM_ERR_IO, SWIM_ERR_LOST. */
 int source_state(struct source *source, struct source_state *state, swim_error_t *err);
+
+/* The state that is read is kept for others, also when it was opened by its name. */
+int source_keep(struct source *source, swim_error_t *err);
+
+/* What is committed last, now; nothing stays open.  Errors as of source_open(). */
+int source_last(const char *file, const struct store_access *access,
+                struct source_state *state, swim_error_t *err);
+
+/* Of the file that has this state; 0: the bytes are no state. */
+uint64_t source_state_inode(const struct source_state *state);
 
 /* Whether what is read is, byte for byte, what a state of an earlier time was: also
  * when the journal was copied into the file meanwhile, or written anew.  For a source

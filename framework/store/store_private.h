@@ -141,6 +141,9 @@ int scales_note(struct scales *scales, const char *group, const char *file,
 bool scales_noted(const struct scales *scales, const char *group, const char *file,
                   const char *path);
 
+/* Whether the output's dimension that is like the scale at path of file grows. */
+bool scales_grow(const struct scales *scales, const char *file, const char *path);
+
 /* Attributes that are never copied: those that describe storage. */
 bool scales_skip_attribute(const char *name);
 

@@ -306,7 +306,7 @@ static void a_block_that_is_none_breaks_the_session(void **state)
     assert_int_equal(output_progress(s->file, s->specs, 2, &store_now, 10, bits, NULL),
                      SWIM_ERR_ARG);
     const struct output_job huge = {
-        .mark = MARK, .description = "", .n_blocks = UINT64_MAX};
+        .mark = MARK, .description = "", .n_blocks = (uint64_t)1 << 40};
     assert_int_equal(
         output_create(s->file, true, s->specs, 2, NULL, &huge, &store_now, NULL),
         SWIM_ERR_ARG);
