@@ -26,6 +26,15 @@ int blocks_count(struct blocks *b, swim_error_t *err)
     return SWIM_OK;
 }
 
+void blocks_set_rows(struct blocks *b, uint64_t rows)
+{
+    b->extent[0] = rows;
+    b->n = 1;
+    for (uint32_t a = 0; a < b->ndim; a++)
+        b->n *= blocks_parts(b, a);
+    b->n_tiles = b->n;
+}
+
 /* Cut the axes of one sort (kept or reduced) at part number index, C order. */
 static void range_of_part(const struct blocks *b, bool reduced, uint64_t index,
                           struct block_range *range)

@@ -34,6 +34,10 @@ struct block_range {
  * extent are cut to it.  SWIM_ERR_ARG when there are more than 2^62. */
 int blocks_count(struct blocks *b, swim_error_t *err);
 
+/* The first axis has become longer, which leaves the numbers of blocks as they are; for
+ * blocks without reduced axes, of which there are far less than 2^62. */
+void blocks_set_rows(struct blocks *b, uint64_t rows);
+
 /* Into how many parts an axis is cut. */
 uint64_t blocks_parts(const struct blocks *b, uint32_t axis);
 

@@ -394,6 +394,36 @@ static int apply_block(struct compute *c, uint64_t block, struct block_range *ra
     return rc == SWIM_OK ? rc : kernel_failed(c, range, block, rc, &said, err);
 }
 
+void compute_take_inputs(struct compute *c, struct inputs *inputs)
+{
+    c->inputs = inputs;
+}
+
+int compute_coordinates(struct compute *c, uint64_t block, void *payload, uint64_t room,
+                        uint64_t *n_bytes, swim_error_t *err)
+{
+    const struct setup_input *first = &c->setup->inputs[0];
+    struct block_range range;
+    size_t size = 0;
+
+    blocks_range(&c->setup->blocks, block, &range);
+    for (uint32_t a = 1; a < c->setup->blocks.ndim; a++)
+        if (range.start[a] > 0)
+            return SWIM_OK; /* another block of the same rows has them */
+    if (room - *n_bytes <
+        sizeof(struct payload_record) + range.count[0] * DATASET_COORDINATE_BYTES + 8)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "a block's slot of %" PRIu64
+                              " bytes is too small for its coordinates",
+                              room);
+    void *to = record_begin(payload, *n_bytes, PAYLOAD_COORDINATES, range.start, 1);
+    int rc = dataset_coordinates(first->source, first->info, range.start[0],
+                                 range.count[0], to, &size, err);
+    if (rc == SWIM_OK && size)
+        record_end(payload, n_bytes, size);
+    return rc;
+}
+
 int compute_block(struct compute *c, enum setup_phase phase, uint64_t block,
                   void *payload, uint64_t room, uint64_t *n_bytes, swim_error_t *err)
 {

@@ -22,4 +22,12 @@ void compute_destroy(struct compute *compute);
 int compute_block(struct compute *compute, enum setup_phase phase, uint64_t block,
                   void *payload, uint64_t room, uint64_t *n_bytes, swim_error_t *err);
 
+/* follow: the inputs are others from here on; they stay the caller's. */
+void compute_take_inputs(struct compute *compute, struct inputs *inputs);
+
+/* follow: behind that, a record of the coordinates of the block's rows, if it is the
+ * one that has them, and there are any. */
+int compute_coordinates(struct compute *compute, uint64_t block, void *payload,
+                        uint64_t room, uint64_t *n_bytes, swim_error_t *err);
+
 #endif /* SWIM_BATCH_COMPUTE_H */

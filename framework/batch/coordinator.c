@@ -116,6 +116,19 @@ uint64_t coordinator_set_pass(struct coordinator *c, int32_t phase,
     return c->left;
 }
 
+void coordinator_set_epoch(struct coordinator *c, const struct setup_epoch *epoch,
+                           uint64_t n_blocks)
+{
+    c->epoch = *epoch;
+    for (uint64_t b = c->blocks[0]; b < n_blocks; b++) {
+        if (b % 64 == 0)
+            c->todo[b / 64] = 0;
+        c->todo[b / 64] |= (uint64_t)1 << (b % 64);
+        c->left++;
+    }
+    c->blocks[0] = n_blocks;
+}
+
 void coordinator_mend(struct coordinator *c)
 {
     bool counted = c->phase >= 0 && c->phase < (int32_t)c->n_phases;
@@ -208,6 +221,7 @@ void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
 {
     memset(&ranks[rank], 0, sizeof(ranks[rank]));
     ranks[rank].report.rank = rank;
+    c->n_gone++;
     end_pass(c, ranks);
 }
 
@@ -228,6 +242,28 @@ static bool all_ready(const struct coordinator *c, const struct coordinator_rank
     return true;
 }
 
+static bool knows_epoch(const struct coordinator *c, const struct rank_report *report)
+{
+    return c->epoch.number == 0 ||
+           (report->epoch == c->epoch.number && report->n_states == c->epoch.n_states);
+}
+
+/* Which states are read; one of those that the rank does not know. */
+static void tell_states(const struct coordinator *c, const struct rank_report *report,
+                        struct rank_orders *orders)
+{
+    const struct setup_epoch *e = &c->epoch;
+    const struct source_state *states = e->number ? e->states : c->states;
+    uint32_t has = report->epoch == e->number ? report->n_states : 0;
+
+    orders->epoch = e->number;
+    orders->rows = e->rows;
+    orders->last = e->last;
+    orders->n_states = e->number ? e->n_states : c->n_states;
+    if (has < orders->n_states)
+        orders->state = states[has];
+}
+
 /* As many as wanted while there is plenty, fewer towards the end; a run of them. */
 static void hand_out(struct coordinator *c, struct coordinator_rank *rank,
                      struct rank_orders *orders)
@@ -236,7 +272,8 @@ static void hand_out(struct coordinator *c, struct coordinator_rank *rank,
     uint64_t share = c->left / (n_ranks * HANDOUTS_PER_RANK);
     uint64_t count = rank->report.want;
 
-    if (!rank->report.ready || c->looking || c->left == 0 || count == 0)
+    if (!rank->report.ready || c->looking || c->left == 0 || count == 0 ||
+        !knows_epoch(c, &rank->report))
         return;
     if (share < rank->report.n_readers)
         share = rank->report.n_readers;
@@ -283,7 +320,5 @@ void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
     orders->left = report->leaving;
     orders->n_failed = report->n_failed;
     orders->run_id = c->run_id;
-    orders->n_states = c->n_states;
-    if (report->n_states < c->n_states)
-        orders->state = c->states[report->n_states];
+    tell_states(c, report, orders);
 }

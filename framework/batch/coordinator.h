@@ -11,6 +11,10 @@
  * come again with the next pass, and a job that is resumed is one whose first pass is
  * not all blocks.
  *
+ * In a job that follows its inputs rank 0 begins epochs, each with states of the inputs
+ * and with more blocks, or the same: when a pass is over, or in the middle of one.  Who
+ * does not know the states of the epoch is given no blocks.
+ *
  * Invariants: (1) each block of a pass is handed out once; (2) a pass ends when all
  * that was handed out to ranks that live is committed or set aside; (3) once stop is
  * set nothing is handed out; (4) a block that was set aside is in no later pass. */
@@ -45,6 +49,7 @@ struct rank_report {
     uint32_t n_readers;
     uint32_t leaving;  /* this is the last report */
     uint32_t n_states; /* of the inputs, that it was told */
+    uint64_t epoch;    /* of these */
     uint64_t digest;
     int64_t pid, started; /* of the process, as process.h has them */
     uint64_t run_id;      /* rank 0's choice */
@@ -73,6 +78,8 @@ struct rank_orders {
      * those that it has. */
     uint32_t n_states;
     uint32_t lost; /* ranks that were given up: parting does not wait for all */
+    uint32_t last; /* as in struct setup_epoch, as are: */
+    uint64_t epoch, rows;
     struct source_state state;
 };
 
@@ -112,6 +119,8 @@ struct coordinator {
     uint32_t fail_fast; /* stop at the first block that is set aside */
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX];
+    struct setup_epoch epoch;
+    uint64_t n_gone;    /* ranks that were gone, so far */
     swim_error_t error; /* the first one reported */
     uint32_t error_rank;
 };
@@ -142,6 +151,11 @@ void coordinator_set_states(struct coordinator *c, const struct source_state *st
 /* Rank 0 says, before it is ready, what there is to do in all. */
 void coordinator_set_work(struct coordinator *c, uint32_t n_phases,
                           const uint64_t *blocks, bool fail_fast);
+
+/* The next epoch, of so many blocks of the first phase: those that it has more can be
+ * handed out from here on.  There is room for them in todo. */
+void coordinator_set_epoch(struct coordinator *c, const struct setup_epoch *epoch,
+                           uint64_t n_blocks);
 
 /* And, then and whenever it is told to look, what is missing: done has a bit for each
  * block of the phase that is committed (done[b / 8] >> (b % 8)).  Phases before it

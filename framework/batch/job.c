@@ -12,6 +12,7 @@
 #define MEMORY_DEFAULT ((uint64_t)256 << 20)
 #define KEYS_MAX 16
 #define PORTS_MAX 64
+#define FOLLOW_UNTIL "h5swim_end"
 
 struct job_key {
     const char *name;
@@ -442,10 +443,55 @@ static int job_memory(const struct job_node *node, void *into, swim_error_t *err
     return job_value_bytes(node, &((struct job *)into)->memory_bytes, err);
 }
 
+static int follow_until_key(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+
+    return job_value_text(node, &job->follow_until, err);
+}
+
+static int follow_timeout_key(const struct job_node *node, void *into,
+                              swim_error_t *err)
+{
+    struct job *job = into;
+    double seconds = 0;
+    int rc = job_value_double(node, &seconds, err);
+
+    if (rc == SWIM_OK && !(seconds >= 0.001 && seconds <= 1e9))
+        rc = job_fail(err, &node->place,
+                      "timeout %g: 0.001 to 1e9 seconds without new rows are possible",
+                      seconds);
+    if (rc == SWIM_OK)
+        job->follow_timeout_ms = (int64_t)(seconds * 1000);
+    return rc;
+}
+
+static const struct job_key follow_keys[] = {
+    {"until", follow_until_key},
+    {"timeout", follow_timeout_key},
+};
+
+static int job_follow(const struct job_node *node, void *into, swim_error_t *err)
+{
+    struct job *job = into;
+
+    job->follow_place = node->place;
+    job->follow = true;
+    int rc = node->kind == JOB_NODE_MAP
+                 ? keys_read(node, follow_keys, SWIM_COUNT_OF(follow_keys), job, err)
+                 : job_value_bool(node, &job->follow, err);
+    if (rc == SWIM_OK && !job->follow_until) {
+        job->follow_until = strdup(FOLLOW_UNTIL);
+        if (!job->follow_until)
+            rc = swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
+    }
+    return rc;
+}
+
 static const struct job_key job_keys[] = {
     {"kernel", job_kernel},   {"params", job_params}, {"inputs", job_inputs},
     {"outputs", job_outputs}, {"block", job_block},   {"memory", job_memory},
-    {"edges", job_edges},
+    {"edges", job_edges},     {"follow", job_follow},
 };
 
 static int job_read(const struct job_node *root, struct job *job, swim_error_t *err)
@@ -545,6 +591,7 @@ void job_destroy(struct job *job)
     free(job->inputs);
     free(job->outputs);
     free(job->edges);
+    free(job->follow_until);
     free(job->kernel);
     free(job->name);
     free(job->dir);

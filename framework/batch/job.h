@@ -20,6 +20,32 @@
  *     block: auto                 # or sizes in elements: [12, 73, 144]
  *     memory: 256 MiB             # budget of one rank; at least 1 MiB
  *     edges: {lon: wrap, lat: nearest} # stencils; by name of the axis
+ *     follow: true                # or a mapping with the keys "until" and "timeout";
+ * see # below
+ *
+ * follow: the inputs are still being written, by others who commit with h5swim: rows,
+ * along the first axis, are processed as they are committed, as far as all inputs have
+ * them.  The job ends, and its outputs are finished, when all rows of an input that has
+ * ended are processed: the dataset, or its file, has an attribute named as "until" says
+ * (default h5swim_end; whatever its value), set in the commit of the last rows or
+ * later. Or when no new rows have come for "timeout" seconds (default: it waits for
+ * ever).
+ *
+ * That is for maps, and stencils whose halo along the first axis is 0.  The inputs must
+ * be extendible along the first axis, without limit, and the outputs begin with it. The
+ * kernel's plan() is told that the axis has 2^32 rows, without coordinates.  A block is
+ * at most as many rows as "block" says, or an output chunk (as the input's, unless
+ * "chunks" gives another); one that is not full yet is done again when it grows, so
+ * that a chunk of one row, or of as many as are committed at once, costs least.
+ *
+ * What is promised: each row that was committed is in the outputs when the job ends, in
+ * the state that it had in one of the commits since it came, with its coordinates, if
+ * these came in the same commit or before.  Rows are to be complete when they are
+ * committed: one that is changed later may have been processed, and is not looked at
+ * again.  An input in whose place another file is, or which becomes shorter, ends the
+ * job with an error.  Outputs become longer in whole commits; a row in them holds the
+ * fill value until it is done, and rows are done out of order where several readers or
+ * ranks are at work.
  *
  * Relative paths are relative to the job file, those that --set gives too.  A "~" means
  * nothing special.  In memory k, M, G and KiB, MiB, GiB are binary, KB, MB, GB decimal.
@@ -92,6 +118,10 @@ struct job {
     struct job_place block_place;
     uint64_t memory_bytes; /* default 256 MiB */
     int64_t timeout_ms;    /* for one block; 0: any time */
+    bool follow;
+    struct job_place follow_place;
+    char *follow_until;        /* the attribute */
+    int64_t follow_timeout_ms; /* without new rows; 0: for ever */
 };
 
 /* Read a job file and put "--set" settings ("a.b.c=value", value in YAML) over it.

@@ -30,6 +30,9 @@ struct link_ops {
      * told to look, coordinator_set_pass(). SWIM_ERR_NOMEM. */
     int (*set_work)(struct link *link, uint32_t n_phases, const uint64_t *blocks,
                     bool fail_fast, swim_error_t *err);
+    /* Likewise, coordinator_set_epoch(); SWIM_ERR_NOMEM. */
+    int (*set_epoch)(struct link *link, const struct setup_epoch *epoch,
+                     uint64_t n_blocks, swim_error_t *err);
     uint64_t (*set_pass)(struct link *link, int32_t phase, const unsigned char *done);
     void (*set_aside)(struct link *link, const struct block_failure *failure);
     /* Rank 0 only: copies of the coordinator (failures point to what may still grow at

@@ -180,6 +180,21 @@ static int fork_set_work(struct link *link, uint32_t n_phases, const uint64_t *b
     return SWIM_OK;
 }
 
+static int fork_set_epoch(struct link *link, const struct setup_epoch *epoch,
+                          uint64_t n_blocks, swim_error_t *err)
+{
+    struct fork_shared *shared = ((struct fork_link *)(void *)link)->shared;
+
+    if (n_blocks > COORDINATOR_BLOCKS_MOST)
+        return swim_error_set(err, SWIM_ERR_NOMEM,
+                              "follow: %llu blocks are more than there is room for",
+                              (unsigned long long)n_blocks);
+    shared_lock(shared);
+    coordinator_set_epoch(&shared->coordinator, epoch, n_blocks);
+    pthread_mutex_unlock(&shared->mutex);
+    return SWIM_OK;
+}
+
 static uint64_t fork_set_pass(struct link *link, int32_t phase,
                               const unsigned char *done)
 {
@@ -245,6 +260,7 @@ static const struct link_ops fork_ops = {
     .exchange = fork_exchange,
     .set_states = fork_set_states,
     .set_work = fork_set_work,
+    .set_epoch = fork_set_epoch,
     .set_pass = fork_set_pass,
     .set_aside = fork_set_aside,
     .observe = fork_observe,

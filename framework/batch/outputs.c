@@ -8,11 +8,16 @@
 
 #include "core/log.h"
 
+static uint64_t blocks_of(const struct outputs *o, uint32_t phase)
+{
+    return o->setup->job->follow ? OUTPUT_GROWS : o->setup->phase_blocks[phase];
+}
+
 struct output_job outputs_job(const struct outputs *o, uint32_t phase)
 {
     return (struct output_job){.mark = o->mark,
                                .description = o->setup->description,
-                               .n_blocks = o->setup->phase_blocks[phase]};
+                               .n_blocks = blocks_of(o, phase)};
 }
 
 static bool is_partial(const struct outputs *o, uint32_t phase)
@@ -30,7 +35,7 @@ static bool is_ours(const struct outputs *o, uint32_t phase,
 {
     *then = found->description ? setup_translate(o->setup, found->description)
                                : calloc(1, 1);
-    return *then && found->n_blocks == o->setup->phase_blocks[phase] &&
+    return *then && found->n_blocks == blocks_of(o, phase) &&
            strcmp(*then, o->setup->description) == 0;
 }
 

@@ -7,8 +7,11 @@
 
 #include <h5swim/kernel.h>
 
+/* follow: coordinates of the rows from coords[0] on, for the outputs of each file. */
+#define PAYLOAD_COORDINATES UINT32_MAX
+
 struct payload_record {
-    uint32_t output; /* which output; unused for an accumulator */
+    uint32_t output; /* which output, or the above; unused for an accumulator */
     uint32_t n_coords;
     uint64_t n_bytes; /* after coords, rounded up to 8 in the slot */
     uint64_t coords[SWIM_NDIM_MAX];

@@ -80,7 +80,9 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
     struct setup_access access = {.store = {r->session, r->options->wait_ms}};
     struct region *region = r->worker.region;
 
-    if (r->link->rank != 0) {
+    if (r->job->follow) {
+        /* States come with the epochs. */
+    } else if (r->link->rank != 0) {
         int rc = await_states(r, err);
         if (rc != SWIM_OK)
             return rc;
@@ -101,6 +103,8 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
         setup_close_inputs(r->setup);
         return rc;
     }
+    if (r->job->follow)
+        return rc;
     region->n_states = r->setup->n_inputs;
     for (uint32_t i = 0; i < region->n_states; i++)
         region->states[i] = r->setup->inputs[i].state;
@@ -203,6 +207,7 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
         return rc;
     }
     atomic_store(&r->worker.region->run_id, orders->run_id);
+    follow_take_orders(r, orders);
     if (orders->phase >= 0 && orders->phase != r->phase) {
         r->phase = orders->phase;
         atomic_store(&r->worker.region->phase, (uint32_t)orders->phase);
@@ -215,23 +220,30 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
     return rc;
 }
 
-static void nap(const struct rank *r)
+static void nap(struct rank *r)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[2 + FOLLOW_FDS] = {
         {r->spawner.fd, POLLIN, 0}, /* poll() passes over -1 */
-        {swim_signals_fd(), POLLIN, 0},
+        /* A pending signal stays readable; it must not turn naps into a busy loop. */
+        {swim_signals_pending() ? -1 : swim_signals_fd(), POLLIN, 0},
     };
+    uint32_t n = follow_fds(r, fds + 2);
 
-    /* A pending signal stays readable; it must not turn naps into a busy loop. */
-    poll(fds, swim_signals_pending() ? 1 : 2, NAP_MS);
+    poll(fds, 2 + n, NAP_MS);
+    follow_hear(r, fds + 2, n);
 }
 
 /* Rank 0: what the coordinator asks for, and what a person sees. */
-static int lead(struct rank *r, const struct rank_orders *orders, swim_error_t *err)
+static int lead(struct rank *r, struct rank_orders *orders, swim_error_t *err)
 {
     if (r->link->rank != 0)
         return SWIM_OK;
-    int rc = orders->look ? zero_look(r, err) : zero_check(r, err);
+    int rc = zero_check(r, err);
+    if (rc == SWIM_OK && r->follow)
+        rc = follow_turn(r, orders->look, err);
+    else if (rc == SWIM_OK && orders->look)
+        rc = zero_look(r, err);
+    orders->look = 0; /* until it is asked for again */
     r->link->ops->observe(r->link, &r->seen, r->ranks);
     progress_show(&r->progress, &r->seen, r->ranks);
     return rc;
@@ -240,7 +252,7 @@ static int lead(struct rank *r, const struct rank_orders *orders, swim_error_t *
 /* Is there something to say to the coordinator? */
 static bool report_is_due(const struct rank *r, int rc)
 {
-    return rc != SWIM_OK || r->report.want || r->report.signo ||
+    return rc != SWIM_OK || r->report.want || r->hurry || r->report.signo ||
            swim_clock_mono_ns() - r->exchanged_ns > EXCHANGE_NS;
 }
 
@@ -250,6 +262,7 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
     int rc = SWIM_OK;
 
     while (!leave) {
+        r->hurry = false;
         items_turn(r);
         if (rc == SWIM_OK)
             rc = items_look_after_workers(r, err);
@@ -268,7 +281,7 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
             rc = lead(r, orders, err);
         if (state_asked() && r->setup)
             state_print(r);
-        if (!leave && !r->count)
+        if (!leave && !r->count && !r->hurry)
             nap(r);
     }
     return rc;

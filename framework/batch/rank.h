@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "batch/follow.h"
 #include "batch/job_lock.h"
 #include "batch/join_serve.h"
 #include "batch/outputs.h"
@@ -28,6 +29,8 @@ struct rank {
     bool spawner_gone; /* it is of no use without */
     bool lost;         /* a rank was given up */
     int64_t start_ns, exchanged_ns; /* when orders came last */
+    struct setup_epoch told; /* follow: the epoch, as far as its states are known */
+    bool hurry;              /* there is something to be said at once */
 
     /* rank_items.c */
     uint64_t next, count; /* blocks granted, not yet in an item */
@@ -51,6 +54,7 @@ struct rank {
     uint64_t missing;         /* of it, when last looked at */
     uint32_t idle_passes;     /* that have brought nothing */
     int64_t checkpoint_ns;    /* the next one of the outputs */
+    struct follow *follow;    /* NULL: the inputs are read as they are */
     struct coordinator seen;
     struct coordinator_rank *ranks;
     struct progress progress;
@@ -79,8 +83,14 @@ void zero_join(struct rank *r);
 /* Take the outputs, make them or go on with them, and say what there is to do. */
 int zero_begin(struct rank *r, swim_error_t *err);
 
+/* What is missing of a phase is the next pass; *left: so much. */
+int zero_pass(struct rank *r, uint32_t phase, uint64_t *left, swim_error_t *err);
+
 /* The pass is over: what is missing is the next one. */
 int zero_look(struct rank *r, swim_error_t *err);
+
+/* Room for what is done of all the blocks that the setup has now. */
+int zero_make_room(struct rank *r, swim_error_t *err);
 
 /* The lease of the outputs, now and then. */
 int zero_check(struct rank *r, swim_error_t *err);

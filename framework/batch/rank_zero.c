@@ -91,7 +91,7 @@ static int progress_of(struct rank *r, uint32_t phase, uint64_t *missing,
     return rc;
 }
 
-static int pass_of(struct rank *r, uint32_t phase, uint64_t *left, swim_error_t *err)
+int zero_pass(struct rank *r, uint32_t phase, uint64_t *left, swim_error_t *err)
 {
     uint64_t missing = 0;
     int rc = progress_of(r, phase, &missing, err);
@@ -123,7 +123,7 @@ int zero_look(struct rank *r, swim_error_t *err)
     r->link->ops->observe(r->link, &r->seen, r->ranks);
     uint32_t phase = r->seen.phase < 0 ? 0 : (uint32_t)r->seen.phase;
     for (; rc == SWIM_OK && !left && phase < r->setup->n_phases; phase++)
-        rc = pass_of(r, phase, &left, err);
+        rc = zero_pass(r, phase, &left, err);
     if (rc == SWIM_OK && !left)
         r->link->ops->set_pass(r->link, COORDINATOR_FINISHED, r->done);
     r->link->ops->observe(r->link, &r->seen, r->ranks);
@@ -133,17 +133,19 @@ int zero_look(struct rank *r, swim_error_t *err)
 /* --- beginning and ending ------------------------------------------------------------
  */
 
-static int make_room(struct rank *r, swim_error_t *err)
+int zero_make_room(struct rank *r, swim_error_t *err)
 {
     uint64_t most = 0;
 
     for (uint32_t p = 0; p < r->setup->n_phases; p++)
         if (r->setup->phase_blocks[p] > most)
             most = r->setup->phase_blocks[p];
-    r->done = calloc((most + 7) / 8 + 1, 1);
-    return r->done ? SWIM_OK
-                   : swim_error_set(err, SWIM_ERR_NOMEM,
-                                    "progress of %" PRIu64 " blocks", most);
+    unsigned char *done = realloc(r->done, (most + 7) / 8 + 1);
+    if (!done)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "progress of %" PRIu64 " blocks",
+                              most);
+    r->done = done;
+    return SWIM_OK;
 }
 
 int zero_begin(struct rank *r, swim_error_t *err)
@@ -151,7 +153,7 @@ int zero_begin(struct rank *r, swim_error_t *err)
     bool quiet = r->options->quiet || r->options->json;
     int64_t wait_ms = r->again ? r->worker.wait_ms : r->options->wait_ms;
 
-    int rc = make_room(r, err);
+    int rc = zero_make_room(r, err);
     if (rc == SWIM_OK)
         rc = job_lock_take(r->setup, r->session, wait_ms, quiet, &r->lock, err);
     choose_run_id(r);
@@ -161,11 +163,15 @@ int zero_begin(struct rank *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = outputs_begin(&outputs, &r->begun, err);
     r->created = rc == SWIM_OK;
+    if (rc == SWIM_OK && r->job->follow)
+        rc = follow_begin(r, err);
     if (rc == SWIM_OK && !r->seen.has_work)
         rc = r->link->ops->set_work(r->link, r->setup->n_phases, r->setup->phase_blocks,
                                     r->options->fail_fast, err);
     if (rc == SWIM_OK && r->begun == OUTPUTS_COMPLETE)
         r->link->ops->set_pass(r->link, COORDINATOR_FINISHED, r->done);
+    else if (rc == SWIM_OK && !r->seen.has_work && r->job->follow)
+        r->link->ops->set_pass(r->link, 0, r->done); /* of no blocks */
     else if (rc == SWIM_OK && !r->seen.has_work)
         rc = zero_look(r, err);
     if (rc == SWIM_OK) /* without it nobody can join, and that is all */
@@ -251,6 +257,7 @@ void zero_print(struct rank *r, const swim_error_t *err, int status)
 void zero_end(struct rank *r)
 {
     join_serve_stop(r->serve);
+    follow_end(r);
     job_lock_release(r->lock);
     free(r->done);
 }

@@ -17,6 +17,8 @@
 
 #define POLL_MS 50
 #define NAP_MS 1
+#define OPEN_MS 2      /* inputs stay open for nothing */
+#define EPOCH_MS 20000 /* until a rank 0 that died is there again */
 
 struct reader {
     const struct worker *worker;
@@ -28,6 +30,8 @@ struct reader {
     struct setup *setup;
     struct inputs *inputs;
     struct compute *compute;
+    struct setup_epoch epoch; /* follow: at whose states the inputs are open, if so */
+    bool open;
 };
 
 static int reader_open(struct reader *r, swim_error_t *err)
@@ -47,7 +51,9 @@ static int reader_open(struct reader *r, swim_error_t *err)
             "reader %u of rank %u: kernel or inputs were changed while the "
             "job started",
             worker->index, worker->rank);
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK && worker->job->follow)
+        setup_close_inputs(r->setup); /* until there is something to read */
+    else if (rc == SWIM_OK)
         rc = inputs_create(r->setup, &r->inputs, err);
     if (rc == SWIM_OK)
         rc = compute_create(r->setup, r->inputs, r->region, &r->compute, err);
@@ -88,11 +94,81 @@ static int free_slot(struct reader *r, uint32_t *slot)
     return SWIM_ERR_CANCELLED;
 }
 
+/* --- follow: the inputs are open while there is something to be read in them --------
+ */
+
+static void epoch_close(struct reader *r)
+{
+    compute_take_inputs(r->compute, NULL);
+    inputs_destroy(r->inputs);
+    r->inputs = NULL;
+    setup_close_inputs(r->setup);
+    r->open = false;
+}
+
+/* A state may be gone, as rank 0 is at the next one already, or has died: that one
+ * follows. */
+static bool epoch_follows(struct reader *r, int rc, int64_t until)
+{
+    uint64_t was = r->epoch.number;
+
+    if (rc != SWIM_ERR_IO && rc != SWIM_ERR_CORRUPT)
+        return false;
+    while (!stopped(r) && region_epoch(r->region) == was &&
+           swim_clock_mono_ns() < until)
+        swim_clock_nap_ns(NAP_MS * 1000000LL);
+    return region_epoch(r->region) != was;
+}
+
+static int epoch_open(struct reader *r, swim_error_t *err)
+{
+    int64_t until = swim_clock_mono_ns() + EPOCH_MS * 1000000LL;
+    int rc;
+
+    do {
+        swim_error_clear(err);
+        if (r->open)
+            epoch_close(r);
+        region_get_epoch(r->region, &r->epoch);
+        rc = setup_open_epoch(r->setup, &r->epoch, err);
+    } while (rc != SWIM_OK && epoch_follows(r, rc, until));
+    if (rc != SWIM_OK)
+        return rc;
+    r->open = true;
+    rc = inputs_create(r->setup, &r->inputs, err);
+    compute_take_inputs(r->compute, r->inputs);
+    return rc;
+}
+
+/* How long to wait for an item: not for long while the inputs are open for nothing. */
+static int patience_ms(const struct reader *r)
+{
+    return r->open ? OPEN_MS : POLL_MS;
+}
+
+/* What else the writer is to know of the block. */
+static int epoch_fill(struct reader *r, struct slot *slot, void *payload,
+                      swim_error_t *err)
+{
+    const struct blocks *b = &r->setup->blocks;
+    struct block_range range;
+
+    blocks_range(b, slot->block, &range);
+    slot->rows = range.start[0] + range.count[0];
+    slot->partial = range.count[0] < b->size[0] && !r->epoch.last;
+    return compute_coordinates(r->compute, slot->block, payload, r->region->slot_bytes,
+                               &slot->n_bytes, err);
+}
+
+/* ------------------------------------------------------------------------------ */
+
 static int next_item(struct reader *r, uint32_t *item)
 {
     while (!stopped(r)) {
-        if (region_take(r->region, r->worker->index, POLL_MS, item))
+        if (region_take(r->region, r->worker->index, patience_ms(r), item))
             return SWIM_OK;
+        if (r->open)
+            epoch_close(r);
         worker_count_locks(r->worker, r->session, &r->last);
     }
     return SWIM_ERR_CANCELLED;
@@ -122,9 +198,15 @@ static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
     slot->block = item->block;
     slot->phase = atomic_load(&r->region->phase);
     atomic_store(&r->shared->busy_ns, swim_clock_mono_ns());
-    rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
-                       region_payload(r->region, at), r->region->slot_bytes,
-                       &slot->n_bytes, err);
+    bool follow = r->worker->job->follow;
+    if (follow && (!r->open || r->epoch.number != region_epoch(r->region)))
+        rc = epoch_open(r, err);
+    if (rc == SWIM_OK)
+        rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
+                           region_payload(r->region, at), r->region->slot_bytes,
+                           &slot->n_bytes, err);
+    if (rc == SWIM_OK && follow)
+        rc = epoch_fill(r, slot, region_payload(r->region, at), err);
     atomic_store(&r->shared->busy_ns, 0);
     if (rc != SWIM_OK) {
         atomic_store(&slot->state, SLOT_FREE);

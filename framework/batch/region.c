@@ -86,6 +86,33 @@ void region_mark(struct region *region, char mark[REGION_MARK_SIZE])
              (unsigned long long)atomic_load(&region->run_id));
 }
 
+/* One process writes, which may die in between: the next one writes it anew. */
+void region_set_epoch(struct region *region, const struct setup_epoch *epoch)
+{
+    atomic_store(&region->epoch_begun, epoch->number);
+    atomic_thread_fence(memory_order_seq_cst);
+    memcpy(&region->epoch, epoch, sizeof(*epoch));
+    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store(&region->epoch_set, epoch->number);
+}
+
+void region_get_epoch(struct region *region, struct setup_epoch *epoch)
+{
+    unsigned long long set;
+
+    do {
+        set = atomic_load(&region->epoch_set);
+        atomic_thread_fence(memory_order_seq_cst);
+        memcpy(epoch, &region->epoch, sizeof(*epoch));
+        atomic_thread_fence(memory_order_seq_cst);
+    } while (atomic_load(&region->epoch_begun) != set);
+}
+
+uint64_t region_epoch(struct region *region)
+{
+    return atomic_load(&region->epoch_set);
+}
+
 struct reader_shared *region_reader(struct region *region, uint32_t reader)
 {
     char *base = (char *)region + readers_offset();

@@ -65,6 +65,8 @@ struct slot {
     uint32_t item;
     uint64_t seq;
     uint64_t block;
+    uint64_t rows;    /* follow: that the outputs have with it */
+    uint32_t partial; /* follow: it is not done yet with this */
     uint64_t n_bytes; /* of the payload, see payload.h */
 };
 
@@ -95,6 +97,8 @@ struct region {
     struct source_state states[SETUP_INPUTS_MAX]; /* of the inputs */
     atomic_ullong run_id;                         /* set before the first block */
     char url[REGION_URL_SIZE]; /* of the job's lock server; "": worker's says it */
+    atomic_ullong epoch_begun, epoch_set; /* numbers; equal while epoch is whole */
+    struct setup_epoch epoch;             /* of the blocks that are queued */
 
     atomic_uint phase;
     atomic_uint stop; /* everybody leaves */
@@ -109,6 +113,11 @@ struct region {
     atomic_uint error_claimed, error_set;
     swim_error_t error; /* the first one of any process of this rank */
 };
+
+/* The rank begins an epoch; its workers look which one it is. */
+void region_set_epoch(struct region *region, const struct setup_epoch *epoch);
+void region_get_epoch(struct region *region, struct setup_epoch *epoch);
+uint64_t region_epoch(struct region *region);
 
 #define REGION_MARK_SIZE 40
 

@@ -51,6 +51,8 @@ static int show_plan(const struct run_options *options, const struct job *job,
     if (rc == SWIM_OK)
         rc = setup_divide_memory(setup, &n_readers, options->n_readers == 0,
                                  &slots_each, err);
+    if (rc == SWIM_OK && job->follow)
+        setup_take_rows(setup, setup->rows);
     if (rc == SWIM_OK)
         report_plan(options, job, setup, n_ranks, n_readers, slots_each);
     setup_destroy(setup);

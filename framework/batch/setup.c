@@ -107,7 +107,9 @@ static int inspect_input(struct setup *setup, uint32_t number,
         return SWIM_ERR_ARG;
     int rc = open_input(setup, number, given, how, err);
     if (rc == SWIM_OK)
-        rc = dataset_inspect(in->source, given->dataset, &in->info, err);
+        rc = setup->job->follow
+                 ? dataset_inspect_growing(in->source, given->dataset, &in->info, err)
+                 : dataset_inspect(in->source, given->dataset, &in->info, err);
     if (rc == SWIM_OK)
         rc = source_check(in->source, err);
     if (rc != SWIM_OK)
@@ -289,6 +291,8 @@ int setup_create(const struct job *job, const struct setup_access *access,
         swim_error_set(err, SWIM_ERR_KERNEL, "kernel %s has no inputs", job->kernel);
         rc = SWIM_ERR_KERNEL;
     }
+    if (rc == SWIM_OK && job->follow)
+        rc = setup_follow_inputs(setup, err);
     if (rc == SWIM_OK)
         rc = check_shapes(setup, err);
     if (rc == SWIM_OK)
@@ -297,6 +301,8 @@ int setup_create(const struct job *job, const struct setup_access *access,
         rc = setup_plan_outputs(setup, err);
     if (rc == SWIM_OK)
         rc = setup_plan_blocks(setup, err);
+    if (rc == SWIM_OK && job->follow)
+        rc = setup_follow_outputs(setup, err);
     if (rc == SWIM_OK)
         rc = setup_plan_targets(setup, err);
     if (rc == SWIM_OK)
@@ -316,7 +322,10 @@ void setup_close_inputs(struct setup *setup)
         for (uint32_t k = i; k < setup->n_inputs; k++)
             if (setup->inputs[k].source == source)
                 setup->inputs[k].source = NULL;
-        source_close(source);
+        if (setup->job->follow)
+            source_leave(source);
+        else
+            source_close(source);
     }
 }
 
@@ -325,7 +334,8 @@ int setup_look_inputs(struct setup *setup, bool now, swim_error_t *err)
     int rc = SWIM_OK;
 
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
-        rc = source_look(setup->inputs[i].source, now, err);
+        if (setup->inputs[i].source)
+            rc = source_look(setup->inputs[i].source, now, err);
     return rc;
 }
 

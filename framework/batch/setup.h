@@ -50,6 +50,16 @@ struct setup_output {
     bool sharded, by_rank;      /* the file joins one of each node, or rank: shards.h */
 };
 
+/* What of the inputs a job that follows them is at: rows that all of them have, and
+ * states of them in which these are.  Rank 0 begins one epoch after the other. */
+struct setup_epoch {
+    uint64_t number; /* 0: none yet, and always of other jobs */
+    uint64_t rows;
+    uint32_t last; /* no others follow: blocks that are not full are done with it */
+    uint32_t n_states;
+    struct source_state states[SETUP_INPUTS_MAX];
+};
+
 enum setup_phase {
     SETUP_APPLY,   /* a block gives outputs */
     SETUP_PARTIAL, /* a block gives an accumulator */
@@ -89,6 +99,7 @@ struct setup {
     const struct swim_field **plan_fields;
     struct swim_output **plan_outputs;
 
+    uint64_t rows; /* follow: that all inputs had when they were opened first */
     struct blocks blocks;
     uint64_t
         slice[SWIM_NDIM_MAX]; /* what a reader holds at once; reduce: part of a block */
@@ -119,7 +130,15 @@ void setup_destroy(struct setup *setup);
 /* The inputs stay open, READ held, until then; for a process that reads no more. */
 void setup_close_inputs(struct setup *setup);
 
-/* source_look() at all inputs. */
+/* follow: the blocks are those of so many rows.  Before the first call they are those
+ * of one row of blocks, all full, which buffers are made for. */
+void setup_take_rows(struct setup *setup, uint64_t rows);
+
+/* follow: open the inputs anew, at an epoch's states. */
+int setup_open_epoch(struct setup *setup, const struct setup_epoch *epoch,
+                     swim_error_t *err);
+
+/* source_look() at all inputs that are open. */
 int setup_look_inputs(struct setup *setup, bool now, swim_error_t *err);
 
 /* What h5swim_unfinished must say in the files of a phase; mark stays the caller's. */
@@ -134,6 +153,12 @@ size_t setup_difference(const char *then, const char *now, char *text, size_t si
  * now but for their names (source_is_state()) have the names of now.  The inputs are
  * open.  Allocated; NULL: no memory. */
 char *setup_translate(const struct setup *setup, const char *then);
+
+/* What a job that follows needs besides, in setup_follow.c: before the kernel is asked,
+ * and after the blocks were planned; how many rows a block has. */
+int setup_follow_inputs(struct setup *setup, swim_error_t *err);
+int setup_follow_outputs(struct setup *setup, swim_error_t *err);
+uint64_t setup_follow_block(const struct setup *setup, const struct blocks_wish *wish);
 
 /* Second half of setup_create(), in setup_outputs.c, setup_blocks.c, setup_memory.c,
  * setup_targets.c and setup_describe.c. */

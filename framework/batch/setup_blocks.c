@@ -198,6 +198,8 @@ int setup_plan_blocks(struct setup *setup, swim_error_t *err)
         b->reduced[a] = setup->plan.reduced[a] != 0;
     }
     wish_of(setup, &wish);
+    if (setup->job->follow)
+        b->extent[0] = setup_follow_block(setup, &wish);
     if (reduce)
         rc = plan_reduce(setup, &wish, err);
     else if (setup->job->n_block)

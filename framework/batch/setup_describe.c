@@ -62,6 +62,11 @@ static int describe_input(const struct setup *setup, uint32_t number, FILE *to,
     put_value(to, real);
     fprintf(to, "input.%s.dataset: ", port);
     put_value(to, in->info->path);
+    if (setup->job->follow) { /* states come and go */
+        fprintf(to, "input.%s.inode: %" PRIu64 "\n", port,
+                source_state_inode(&in->state));
+        return rc;
+    }
     fprintf(to, "input.%s.state: ", port);
     for (size_t i = 0; i < SOURCE_STATE_BYTES; i++)
         fprintf(to, "%02x", in->state.bytes[i]);
@@ -119,6 +124,8 @@ int setup_describe(struct setup *setup, swim_error_t *err)
         return swim_error_set(err, SWIM_ERR_NOMEM, "description of the job");
     fputs("description: 1\n", to);
     describe_kernel(setup, to);
+    if (setup->job->follow)
+        fputs("follow: yes\n", to);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
         rc = describe_input(setup, i, to, err);
     for (uint32_t i = 0; i < setup->n_outputs; i++)

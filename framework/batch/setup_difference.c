@@ -174,8 +174,8 @@ static void say_values(struct saying *s, const char *what, const char *verb,
         are ? "were" : "was", shown(then, b, sizeof(b)), hint);
 }
 
-/* The state of an input: its bytes say nothing to people. */
-static void say_state(struct saying *s, const char *port)
+/* The state of an input, or its inode: that says nothing to people. */
+static void say_state(struct saying *s, const char *port, const char *was)
 {
     char key[KEY_MOST + 40], file[4 * VALUE_MOST + 8];
     struct line now;
@@ -183,7 +183,7 @@ static void say_state(struct saying *s, const char *port)
     snprintf(key, sizeof(key), "input.%s.file", port);
     if (!same_there(s, key) || !line_find(s->now, key, strlen(key), &now))
         return; /* another file, which is said by itself */
-    say(s, "input %s (%s) was changed", port, shown(&now, file, sizeof(file)));
+    say(s, "input %s (%s) was %s", port, shown(&now, file, sizeof(file)), was);
 }
 
 static void say_port(struct saying *s, const char *key, const struct line *then,
@@ -201,7 +201,9 @@ static void say_port(struct saying *s, const char *key, const struct line *then,
     snprintf(what, sizeof(what), "%s of %s %s", dot + 1, input ? "input" : "output",
              port);
     if (input && strcmp(dot, ".state") == 0)
-        say_state(s, port);
+        say_state(s, port, "changed");
+    else if (input && strcmp(dot, ".inode") == 0)
+        say_state(s, port, "replaced");
     else
         say_values(s, what,
                    strcmp(dot, ".chunks") == 0 || strcmp(dot, ".filters") == 0 ? "are"

@@ -57,6 +57,9 @@ static int output_memory(struct setup *setup, swim_error_t *err)
             out.elements * (swim_type_size(setup->outputs[i].type) + element) + chunk;
         codec_destroy(codec);
     }
+    if (setup->job->follow) /* the coordinates of its rows */
+        setup->slot_bytes +=
+            RECORD_BYTES + setup->blocks.size[0] * DATASET_COORDINATE_BYTES;
     if (setup->slot_bytes < setup->acc_bytes + RECORD_BYTES)
         setup->slot_bytes = setup->acc_bytes + RECORD_BYTES;
     return SWIM_OK;

@@ -17,6 +17,8 @@ int worker_session_open(const struct worker *worker, swim_session_t **out,
 
 struct setup_access worker_access(const struct worker *worker, swim_session_t *session)
 {
+    if (worker->job->follow) /* states come with the epochs */
+        return (struct setup_access){.store = {session, worker->wait_ms}};
     return (struct setup_access){.store = {session, worker->wait_ms},
                                  .states = worker->region->states,
                                  .n_states = worker->region->n_states};

@@ -136,6 +136,30 @@ static int session_end(struct writer *w, bool more, swim_error_t *err)
     return rc;
 }
 
+static int write_coordinates(struct writer *w, const struct payload_record *record,
+                             uint64_t rows, swim_error_t *err)
+{
+    uint64_t start = record->coords[0];
+    int rc = SWIM_OK;
+
+    for (size_t i = 0; i < w->targets->n; i++)
+        for (size_t s = 0; rc == SWIM_OK && s < w->targets->list[i].n; s++)
+            rc = output_coordinates(w->open[i], s, start, rows - start, record + 1,
+                                    (size_t)record->n_bytes, err);
+    return rc;
+}
+
+/* follow: the outputs become as long as the block wants them. */
+static int write_rows(struct writer *w, uint64_t rows, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (size_t i = 0; i < w->targets->n; i++)
+        for (size_t s = 0; rc == SWIM_OK && s < w->targets->list[i].n; s++)
+            rc = output_rows(w->open[i], s, rows, err);
+    return rc;
+}
+
 static int write_record(struct writer *w, const struct payload_record *record,
                         swim_error_t *err)
 {
@@ -167,14 +191,16 @@ static int write_partial(struct writer *w, uint64_t block, const char *payload,
                              payload + sizeof(struct payload_record), err);
 }
 
-static int write_records(struct writer *w, const char *payload, uint64_t n_bytes,
+static int write_records(struct writer *w, const struct slot *slot, const char *payload,
                          swim_error_t *err)
 {
-    int rc = SWIM_OK;
+    int rc = write_rows(w, slot->rows, err);
 
-    for (uint64_t at = 0; rc == SWIM_OK && at < n_bytes;) {
+    for (uint64_t at = 0; rc == SWIM_OK && at < slot->n_bytes;) {
         const struct payload_record *record = (const void *)(payload + at);
-        rc = write_record(w, record, err);
+        rc = record->output == PAYLOAD_COORDINATES
+                 ? write_coordinates(w, record, slot->rows, err)
+                 : write_record(w, record, err);
         at += sizeof(*record) + payload_round(record->n_bytes);
     }
     return rc;
@@ -187,8 +213,8 @@ static int write_slot(struct writer *w, uint32_t number, enum setup_phase phase,
     const char *payload = region_payload(w->region, number);
 
     int rc = phase == SETUP_PARTIAL ? write_partial(w, slot->block, payload, err)
-                                    : write_records(w, payload, slot->n_bytes, err);
-    for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++)
+                                    : write_records(w, slot, payload, err);
+    for (size_t i = 0; rc == SWIM_OK && !slot->partial && i < w->targets->n; i++)
         rc = output_done(w->open[i], slot->block, err);
     return rc;
 }

@@ -234,6 +234,20 @@ static int mpi_set_work(struct link *link, uint32_t n_phases, const uint64_t *bl
     return SWIM_OK;
 }
 
+static int mpi_set_epoch(struct link *link, const struct setup_epoch *epoch,
+                         uint64_t n_blocks, swim_error_t *err)
+{
+    struct mpi_link *m = (struct mpi_link *)(void *)link;
+    uint64_t *todo = realloc(m->coordinator.todo, (n_blocks / 64 + 1) * sizeof(*todo));
+
+    if (!todo)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "progress of %llu blocks",
+                              (unsigned long long)n_blocks);
+    m->coordinator.todo = todo;
+    coordinator_set_epoch(&m->coordinator, epoch, n_blocks);
+    return SWIM_OK;
+}
+
 static uint64_t mpi_set_pass(struct link *link, int32_t phase,
                              const unsigned char *done)
 {
@@ -313,6 +327,7 @@ static const struct link_ops mpi_ops = {
     .exchange = mpi_exchange,
     .set_states = mpi_set_states,
     .set_work = mpi_set_work,
+    .set_epoch = mpi_set_epoch,
     .set_pass = mpi_set_pass,
     .set_aside = mpi_set_aside,
     .observe = mpi_observe,

@@ -417,6 +417,52 @@ static void ranks_that_see_different_jobs_are_stopped(void **state)
     assert_int_equal(t.c.error_rank, 1);
 }
 
+static void an_epoch_adds_blocks_for_those_who_know_its_states(void **state)
+{
+    const uint64_t blocks[1] = {0};
+    struct setup_epoch epoch = {.number = 1, .rows = 70, .n_states = 2};
+    unsigned char seen[BLOCKS_MOST] = {0};
+    struct table t;
+    (void)state;
+
+    memset(&epoch.states[0], 1, sizeof(epoch.states[0]));
+    memset(&epoch.states[1], 2, sizeof(epoch.states[1]));
+    begin_ready(&t, 2, 1, blocks);
+    coordinator_set_pass(&t.c, 0, t.done[0]);
+    ask(&t, 1);
+    ask(&t, 0);
+    assert_true(t.orders.look && t.orders.phase == 0);
+    coordinator_set_epoch(&t.c, &epoch, 70);
+    assert_int_equal(coordinator_set_pass(&t.c, 0, t.done[0]), 70);
+    for (uint32_t known = 0; known < 2; known++) {
+        t.mine[1].n_states = known;
+        t.mine[1].epoch = known ? 1 : 0;
+        ask(&t, 1);
+        assert_int_equal(t.orders.count, 0);
+        assert_int_equal(t.orders.epoch, 1);
+        assert_memory_equal(&t.orders.state, &epoch.states[known],
+                            sizeof(t.orders.state));
+    }
+    t.mine[1].n_states = 2;
+    for (int turn = 0; turn < 200 && t.c.blocks[0] < 130; turn++) {
+        ask(&t, 1);
+        for (uint64_t i = 0; i < t.orders.count; i++)
+            assert_int_equal(seen[t.orders.first + i]++, 0);
+        if (t.orders.first > 30) { /* in the middle of the pass */
+            epoch.number = t.mine[1].epoch = 2;
+            coordinator_set_epoch(&t.c, &epoch, 130);
+        }
+    }
+    for (int turn = 0; turn < 200; turn++) {
+        ask(&t, 1);
+        for (uint64_t i = 0; i < t.orders.count; i++)
+            assert_int_equal(seen[t.orders.first + i]++, 0);
+    }
+    for (uint64_t b = 0; b < 130; b++)
+        assert_int_equal(seen[b], 1);
+    assert_int_equal(coordinator_total(&t.c), 130);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +480,7 @@ int main(void)
         cmocka_unit_test(the_first_error_stops_all_and_is_kept),
         cmocka_unit_test(a_signal_at_one_rank_stops_all_with_its_number),
         cmocka_unit_test(ranks_that_see_different_jobs_are_stopped),
+        cmocka_unit_test(an_epoch_adds_blocks_for_those_who_know_its_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
