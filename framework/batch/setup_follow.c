@@ -94,6 +94,13 @@ uint64_t setup_follow_block(const struct setup *setup, const struct blocks_wish 
 
 void setup_take_rows(struct setup *setup, uint64_t rows)
 {
+    struct setup_targets *targets = &setup->targets[0];
+
+    for (uint32_t i = 0; i < setup->n_outputs; i++)
+        setup->outputs[i].spec.shape[0] = rows;
+    for (size_t t = 0; t < targets->n; t++)
+        for (size_t s = 0; s < targets->list[t].n; s++)
+            targets->list[t].specs[s].shape[0] = rows;
     blocks_set_rows(&setup->blocks, rows);
     setup->phase_blocks[0] = setup->blocks.n;
 }

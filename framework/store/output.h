@@ -126,8 +126,8 @@ int output_adopt(const char *file, const struct output_spec *specs, size_t n_spe
                  swim_error_t *err);
 
 /* The blocks that are committed in an unfinished output: bit b of byte b/8, (n_blocks +
- * 7) / 8 bytes.  SWIM_ERR_ARG: it has another number of blocks, or, when it grows, one
- * behind them is done; SWIM_ERR_IO: replaced, or not readable. */
+ * 7) / 8 bytes.  SWIM_ERR_ARG: it has another number of blocks, or it grows and has
+ * more rows than shape[0]; SWIM_ERR_IO: replaced, or not readable. */
 int output_progress(const char *file, const struct output_spec *specs, size_t n_specs,
                     const struct store_access *access, uint64_t n_blocks,
                     unsigned char *bits, swim_error_t *err);

@@ -65,6 +65,24 @@ int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *
     return rc;
 }
 
+int growth_check(hid_t set, const struct output_spec *spec, swim_error_t *err)
+{
+    hsize_t dims[SWIM_NDIM_MAX] = {0};
+    uint64_t rows = 0;
+
+    if (rows_of(set, dims, &rows) < 0)
+        return h5_fail(err, SWIM_ERR_IO, "read the shape of an output in %s",
+                       spec->file);
+    if (rows <= spec->shape[0])
+        return SWIM_OK;
+    return swim_error_set(
+        err, SWIM_ERR_ARG,
+        "%s of %s has %llu rows already and the inputs have %llu: they "
+        "are not what the job followed; --overwrite starts anew",
+        spec->dataset, spec->file, (unsigned long long)rows,
+        (unsigned long long)spec->shape[0]);
+}
+
 void growth_free(struct growth *g)
 {
     if (g)

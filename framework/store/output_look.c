@@ -170,6 +170,8 @@ int output_progress(const char *file, const struct output_spec *specs, size_t n_
         rc = output_dataset(id, &specs[i], &set, err);
         if (rc == SWIM_OK)
             rc = output_check_mark(set, &specs[i], file, err);
+        if (rc == SWIM_OK && specs[i].grows)
+            rc = growth_check(set, &specs[i], err);
         h5_release(set);
     }
     if (rc == SWIM_OK)

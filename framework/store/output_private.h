@@ -50,6 +50,9 @@ int virtual_layout(hid_t dcpl, const struct output_spec *spec, const char *path,
 
 /* Of an open dataset, which stays the caller's, as name does. */
 int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *err);
+
+/* SWIM_ERR_ARG: the dataset has more rows than spec->shape[0]. */
+int growth_check(hid_t set, const struct output_spec *spec, swim_error_t *err);
 int growth_rows(struct growth *g, uint64_t rows, swim_error_t *err);
 int growth_coordinates(struct growth *g, uint64_t start, uint64_t count,
                        const void *elements, size_t n_bytes, swim_error_t *err);
@@ -83,8 +86,8 @@ int progress_write(struct progress *p, swim_error_t *err);
 /* Its memory; the dataset goes with the file.  Accepts NULL. */
 void progress_free(struct progress *p);
 
-/* All of it, (n_blocks+7)/8 bytes.  SWIM_ERR_ARG: it is of another number of blocks,
- * or, when it grows, one behind them is done. */
+/* All of it, (n_blocks+7)/8 bytes; of a map that grows the first.  SWIM_ERR_ARG: it is of
+ * another number of blocks. */
 int progress_read(hid_t file, const char *name, uint64_t n_blocks, unsigned char *bits,
                   swim_error_t *err);
 

@@ -194,8 +194,7 @@ static int map_read(hid_t set, const char *name, unsigned char *bits, swim_error
     return SWIM_OK;
 }
 
-/* A map that grows, as far as there are blocks; none behind them is done, unless the
- * input has become shorter. */
+/* A map that grows, as far as there are blocks. */
 static int growing_read(hid_t set, const char *name, uint64_t n_blocks,
                         unsigned char *bits, swim_error_t *err)
 {
@@ -204,14 +203,6 @@ static int growing_read(hid_t set, const char *name, uint64_t n_blocks,
     int rc = all ? map_read(set, name, all, err)
                  : swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s", PROGRESS, name);
 
-    for (uint64_t b = n_blocks; rc == SWIM_OK && b < 8 * (uint64_t)n_bytes; b++)
-        if (all[b / 8] >> b % 8 & 1)
-            rc = swim_error_set(err, SWIM_ERR_ARG,
-                                "block %llu is done in %s, and the input has rows for "
-                                "%llu blocks alone: it is not the one that the job "
-                                "followed; --overwrite starts anew",
-                                (unsigned long long)b, name,
-                                (unsigned long long)n_blocks);
     if (rc == SWIM_OK) {
         memset(bits, 0, wanted);
         memcpy(bits, all, wanted < n_bytes ? wanted : n_bytes);

@@ -200,18 +200,20 @@ static void the_map_of_blocks_grows_by_pages(void **state)
         SWIM_OK);
 }
 
-static void a_block_that_is_done_behind_the_last_one_is_refused(void **state)
+static void more_rows_than_the_inputs_have_are_refused(void **state)
 {
     struct scene *s = *state;
     unsigned char bits[4];
 
     make(s);
     open_out(s);
-    assert_int_equal(output_done(s->o, 7, NULL), SWIM_OK);
+    rows_to(s, 7);
     assert_int_equal(output_close(s->o, false, NULL), SWIM_OK);
+    s->spec.shape[0] = 7;
     assert_int_equal(output_progress(s->out, &s->spec, 1, &store_now, 8, bits, NULL),
                      SWIM_OK);
-    assert_int_equal(output_progress(s->out, &s->spec, 1, &store_now, 7, bits, NULL),
+    s->spec.shape[0] = 6;
+    assert_int_equal(output_progress(s->out, &s->spec, 1, &store_now, 8, bits, NULL),
                      SWIM_ERR_ARG);
 }
 
@@ -244,8 +246,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(the_map_of_blocks_grows_by_pages, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(
-            a_block_that_is_done_behind_the_last_one_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_rows_than_the_inputs_have_are_refused,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(what_grew_is_taken_over_and_finished, setup,
                                         teardown),
     };
