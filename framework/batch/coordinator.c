@@ -116,19 +116,6 @@ uint64_t coordinator_set_pass(struct coordinator *c, int32_t phase,
     return c->left;
 }
 
-void coordinator_set_epoch(struct coordinator *c, const struct setup_epoch *epoch,
-                           uint64_t n_blocks)
-{
-    c->epoch = *epoch;
-    for (uint64_t b = c->blocks[0]; b < n_blocks; b++) {
-        if (b % 64 == 0)
-            c->todo[b / 64] = 0;
-        c->todo[b / 64] |= (uint64_t)1 << (b % 64);
-        c->left++;
-    }
-    c->blocks[0] = n_blocks;
-}
-
 void coordinator_mend(struct coordinator *c)
 {
     bool counted = c->phase >= 0 && c->phase < (int32_t)c->n_phases;
@@ -138,6 +125,25 @@ void coordinator_mend(struct coordinator *c)
     c->next = 0;
     for (uint64_t w = 0; w < words; w++)
         c->left += (uint64_t)__builtin_popcountll(c->todo[w]);
+}
+
+/* Whoever did this before may have died in it: bits are counted anew. */
+void coordinator_set_epoch(struct coordinator *c, const struct setup_epoch *epoch,
+                           uint64_t n_blocks)
+{
+    uint64_t next = c->next;
+
+    c->epoch = *epoch;
+    for (uint64_t b = c->blocks[0]; b < n_blocks; b++) {
+        if (b % 64 == 0)
+            c->todo[b / 64] = 0;
+        c->todo[b / 64] |= (uint64_t)1 << (b % 64);
+    }
+    if (n_blocks % 64)
+        c->todo[n_blocks / 64] &= ((uint64_t)1 << (n_blocks % 64)) - 1;
+    c->blocks[0] = n_blocks;
+    coordinator_mend(c);
+    c->next = next;
 }
 
 static void end_pass(struct coordinator *c, const struct coordinator_rank *ranks)
