@@ -154,6 +154,13 @@ static int open_last(const struct rank *r, const char *file, bool named,
             rc = source_open(file, &access, named ? state : NULL, source, err);
         if (rc == SWIM_OK)
             rc = named ? source_keep(*source, err) : source_state(*source, state, err);
+        /* A journal that was written anew before it was kept has it no more. */
+        if (rc == SWIM_OK)
+            rc = source_look(*source, true, err);
+        if (rc != SWIM_OK) {
+            source_leave(*source);
+            *source = NULL;
+        }
     }
     return rc;
 }

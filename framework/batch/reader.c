@@ -184,6 +184,44 @@ static void give_back(struct reader *r, struct item *item, const swim_error_t *w
     atomic_store(&item->state, item_by(ITEM_FAILED, r->worker->index));
 }
 
+static int compute(struct reader *r, struct slot *slot, void *payload,
+                   swim_error_t *err)
+{
+    atomic_store(&r->shared->busy_ns, swim_clock_mono_ns());
+    int rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
+                           payload, r->region->slot_bytes, &slot->n_bytes, err);
+    atomic_store(&r->shared->busy_ns, 0);
+    return rc;
+}
+
+/* follow: a state that rank 0 keeps no more may go while it is read; then again. */
+static int compute_epoch(struct reader *r, struct slot *slot, void *payload,
+                         swim_error_t *err)
+{
+    bool again;
+    int rc;
+
+    do {
+        swim_error_clear(err);
+        bool open = r->open && r->epoch.number == region_epoch(r->region);
+        rc = open ? SWIM_OK : epoch_open(r, err);
+        if (rc == SWIM_OK)
+            rc = compute(r, slot, payload, err);
+        if (rc == SWIM_OK)
+            rc = epoch_fill(r, slot, payload, err);
+        again = (rc == SWIM_ERR_IO || rc == SWIM_ERR_CORRUPT) && !stopped(r) &&
+                r->epoch.number != region_epoch(r->region);
+    } while (again);
+    return rc;
+}
+
+static int fill_slot(struct reader *r, struct slot *slot, void *payload,
+                     swim_error_t *err)
+{
+    return r->worker->job->follow ? compute_epoch(r, slot, payload, err)
+                                  : compute(r, slot, payload, err);
+}
+
 static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
 {
     struct item *item = &r->region->items[number];
@@ -197,17 +235,7 @@ static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
     slot->seq = atomic_load(&item->seq);
     slot->block = item->block;
     slot->phase = atomic_load(&r->region->phase);
-    atomic_store(&r->shared->busy_ns, swim_clock_mono_ns());
-    bool follow = r->worker->job->follow;
-    if (follow && (!r->open || r->epoch.number != region_epoch(r->region)))
-        rc = epoch_open(r, err);
-    if (rc == SWIM_OK)
-        rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
-                           region_payload(r->region, at), r->region->slot_bytes,
-                           &slot->n_bytes, err);
-    if (rc == SWIM_OK && follow)
-        rc = epoch_fill(r, slot, region_payload(r->region, at), err);
-    atomic_store(&r->shared->busy_ns, 0);
+    rc = fill_slot(r, slot, region_payload(r->region, at), err);
     if (rc != SWIM_OK) {
         atomic_store(&slot->state, SLOT_FREE);
         return rc;

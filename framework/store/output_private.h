@@ -86,8 +86,8 @@ int progress_write(struct progress *p, swim_error_t *err);
 /* Its memory; the dataset goes with the file.  Accepts NULL. */
 void progress_free(struct progress *p);
 
-/* All of it, (n_blocks+7)/8 bytes; of a map that grows the first.  SWIM_ERR_ARG: it is of
- * another number of blocks. */
+/* All of it, (n_blocks+7)/8 bytes; of a map that grows the first.  SWIM_ERR_ARG: it is
+ * of another number of blocks. */
 int progress_read(hid_t file, const char *name, uint64_t n_blocks, unsigned char *bits,
                   swim_error_t *err);
 

@@ -199,7 +199,7 @@ static int growing_read(hid_t set, const char *name, uint64_t n_blocks,
                         unsigned char *bits, swim_error_t *err)
 {
     size_t n_bytes = bytes_count(set), wanted = (size_t)((n_blocks + 7) / 8);
-    unsigned char *all = (unsigned char *)malloc(n_bytes);
+    unsigned char *all = (unsigned char *)calloc(1, n_bytes + 1);
     int rc = all ? map_read(set, name, all, err)
                  : swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s", PROGRESS, name);
 

@@ -16,7 +16,7 @@
 
 #define MARK "0123456789abcdef-0000000000000001"
 #define COLUMNS 4
-#define PAGE_BLOCKS (4096 * 8) /* of which one page of the map tells */
+#define PAGE_BLOCKS ((uint64_t)4096 * 8) /* of which one page of the map tells */
 
 struct scene {
     struct scratch_dir dir;
