@@ -25,9 +25,9 @@ struct rank {
     struct swim_session_stats last;
     int32_t phase;
     struct join_outcome *outcome; /* it has joined; NULL: it is one of the job's */
-    bool forked;       /* by the driver, which starts it again if it dies */
-    bool spawner_gone; /* it is of no use without */
-    bool lost;         /* a rank was given up */
+    bool forked;                  /* by the driver, which starts it again if it dies */
+    bool spawner_gone;            /* it is of no use without */
+    bool lost;                    /* a rank was given up */
     int64_t start_ns, exchanged_ns; /* when orders came last */
     struct setup_epoch told; /* follow: the epoch, as far as its states are known */
     bool hurry;              /* there is something to be said at once */

@@ -91,7 +91,7 @@ struct region {
     uint32_t n_readers, slots_each;
     uint64_t slot_bytes, slot_stride;
     uint64_t digest;
-    uint32_t n_ranks, rank;       /* of the job, and this one */
+    uint32_t n_ranks, rank; /* of the job, and this one */
     uint32_t host, n_hosts; /* where this rank is, and how many there are */
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX]; /* of the inputs */
