@@ -109,8 +109,6 @@ for ((i = 0; i < 4; i++)); do
     await did stays $((was + 20))
 done
 await did leaves 5
-was=$(stat -c %s job)
-await did job $((was + 5)) # who came has not taken all that was left
 kill -TERM $pid
 status $pid 143 leaves
 grep -qE 'joined with 1 ranks, 1 readers: [1-9][0-9]* blocks in .*left by a signal' leaves.out || fail "leaves: $(cat leaves.out)"
@@ -211,24 +209,27 @@ grep -qE ': [1-9][0-9]* blocks in .*all blocks of the job are done' helps.out ||
 passed "a reduction: rank 0 dies, those that have joined go on with the next"
 
 # --- the end that is no good one ---------------------------------------------------------
-rm -f enough out.h5
-run job told.yaml --readers 1
+rm -f enough out.h5 helps
+few=(--set 'block=[6, 64]')
+run job told.yaml --readers 1 "${few[@]}"
 job=$pid
 await test -e out.h5
-run helps told.yaml --join --readers 1 --quiet
+run helps told.yaml --join -n 2 --readers 2 --quiet "${few[@]}"
 helps=$pid
-await joined 2
+await did helps 5
+was=$(stat -c %s job)
+await did job $((was + 8)) # who came has not taken all that was left
 kill -TERM $job
 status $job 143 job
 status $helps 1 helps
 expect_line 'the job was stopped by SIGTERM' helps.err
 
 # All of one that has joined are stopped for longer than a lease: its blocks are others'.
-run job told.yaml --resume --readers 1 --json
+run job told.yaml --resume --readers 1 --json "${few[@]}"
 job=$pid
 await joined 1
 rm -f sleeps
-run sleeps told.yaml --join --readers 1 --quiet
+run sleeps told.yaml --join --readers 1 --quiet "${few[@]}"
 sleeps=$pid
 await did sleeps 3
 mapfile -t all < <(tree $sleeps)

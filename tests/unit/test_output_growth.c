@@ -96,7 +96,8 @@ static int teardown(void **state)
 
 static void make(struct scene *s)
 {
-    const struct output_job job = {MARK, "d", OUTPUT_GROWS, NULL};
+    const struct output_job job = {
+        .mark = MARK, .description = "d", .n_blocks = OUTPUT_GROWS};
     swim_error_t err = {0};
 
     if (output_create(s->out, true, &s->spec, 1, NULL, &job, &store_now, &err))
@@ -219,7 +220,8 @@ static void more_rows_than_the_inputs_have_are_refused(void **state)
 
 static void what_grew_is_taken_over_and_finished(void **state)
 {
-    const struct output_job job = {MARK, "d", OUTPUT_GROWS, NULL};
+    const struct output_job job = {
+        .mark = MARK, .description = "d", .n_blocks = OUTPUT_GROWS};
     struct output_found found;
     struct scene *s = *state;
 
