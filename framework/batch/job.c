@@ -494,6 +494,17 @@ static const struct job_key job_keys[] = {
     {"edges", job_edges},     {"follow", job_follow},
 };
 
+static int job_check_follow(const struct job *job, swim_error_t *err)
+{
+    for (size_t i = 0; job->follow && i < job->n_outputs; i++)
+        if (job->outputs[i].sharded)
+            return job_fail(err, &job->outputs[i].place,
+                            "output \"%.60s\": an output that grows (follow) cannot be "
+                            "sharded",
+                            job->outputs[i].port);
+    return SWIM_OK;
+}
+
 static int job_read(const struct job_node *root, struct job *job, swim_error_t *err)
 {
     char found[80];
@@ -516,7 +527,7 @@ static int job_read(const struct job_node *root, struct job *job, swim_error_t *
         return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"inputs\"", job->path);
     if (!job->n_outputs)
         return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"outputs\"", job->path);
-    return SWIM_OK;
+    return job_check_follow(job, err);
 }
 
 /* Directory and name are taken from the path as given: no link is followed. */

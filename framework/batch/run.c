@@ -82,6 +82,10 @@ int run_job(const struct run_options *options)
     int rc = check_ranks(options, launched, &err);
     if (rc == SWIM_OK)
         rc = job_load(options->job_path, options->sets, options->n_sets, &job, &err);
+    if (rc == SWIM_OK && options->join && job->follow)
+        rc = swim_error_set(&err, SWIM_ERR_ARG,
+                            "%s: a job that follows an instrument cannot be joined",
+                            job->path);
     if (rc == SWIM_OK && options->dry_run)
         rc = show_plan(options, job, n_ranks, &err);
     if (rc != SWIM_OK) {
