@@ -23,30 +23,30 @@ struct rank {
     struct setup *setup;
     struct rank_report report;
     struct swim_session_stats last;
-    int32_t phase;
     struct join_outcome *outcome; /* it has joined; NULL: it is one of the job's */
-    bool forked;                  /* by the driver, which starts it again if it dies */
-    bool spawner_gone;            /* it is of no use without */
-    bool lost;                    /* a rank was given up */
-    int64_t start_ns, exchanged_ns; /* when orders came last */
     struct setup_epoch told; /* follow: the epoch, as far as its states are known */
-    bool hurry;              /* there is something to be said at once */
+    int64_t start_ns, exchanged_ns; /* when orders came last */
+    int32_t phase;
+    bool forked;       /* by the driver, which starts it again if it dies */
+    bool spawner_gone; /* it is of no use without */
+    bool lost;         /* a rank was given up */
+    bool hurry;        /* there is something to be said at once */
 
     /* rank_items.c */
     uint64_t next, count; /* blocks granted, not yet in an item */
     uint64_t seq;
     uint32_t put, queued; /* the item after the last one filled; how many wait */
     uint32_t want;
-    bool granted;                 /* some came since want grew */
     struct block_failure *failed; /* set aside; the first report.n_failed are told */
     uint32_t n_failed, room;
     uint32_t unopened, writers_lost; /* deaths since something went well */
     bool *timed_out;                 /* by reader: it was ended for that */
+    bool granted;                    /* some blocks came since want grew */
 
     /* rank 0: rank_zero.c */
-    bool again; /* an earlier rank 0 of this run has died */
-    enum outputs_begun begun;
+    bool again;   /* an earlier rank 0 of this run has died */
     bool created; /* the outputs are ours */
+    enum outputs_begun begun;
     char mark[REGION_MARK_SIZE];
     struct job_lock *lock;    /* of the outputs, for the whole run */
     struct join_serve *serve; /* those who join */

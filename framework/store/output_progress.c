@@ -200,9 +200,10 @@ static int growing_read(hid_t set, const char *name, uint64_t n_blocks,
 {
     size_t n_bytes = bytes_count(set), wanted = (size_t)((n_blocks + 7) / 8);
     unsigned char *all = (unsigned char *)calloc(1, n_bytes + 1);
-    int rc = all ? map_read(set, name, all, err)
-                 : swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s", PROGRESS, name);
 
+    if (!all)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s", PROGRESS, name);
+    int rc = map_read(set, name, all, err);
     if (rc == SWIM_OK) {
         memset(bits, 0, wanted);
         memcpy(bits, all, wanted < n_bytes ? wanted : n_bytes);
