@@ -10,43 +10,8 @@
 #include "core/text.h"
 
 #define MEMORY_DEFAULT ((uint64_t)256 << 20)
-#define KEYS_MAX 16
 #define PORTS_MAX 64
 #define FOLLOW_UNTIL "h5swim_end"
-
-struct job_key {
-    const char *name;
-    int (*read)(const struct job_node *value, void *into, swim_error_t *err);
-};
-
-static int key_unknown(const struct job_node *child, const struct job_key *keys,
-                       size_t n, swim_error_t *err)
-{
-    const char *names[KEYS_MAX];
-    const char *near = NULL;
-
-    for (size_t i = 0; i < n; i++)
-        names[i] = keys[i].name;
-    near = swim_text_nearest(child->key, names, n);
-    return job_fail(err, &child->key_place, "unknown key \"%.60s\"%s%s%s", child->key,
-                    near ? "; did you mean \"" : "", near ? near : "",
-                    near ? "\"?" : "");
-}
-
-static int keys_read(const struct job_node *map, const struct job_key *keys, size_t n,
-                     void *into, swim_error_t *err)
-{
-    for (const struct job_node *child = map->first; child; child = child->next) {
-        size_t i = 0;
-        int rc = SWIM_OK;
-        while (i < n && strcmp(keys[i].name, child->key) != 0)
-            i++;
-        rc = i < n ? keys[i].read(child, into, err) : key_unknown(child, keys, n, err);
-        if (rc != SWIM_OK)
-            return rc;
-    }
-    return SWIM_OK;
-}
 
 static int map_expect(const struct job_node *node, const char *holds, swim_error_t *err)
 {
@@ -145,7 +110,7 @@ static int input_read(const struct job_node *node, const char *dir,
     if (rc == SWIM_OK)
         rc = map_expect(node, "file and dataset", err);
     if (rc == SWIM_OK)
-        rc = keys_read(node, input_keys, SWIM_COUNT_OF(input_keys), input, err);
+        rc = job_keys_read(node, input_keys, SWIM_COUNT_OF(input_keys), input, err);
     if (rc != SWIM_OK)
         return rc;
     if (!input->file)
@@ -252,7 +217,7 @@ static int output_filters(const struct job_node *value, void *into, swim_error_t
 
     output->filters_set = true;
     if (value->kind == JOB_NODE_MAP)
-        return keys_read(value, filter_keys, SWIM_COUNT_OF(filter_keys), into, err);
+        return job_keys_read(value, filter_keys, SWIM_COUNT_OF(filter_keys), into, err);
     if (value->kind == JOB_NODE_TEXT && strcmp(value->text, "none") == 0)
         return SWIM_OK;
     return job_fail(err, &value->place,
@@ -297,7 +262,7 @@ static int output_read(const struct job_node *node, const char *dir,
     if (rc == SWIM_OK)
         rc = map_expect(node, "file, dataset and what it is stored like", err);
     if (rc == SWIM_OK)
-        rc = keys_read(node, output_keys, SWIM_COUNT_OF(output_keys), output, err);
+        rc = job_keys_read(node, output_keys, SWIM_COUNT_OF(output_keys), output, err);
     if (rc != SWIM_OK)
         return rc;
     if (!output->file)
@@ -341,17 +306,7 @@ static int kernel_name_key(const struct job_node *node, void *into, swim_error_t
 static int kernel_timeout_key(const struct job_node *node, void *into,
                               swim_error_t *err)
 {
-    struct job *job = into;
-    double seconds = 0;
-    int rc = job_value_double(node, &seconds, err);
-
-    if (rc == SWIM_OK && !(seconds >= 0.001 && seconds <= 1e9))
-        rc = job_fail(err, &node->place,
-                      "timeout %g: 0.001 to 1e9 seconds for one block are possible",
-                      seconds);
-    if (rc == SWIM_OK)
-        job->timeout_ms = (int64_t)(seconds * 1000);
-    return rc;
+    return job_value_seconds(node, &((struct job *)into)->timeout_ms, err);
 }
 
 static const struct job_key kernel_keys[] = {
@@ -366,7 +321,7 @@ static int job_kernel(const struct job_node *node, void *into, swim_error_t *err
 
     if (node->kind != JOB_NODE_MAP)
         return kernel_name_key(node, into, err);
-    rc = keys_read(node, kernel_keys, SWIM_COUNT_OF(kernel_keys), job, err);
+    rc = job_keys_read(node, kernel_keys, SWIM_COUNT_OF(kernel_keys), job, err);
     if (rc == SWIM_OK && !job->kernel)
         rc = job_fail(err, &node->key_place, "\"kernel\" has no \"name\"");
     return rc;
@@ -445,25 +400,13 @@ static int job_memory(const struct job_node *node, void *into, swim_error_t *err
 
 static int follow_until_key(const struct job_node *node, void *into, swim_error_t *err)
 {
-    struct job *job = into;
-
-    return job_value_text(node, &job->follow_until, err);
+    return job_value_text(node, &((struct job *)into)->follow_until, err);
 }
 
 static int follow_timeout_key(const struct job_node *node, void *into,
                               swim_error_t *err)
 {
-    struct job *job = into;
-    double seconds = 0;
-    int rc = job_value_double(node, &seconds, err);
-
-    if (rc == SWIM_OK && !(seconds >= 0.001 && seconds <= 1e9))
-        rc = job_fail(err, &node->place,
-                      "timeout %g: 0.001 to 1e9 seconds without new rows are possible",
-                      seconds);
-    if (rc == SWIM_OK)
-        job->follow_timeout_ms = (int64_t)(seconds * 1000);
-    return rc;
+    return job_value_seconds(node, &((struct job *)into)->follow_timeout_ms, err);
 }
 
 static const struct job_key follow_keys[] = {
@@ -477,9 +420,10 @@ static int job_follow(const struct job_node *node, void *into, swim_error_t *err
 
     job->follow_place = node->place;
     job->follow = true;
-    int rc = node->kind == JOB_NODE_MAP
-                 ? keys_read(node, follow_keys, SWIM_COUNT_OF(follow_keys), job, err)
-                 : job_value_bool(node, &job->follow, err);
+    int rc =
+        node->kind == JOB_NODE_MAP
+            ? job_keys_read(node, follow_keys, SWIM_COUNT_OF(follow_keys), job, err)
+            : job_value_bool(node, &job->follow, err);
     if (rc == SWIM_OK && !job->follow_until) {
         job->follow_until = strdup(FOLLOW_UNTIL);
         if (!job->follow_until)
@@ -518,7 +462,7 @@ static int job_read(const struct job_node *root, struct job *job, swim_error_t *
         return job_fail(err, &root->place,
                         "expected a mapping with kernel, inputs and outputs, found %s",
                         job_node_describe(root, found, sizeof(found)));
-    rc = keys_read(root, job_keys, SWIM_COUNT_OF(job_keys), job, err);
+    rc = job_keys_read(root, job_keys, SWIM_COUNT_OF(job_keys), job, err);
     if (rc != SWIM_OK)
         return rc;
     if (!job->kernel)

@@ -46,12 +46,25 @@ int job_set_apply(struct job_node *root, const char *set, swim_error_t *err);
 int job_fail(swim_error_t *err, const struct job_place *place, const char *fmt, ...)
     SWIM_PRINTF(3, 4);
 
+/* What a mapping may have. */
+struct job_key {
+    const char *name;
+    int (*read)(const struct job_node *value, void *into, swim_error_t *err);
+};
+
+/* Read a mapping by its n keys, 16 at most; an unknown one is refused with the nearest
+ * known. */
+int job_keys_read(const struct job_node *map, const struct job_key *keys, size_t n,
+                  void *into, swim_error_t *err);
+
 /* Single values; the messages name the key and say what was expected. */
 int job_value_text(const struct job_node *node, char **out, swim_error_t *err);
 int job_value_bool(const struct job_node *node, bool *out, swim_error_t *err);
 int job_value_int(const struct job_node *node, int64_t min, int64_t max, int64_t *out,
                   swim_error_t *err);
 int job_value_double(const struct job_node *node, double *out, swim_error_t *err);
+/* 0.001 to 1e9 of them. */
+int job_value_seconds(const struct job_node *node, int64_t *ms, swim_error_t *err);
 int job_value_bytes(const struct job_node *node, uint64_t *out, swim_error_t *err);
 int job_value_type(const struct job_node *node, enum swim_type *out, swim_error_t *err);
 /* One of two words. */

@@ -12,6 +12,8 @@
 #include "core/text.h"
 #include "store/types.h"
 
+#define KEYS_MAX 16
+
 #define DESCRIBE_SIZE 80
 
 static int value_fail(const struct job_node *node, const char *expected,
@@ -196,6 +198,50 @@ int job_value_sizes(const struct job_node *node, const char *word, uint64_t *siz
             return rc;
         }
         sizes[(*n)++] = (uint64_t)size;
+    }
+    return SWIM_OK;
+}
+
+int job_value_seconds(const struct job_node *node, int64_t *ms, swim_error_t *err)
+{
+    double seconds = 0;
+    int rc = job_value_double(node, &seconds, err);
+
+    if (rc == SWIM_OK && !(seconds >= 0.001 && seconds <= 1e9))
+        rc = value_fail(node, "0.001 to 1e9 seconds", err);
+    if (rc == SWIM_OK)
+        *ms = (int64_t)(seconds * 1000);
+    return rc;
+}
+
+/* --- mappings ------------------------------------------------------------------------
+ */
+
+static int key_unknown(const struct job_node *child, const struct job_key *keys,
+                       size_t n, swim_error_t *err)
+{
+    const char *names[KEYS_MAX];
+    const char *near = NULL;
+
+    for (size_t i = 0; i < n; i++)
+        names[i] = keys[i].name;
+    near = swim_text_nearest(child->key, names, n);
+    return job_fail(err, &child->key_place, "unknown key \"%.60s\"%s%s%s", child->key,
+                    near ? "; did you mean \"" : "", near ? near : "",
+                    near ? "\"?" : "");
+}
+
+int job_keys_read(const struct job_node *map, const struct job_key *keys, size_t n,
+                  void *into, swim_error_t *err)
+{
+    for (const struct job_node *child = map->first; child; child = child->next) {
+        size_t i = 0;
+        int rc = SWIM_OK;
+        while (i < n && strcmp(keys[i].name, child->key) != 0)
+            i++;
+        rc = i < n ? keys[i].read(child, into, err) : key_unknown(child, keys, n, err);
+        if (rc != SWIM_OK)
+            return rc;
     }
     return SWIM_OK;
 }

@@ -8,6 +8,8 @@
 
 #include "core/text.h"
 
+#define LAST_STATE_TRIES 5
+
 static const struct job_input *input_of_port(const struct job *job, const char *port)
 {
     for (size_t i = 0; i < job->n_inputs; i++)
@@ -74,6 +76,29 @@ static const struct job_input *input_given(const struct setup *setup, uint32_t n
     return given;
 }
 
+/* What is committed last, kept for others to open.  A journal that was written anew
+ * before it was kept has it no more. */
+static int open_last_state(const char *file, const struct store_access *access,
+                           struct setup_input *in, swim_error_t *err)
+{
+    swim_error_t why = {0};
+    int rc = SWIM_OK;
+
+    for (int i = 0; i < LAST_STATE_TRIES; i++) {
+        swim_error_clear(&why);
+        rc = source_open(file, access, NULL, &in->source, &why);
+        if (rc == SWIM_OK)
+            rc = source_state(in->source, &in->state, &why);
+        if (rc == SWIM_OK)
+            rc = source_look(in->source, true, &why);
+        if (rc == SWIM_OK || !in->source)
+            break;
+        source_close(in->source);
+        in->source = NULL;
+    }
+    return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", why.text);
+}
+
 /* Inputs in one file are read in one state of it. */
 static int open_input(struct setup *setup, uint32_t number,
                       const struct job_input *given, const struct setup_access *how,
@@ -91,8 +116,10 @@ static int open_input(struct setup *setup, uint32_t number,
     if (!named && access(given->file, F_OK) != 0)
         return swim_error_set(err, SWIM_ERR_ARG, "%s: input %s: there is no file %s",
                               given->place.text, given->port, given->file);
-    int rc = source_open(given->file, &how->store, named ? &how->states[number] : NULL,
-                         &in->source, err);
+    if (!named)
+        return open_last_state(given->file, &how->store, in, err);
+    int rc =
+        source_open(given->file, &how->store, &how->states[number], &in->source, err);
     return rc == SWIM_OK ? source_state(in->source, &in->state, err) : rc;
 }
 

@@ -93,6 +93,9 @@ expect_status 1 "$h5swim" run map.yaml --quiet --overwrite --fail-fast
 expect_line 'SIGSEGV.*in block 3 '
 passed "--fail-fast stops at the first"
 
+expect_status 2 "$h5swim" run map.yaml --overwrite --set kernel.timeout=0
+expect_line '"timeout": expected 0.001 to 1e9 seconds'
+
 # A kernel that never works is not tried for ever.
 for ((i = 0; i < 40; i++)); do echo "$i refuse"; done >where
 expect_status 1 "$h5swim" run map.yaml --quiet --overwrite

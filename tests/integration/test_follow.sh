@@ -297,7 +297,7 @@ refused 'fixed.h5:/wide cannot grow along its first axis' --set inputs.u.file=fi
     --set inputs.u.dataset=wide
 refused '/none in .*fixed.h5 has no elements' --set inputs.u.file=fixed.h5 \
     --set inputs.u.dataset=none --set follow=false
-refused 'timeout 0: 0.001 to 1e9 seconds' --set follow.timeout=0
+refused '"timeout".*0.001 to 1e9 seconds' --set follow.timeout=0
 refused 'unknown key "untill"; did you mean "until"' --set follow.untill=x
 sed 's/SWIM_KERNEL_MAP/SWIM_KERNEL_STENCIL, .plan = plan/;/^static int apply/i static int plan(void *s, struct swim_plan *p, swim_error_t *e) { (void)s; (void)e; p->halo_lo[AXIS] = 1; return SWIM_OK; }' twice.c >along.c
 { echo '#define AXIS 1'; cat along.c; } >across.c
