@@ -210,6 +210,19 @@ rows=$("$python" -c 'import h5py; print(h5py.File("in.h5")["U"].shape[0])')
 whole "$rows"
 passed "$rows rows, the job killed 4 times and the instrument once"
 
+# child PID: its first, which may be a moment away.
+child() {
+    local i found
+    for ((i = 0; i < 500; i++)); do
+        found=$(pgrep -P "$1" | sort -n | head -n 1) || true
+        if [ -n "$found" ]; then
+            echo "$found"
+            return
+        fi
+        sleep 0.02
+    done
+    fail "process $1 has no child"
+}
 # A rank, and one reader of it: others go on.
 input in.h5 4
 "$h5swim" run job.yaml -n 2 --readers 1 --quiet 2>err &
@@ -218,11 +231,9 @@ until [ -e out.h5 ]; do sleep 0.02; done
 "$instrument" in.h5 60 20 end >commits &
 writer=$!
 until_rows 5
-first=$(pgrep -P $job | head -n 1)
-kill -9 "$first"
+kill -9 "$(child $job)"
 until_rows 30
-second=$(pgrep -P $job | head -n 1)
-kill -9 "$(pgrep -P "$(pgrep -P "$second" | head -n 1)" | head -n 1)"
+kill -9 "$(child "$(child "$(child $job)")")"
 wait $writer || fail "the instrument"
 wait $job || fail "the job: $(cat err)"
 whole 60

@@ -33,9 +33,14 @@ rm enough
 
 # Who reads the output meanwhile sees whole blocks, both outputs of each, and more and
 # more of them.
+rm -f reading
 output_reader &
 reader=$!
-expect_status 0 "$h5swim" run pair.yaml -n 2 --readers 2 --quiet --overwrite
+for ((i = 0; i < 1000; i++)); do
+    if [ -e reading ]; then break; fi
+    sleep 0.02
+done
+NAP_MS=60 expect_status 0 "$h5swim" run pair.yaml -n 2 --readers 2 --quiet --overwrite
 wait $reader || fail "the reader of the output saw what was not whole"
 one_state out.h5
 [ ! -e out.h5.swimlog ] || fail "a journal is left beside the output"

@@ -258,6 +258,8 @@ SWIM_INTERFACE=silent0 on_hosts "$h5swim" run pair.yaml --overwrite \
     >"$tmp/job_out" 2>"$tmp/job_err" &
 job=$!
 await grep -q 'lock server of its own' "$tmp/job_err"
+mpirun_runs() { [ -n "$(mpirun_pid)" ]; }
+await mpirun_runs
 before=$(date +%s%3N)
 kill -TERM "$(mpirun_pid)"
 job_ends 143 1

@@ -89,9 +89,12 @@ case_timeout() {
 }
 
 case_preemption() {
-    on_hub sbatch --quiet -p urgent -N4 --exclusive -o /dev/null --wrap "sleep 6"
-    slurm_until 20 restarted || slurm_fail "$1: the job is not requeued: $(cat "$job_out")"
-    look_after_interruption "$1" 10
+    on_hub sbatch --quiet -p urgent -N4 --exclusive -o /dev/null --wrap "sleep 1"
+    slurm_until 20 slurm_is "$job" PENDING || slurm_fail "$1: the job is not requeued: $(cat "$job_out")"
+    on_hub scontrol hold "$job" # until all was looked at
+    look_after_interruption "$1" 20
+    on_hub scontrol release "$job"
+    slurm_until 60 restarted || slurm_fail "$1: the job is not started again: $(cat "$job_out")"
 }
 
 case_srun() {

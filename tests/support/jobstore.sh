@@ -77,13 +77,14 @@ PY
 }
 
 # Opens out.h5 again and again until it is finished by a new job; how many states it saw
-# goes to the file "states".
+# goes to the file "states".  Once it reads there is a file "reading".
 output_reader() {
     "$h5swim" exec -- "$python" - <<'PY'
 import h5py, time
 states, running, until = set(), False, time.time() + 60
 while time.time() < until:
     with h5py.File("out.h5", "r") as f:
+        open("reading", "w").close()
         y, z = f["Y"][:], f["Z"][:]
         marks = ["h5swim_unfinished" in f[d].attrs for d in "YZ"]
     running = running or marks[0]
