@@ -228,7 +228,7 @@ input in.h5 4
 "$h5swim" run job.yaml -n 2 --readers 1 --quiet 2>err &
 job=$!
 until [ -e out.h5 ]; do sleep 0.02; done
-"$instrument" in.h5 60 20 end >commits &
+"$instrument" in.h5 60 100 end >commits &
 writer=$!
 until_rows 5
 kill -9 "$(child $job)"

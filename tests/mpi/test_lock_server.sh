@@ -223,9 +223,12 @@ await test ! -e "/proc/${server[0]}"
 job_ends 1
 nothing_left "SIGKILL of its keeper"
 
+# It is started again.  Where that takes longer than the lease, the job stops, and goes on.
 job_begin
 kill -KILL "${server[0]}"
-job_ends 0
+job_ends 0 1
+on_hosts "$h5swim" run pair.yaml --readers 1 --resume --quiet >"$tmp/job_out" 2>"$tmp/job_err" ||
+    fail "the job does not go on: $(cat "$tmp/job_err")"
 right
 nothing_left "a job whose server was killed and came again"
 
