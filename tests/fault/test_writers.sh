@@ -97,3 +97,4 @@ for ((round = 1; round <= rounds; round++)); do
     one_round
     passed "$writers writers of one file: all have committed, nothing is lost"
 done
+"$h5swim" serve stop --force >/dev/null 2>&1 || true # it would wait for others, 20 s

@@ -188,7 +188,7 @@ passed "two inputs of 25 and 20 rows, and 2 ranks, to an attribute of the shorte
 # --- kills ---------------------------------------------------------------------------------
 job '{timeout: 60}'
 input in.h5 4
-"$instrument" in.h5 200 20 end >commits 2>instrument.err &
+"$instrument" in.h5 800 20 end >commits 2>instrument.err &
 writer=$!
 for round in 1 2 3 4; do
     "$h5swim" run job.yaml -n 2 --readers 1 --quiet --resume >/dev/null 2>&1 &
