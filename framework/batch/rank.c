@@ -20,6 +20,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/signals.h"
+#include "lock/lease.h"
 #include "lock/process.h"
 
 #define RANK_GRACE_MS 900      /* a rank has to see to its children first */
@@ -125,7 +126,7 @@ static int prepare(struct rank *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = worker_session_open(&r->worker, &r->session, err);
     if (rc == SWIM_OK)
-        r->link->silent_ms = SILENT_LEASES * (int64_t)swim_session_lease_ms(r->session);
+        r->link->silent_ms = SILENT_LEASES * (int64_t)lock_lease_ms(r->session);
     if (rc == SWIM_OK)
         rc = prepare_setup(r, err);
     if (rc == SWIM_OK)

@@ -504,11 +504,6 @@ void swim_session_close(swim_session_t *s)
     errno = saved;
 }
 
-uint32_t swim_session_lease_ms(const swim_session_t *session)
-{
-    return session->lease_ms;
-}
-
 const char *swim_session_id(const swim_session_t *s)
 {
     return s->id;

@@ -113,9 +113,6 @@ SWIM_API int swim_session_reap(swim_session_t *session, pid_t pid, swim_error_t 
 /* "HOST:PID:NUMBER", unique among all sessions; the session's own memory. */
 SWIM_API const char *swim_session_id(const swim_session_t *session);
 
-/* The lease of its locks: what it was opened with. */
-SWIM_API uint32_t swim_session_lease_ms(const swim_session_t *session);
-
 /* What this session's acquires have cost since it was opened. */
 struct swim_session_stats {
     size_t struct_size;
