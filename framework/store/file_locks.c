@@ -60,23 +60,32 @@ bool file_locks_work(const char *path)
     return works;
 }
 
-static void process_name(long pid, char *name, size_t size)
+/* "process 123 (python3)", "process 123 (python3), which is stopped,": of
+ * /proc/PID/stat, "123 (python3) T ...", whose name may have brackets of its own. */
+static void process_text(long pid, char *text, size_t size)
 {
-    char path[64];
+    char path[64], line[256] = "";
 
-    snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
     FILE *f = fopen(path, "re");
-    if (!f || !fgets(name, (int)size, f))
-        snprintf(name, size, "?");
-    name[strcspn(name, "\n")] = '\0';
+    if (f && !fgets(line, sizeof(line), f))
+        line[0] = '\0';
     if (f)
         fclose(f);
+    const char *name = strchr(line, '('), *end = strrchr(line, ')');
+    if (!name || !end || end < name) {
+        snprintf(text, size, "process %ld (?)", pid);
+        return;
+    }
+    const bool is_stopped = end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
+    snprintf(text, size, "process %ld %.*s%s", pid, (int)(end + 1 - name), name,
+             is_stopped ? ", which is stopped," : "");
 }
 
 /* A line of /proc/locks: "1: FLOCK  ADVISORY  WRITE 123 08:01:4711 0 EOF". */
 bool file_locks_holder(const char *path, char *text, size_t size)
 {
-    char line[256], name[64];
+    char line[256];
     struct stat st;
     bool found = false;
     FILE *f = stat(path, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
@@ -91,8 +100,7 @@ bool file_locks_holder(const char *path, char *text, size_t size)
         if (inode != (uintmax_t)st.st_ino || pid == (long)getpid() ||
             makedev(major_no, minor_no) != st.st_dev)
             continue;
-        process_name(pid, name, sizeof(name));
-        snprintf(text, size, "process %ld (%s)", pid, name);
+        process_text(pid, text, size);
         found = true;
     }
     if (f)

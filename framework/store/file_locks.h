@@ -9,7 +9,8 @@
  * FALSE nor 0, as for HDF5.  Where there is no such file its directory tells. */
 bool file_locks_work(const char *path);
 
-/* "process 123 (python3)": who has a lock on the file, into text; false: not known. */
+/* "process 123 (python3)", with ", which is stopped," when a signal has stopped it: who
+ * has a lock on the file, into text; false: not known. */
 bool file_locks_holder(const char *path, char *text, size_t size);
 
 #endif /* SWIM_STORE_FILE_LOCKS_H */

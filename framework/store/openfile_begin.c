@@ -125,7 +125,7 @@ static void say_busy(const struct openfile *f, swim_error_t *busy)
     (void)file_locks_holder(f->path, who, sizeof(who));
     swim_error_clear(busy);
     (void)swim_error_set(busy, SWIM_ERR_TIMEOUT,
-                         "%s %s%s: %s has it locked by flock, without h5swim",
+                         "%s %s%s: %s has it locked by flock, without a lock of h5swim",
                          verb[f->how], f->path, how[f->how], who);
 }
 

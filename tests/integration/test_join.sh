@@ -232,7 +232,16 @@ rm -f sleeps
 run sleeps told.yaml --join --readers 1 --quiet "${few[@]}"
 sleeps=$pid
 await did sleeps 3
+# Not inside a commit: then its flock keeps all others out, for as long as it sleeps.
 mapfile -t all < <(tree $sleeps)
+writer=$(writer_of $sleeps)
+inside() { grep -q "FLOCK.* $writer " /proc/locks; }
+kill -STOP "$writer"
+while inside; do
+    kill -CONT "$writer"
+    sleep 0.01
+    kill -STOP "$writer"
+done
 kill -STOP "${all[@]}"
 touch enough
 status $job 0 job

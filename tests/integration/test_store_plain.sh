@@ -130,3 +130,31 @@ end_actor
 expect_status 0 "$h5swim" recover a.h5 --discard
 shows 3
 passed "who writes after a kill without h5swim is noticed, and people decide"
+
+# The other way round: h5swim says who has the file, also when a signal has stopped him.
+"$python" -c 'import h5py, os, signal
+f = h5py.File("a.h5", "r+")
+os.kill(os.getpid(), signal.SIGSTOP)
+signal.pause()' &
+plain=$!
+# shellcheck disable=SC2016
+on_exit 'kill -9 "$plain" 2>/dev/null'
+stopped() { grep -q ') T ' "/proc/$plain/stat"; }
+for ((i = 0; i < 2000; i++)); do
+    if stopped; then break; fi
+    sleep 0.01
+done
+writes=("$h5swim" exec --wait 0.1 "$python" -c 'import h5py; h5py.File("a.h5", "r+")')
+expect_status 1 "${writes[@]}"
+grep -qE "a.h5 for writing: process $plain .python3[^)]*., which is stopped, has it locked by flock, without a lock of h5swim" \
+    "$tmp/err" || fail "who is stopped is not told: $(cat "$tmp/err")"
+kill -CONT $plain
+for ((i = 0; i < 2000; i++)); do
+    if ! stopped; then break; fi
+    sleep 0.01
+done
+expect_status 1 "${writes[@]}"
+grep -qE "process $plain .python3[^)]*. has it locked by flock" "$tmp/err" || fail "who has it is not told: $(cat "$tmp/err")"
+kill -KILL $plain
+wait $plain 2>/dev/null || true
+passed "who has the file without h5swim is told"
