@@ -13,6 +13,9 @@
 
 enum { TAG_REPORT = 1, TAG_ORDERS };
 
+/* What says how Open MPI sends messages. */
+static const char PML[] = "OMPI_MCA_pml";
+
 struct mpi_link {
     struct link link;
     MPI_Comm comm;
@@ -364,6 +367,28 @@ static int count_hosts(struct mpi_link *m)
     return rc;
 }
 
+/* Whether the launcher says so, before MPI can. */
+static bool is_one_host(void)
+{
+    const char *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE"),
+               *all = getenv("OMPI_COMM_WORLD_SIZE"),
+               *nodes = getenv("SLURM_STEP_NUM_NODES");
+
+    return here && all ? strcmp(here, all) == 0 : nodes && strcmp(nodes, "1") == 0;
+}
+
+/* Ranks of one host talk through its memory.  Told so, Open MPI does not look for
+ * fabrics first, which takes three times as long as all the rest of MPI_Init. */
+static int start(void)
+{
+    const bool is_told = is_one_host() && !getenv(PML) && setenv(PML, "ob1", 0) == 0;
+    int rc = MPI_Init(NULL, NULL);
+
+    if (is_told)
+        (void)unsetenv(PML);
+    return rc;
+}
+
 int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
 {
     struct mpi_link *m = calloc(1, sizeof(*m));
@@ -372,7 +397,7 @@ int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
     *out = NULL;
     if (!m)
         return swim_error_set(err, SWIM_ERR_NOMEM, "MPI link");
-    int rc = MPI_Init(NULL, NULL);
+    int rc = start();
     if (rc == MPI_SUCCESS)
         rc = MPI_Comm_dup(MPI_COMM_WORLD, &m->comm);
     if (rc == MPI_SUCCESS)
