@@ -6,144 +6,36 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <hdf5.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "batch/outputs.h"
 #include "batch/partials.h"
-#include "scratch_dir.h"
-#include "source_scene.h"
+#include "outputs_scene.h"
 
-#define ROWS 40
 #define COLUMNS 512
-#define SETS_MOST 8
-
-struct scene {
-    struct scratch_dir dir;
-    char yaml[300];
-    struct job *job;
-    struct setup *setup;
-    char mark[40];
-    struct outputs outputs;
-    enum outputs_begun how;
-    swim_error_t err;
-};
-
-static int make_input(const struct scene *s, const char *name, double value)
-{
-    static double data[ROWS * COLUMNS];
-    const hsize_t dims[2] = {ROWS, COLUMNS};
-    char path[300];
-
-    for (int i = 0; i < ROWS * COLUMNS; i++)
-        data[i] = value + i;
-    snprintf(path, sizeof(path), "%s/%s", s->dir.path, name);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t space = H5Screate_simple(2, dims, NULL);
-    hid_t set = H5Dcreate2(file, "A", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT,
-                           H5P_DEFAULT, H5P_DEFAULT);
-    herr_t wrote =
-        H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
-    H5Dclose(set);
-    H5Sclose(space);
-    return H5Fclose(file) < 0 || wrote < 0 ? -1 : 0;
-}
-
-static int write_job(const struct scene *s)
-{
-    FILE *f = fopen(s->yaml, "w");
-
-    if (!f)
-        return -1;
-    fprintf(f,
-            "kernel: %s/tests/support/kernels/total.c\n"
-            "inputs: {x: {file: in.h5, dataset: A}}\n"
-            "outputs: {sum: {file: out.h5, dataset: S, chunks: [2]}}\n"
-            "params: {keep: 0}\n"
-            "block: [4, 512]\n",
-            getenv("SWIM_SOURCE"));
-    return fclose(f);
-}
 
 static int setup(void **state)
 {
-    struct scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    store_quiet();
-    if (!s || scratch_dir_make(&s->dir) != 0)
-        return -1;
-    setenv("SWIM_CACHE_DIR", scratch_dir_file(&s->dir, ".cache"), 1);
-    snprintf(s->yaml, sizeof(s->yaml), "%s/job.yaml", s->dir.path);
-    return make_input(s, "in.h5", 0) || write_job(s);
-}
-
-static void end(struct scene *s)
-{
-    setup_destroy(s->setup);
-    job_destroy(s->job);
-    s->setup = NULL;
-    s->job = NULL;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    end(s);
-    int rc = scratch_dir_remove(&s->dir);
-    free(s);
-    return rc;
-}
-
-/* The job as a new run of it sees it; the last set is NULL. */
-static void plan(struct scene *s, unsigned run, const char *const *sets)
-{
-    const struct setup_access access = {.store = store_now};
-    size_t n = 0;
-
-    end(s);
-    while (sets && sets[n])
-        n++;
-    if (job_load(s->yaml, sets, n, &s->job, &s->err) ||
-        setup_create(s->job, &access, &s->setup, &s->err))
-        fail_msg("%s", s->err.text);
-    snprintf(s->mark, sizeof(s->mark), "%016llx-%016x",
-             (unsigned long long)s->setup->digest, run);
-    s->outputs = (struct outputs){.setup = s->setup,
-                                  .access = store_now,
-                                  .mark = s->mark,
-                                  .command = "h5swim run",
-                                  .resume = true};
-}
-
-static int begin(struct scene *s)
-{
-    s->err = (swim_error_t){0};
-    return outputs_begin(&s->outputs, &s->how, &s->err);
+    return scene_make(state) || scene_input(*state, "in.h5", COLUMNS, 0) ||
+           scene_job(*state, "total.c",
+                     "inputs: {x: {file: in.h5, dataset: A}}\n"
+                     "outputs: {sum: {file: out.h5, dataset: S, chunks: [2]}}\n"
+                     "params: {keep: 0}\n"
+                     "block: [4, 512]\n");
 }
 
 static void begins(struct scene *s, unsigned run, const char *const *sets,
                    enum outputs_begun how)
 {
-    plan(s, run, sets);
-    if (begin(s))
-        fail_msg("%s", s->err.text);
-    assert_int_equal(s->how, how);
+    scene_plan(s, run, sets);
+    scene_begins(s, how);
 }
 
 static void refused(struct scene *s, const char *const *sets, const char *says)
 {
-    plan(s, 99, sets);
-    assert_int_equal(begin(s), SWIM_ERR_ARG);
-    if (!strstr(s->err.text, says))
-        fail_msg("%s: no \"%s\"", s->err.text, says);
-    assert_true(strlen(s->err.text) < 900);
+    scene_plan(s, 99, sets);
+    scene_refused(s, SWIM_ERR_ARG, says);
 }
 
 /* What a writer does of some blocks of a phase; accumulators are full of their number.
@@ -169,31 +61,6 @@ static void write_blocks(struct scene *s, uint32_t phase, uint64_t from, uint64_
     assert_int_equal(output_close(o, true, NULL), SWIM_OK);
 }
 
-static size_t count_done(struct scene *s, uint32_t phase)
-{
-    unsigned char bits[64] = {0};
-    size_t n = 0;
-
-    if (outputs_progress(&s->outputs, phase, bits, &s->err))
-        fail_msg("%s", s->err.text);
-    for (size_t i = 0; i < 8 * sizeof(bits); i++)
-        n += bits[i / 8] >> i % 8 & 1;
-    return n;
-}
-
-static bool is_there(const struct scene *s, const char *name)
-{
-    struct stat st;
-
-    return stat(scratch_dir_file(&s->dir, name), &st) == 0;
-}
-
-static void run(const struct scene *s, const char *command)
-{
-    if (scratch_dir_run(&s->dir, command) != 0)
-        fail_msg("failed: %s", command);
-}
-
 static void a_job_goes_on_with_what_it_has_left(void **state)
 {
     struct scene *s = *state;
@@ -201,14 +68,14 @@ static void a_job_goes_on_with_what_it_has_left(void **state)
     begins(s, 1, NULL, OUTPUTS_CREATED);
     assert_int_equal(s->setup->n_phases, 1);
     assert_int_equal(s->setup->phase_blocks[0], ROWS / 4);
-    assert_int_equal(count_done(s, 0), 0);
+    assert_int_equal(scene_count_done(s, 0), 0);
     write_blocks(s, 0, 2, 5);
     begins(s, 2, NULL, OUTPUTS_RESUMED);
-    assert_int_equal(count_done(s, 0), 3);
+    assert_int_equal(scene_count_done(s, 0), 3);
     write_blocks(s, 0, 5, 10);
     write_blocks(s, 0, 0, 1);
     begins(s, 3, NULL, OUTPUTS_RESUMED);
-    assert_int_equal(count_done(s, 0), 9);
+    assert_int_equal(scene_count_done(s, 0), 9);
     write_blocks(s, 0, 1, 2);
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
     begins(s, 4, NULL, OUTPUTS_COMPLETE);
@@ -242,16 +109,16 @@ static void a_changed_job_is_refused_and_told_in_what(void **state)
     };
     struct scene *s = *state;
 
-    assert_int_equal(make_input(s, "in2.h5", 7), 0);
+    assert_int_equal(scene_input(s, "in2.h5", COLUMNS, 7), 0);
     begins(s, 1, NULL, OUTPUTS_CREATED);
-    run(s, "cp out.h5 before; stat -c %z out.h5 > t");
+    scene_run(s, "cp out.h5 before; stat -c %z out.h5 > t");
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const char *const sets[] = {cases[i][0], NULL};
         refused(s, sets, cases[i][1]);
         assert_non_null(strstr(s->err.text, "unfinished output of another job"));
         assert_non_null(strstr(s->err.text, "--overwrite"));
     }
-    run(s, "cmp out.h5 before && stat -c %z out.h5 | cmp - t");
+    scene_run(s, "cmp out.h5 before && stat -c %z out.h5 | cmp - t");
     begins(s, 2, NULL, OUTPUTS_RESUMED);
 }
 
@@ -263,10 +130,10 @@ static void another_kernel_is_told(void **state)
 
     snprintf(command, sizeof(command), "cp '%s/tests/support/kernels/total.c' k.c",
              getenv("SWIM_SOURCE"));
-    run(s, command);
+    scene_run(s, command);
     begins(s, 1, sets, OUTPUTS_CREATED);
     begins(s, 2, sets, OUTPUTS_RESUMED);
-    run(s, "sed -i 's/sum\\[i\\] += more\\[i\\]/sum[i] -= more[i]/' k.c");
+    scene_run(s, "sed -i 's/sum\\[i\\] += more\\[i\\]/sum[i] -= more[i]/' k.c");
     refused(s, sets, "kernel total was changed");
 }
 
@@ -275,22 +142,22 @@ static void what_is_no_output_of_this_job_is_refused(void **state)
     const char *const other[] = {"params.keep=1", NULL};
     struct scene *s = *state;
 
-    run(s, "echo text > out.h5");
+    scene_run(s, "echo text > out.h5");
     refused(s, NULL, "no readable HDF5 file");
-    run(s, "cp in.h5 out.h5");
+    scene_run(s, "cp in.h5 out.h5");
     refused(s, NULL, "not an unfinished output");
-    run(s, "rm out.h5");
+    scene_run(s, "rm out.h5");
     begins(s, 1, NULL, OUTPUTS_CREATED);
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
     refused(s, other, "exists already");
-    run(s, "rm out.h5");
+    scene_run(s, "rm out.h5");
     begins(s, 1, NULL, OUTPUTS_CREATED);
-    plan(s, 2, NULL);
+    scene_plan(s, 2, NULL);
     s->outputs.resume = false;
-    assert_int_equal(begin(s), SWIM_ERR_ARG);
+    assert_int_equal(scene_begin(s), SWIM_ERR_ARG);
     assert_non_null(strstr(s->err.text, "--resume goes on with it"));
     s->outputs.overwrite = true;
-    assert_int_equal(begin(s), SWIM_OK);
+    assert_int_equal(scene_begin(s), SWIM_OK);
     assert_int_equal(s->how, OUTPUTS_CREATED);
 }
 
@@ -301,21 +168,13 @@ static const char *const two_files[] = {"outputs.twice.file=one.h5",
 
 static int setup_two(void **state)
 {
-    int rc = setup(state);
-    struct scene *s = *state;
-    FILE *f = rc == 0 ? fopen(s->yaml, "w") : NULL;
-
-    if (!f)
-        return -1;
-    fprintf(f,
-            "kernel: %s/tests/support/kernels/pair.c\n"
-            "inputs: {a: {file: in.h5, dataset: A}}\n"
-            "outputs:\n"
-            "  twice: {file: both.h5, dataset: T, chunks: [4, 512]}\n"
-            "  positive: {file: both.h5, dataset: P, chunks: [4, 512]}\n"
-            "block: [4, 512]\n",
-            getenv("SWIM_SOURCE"));
-    return fclose(f);
+    return setup(state) ||
+           scene_job(*state, "pair.c",
+                     "inputs: {a: {file: in.h5, dataset: A}}\n"
+                     "outputs:\n"
+                     "  twice: {file: both.h5, dataset: T, chunks: [4, 512]}\n"
+                     "  positive: {file: both.h5, dataset: P, chunks: [4, 512]}\n"
+                     "block: [4, 512]\n");
 }
 
 static void mark_blocks(struct scene *s, size_t file, uint64_t from, uint64_t to)
@@ -338,12 +197,12 @@ static void a_block_is_done_when_it_is_in_all_files(void **state)
     begins(s, 1, two_files, OUTPUTS_CREATED);
     assert_int_equal(s->setup->targets[0].n, 2);
     mark_blocks(s, 0, 0, 6);
-    assert_int_equal(count_done(s, 0), 0);
+    assert_int_equal(scene_count_done(s, 0), 0);
     mark_blocks(s, 1, 4, 10);
-    assert_int_equal(count_done(s, 0), 2);
-    run(s, "rm two.h5");
+    assert_int_equal(scene_count_done(s, 0), 2);
+    scene_run(s, "rm two.h5");
     begins(s, 2, two_files, OUTPUTS_RESUMED);
-    assert_int_equal(count_done(s, 0), 0);
+    assert_int_equal(scene_count_done(s, 0), 0);
 }
 
 static void a_job_killed_between_two_finished_files_goes_on(void **state)
@@ -356,21 +215,21 @@ static void a_job_killed_between_two_finished_files_goes_on(void **state)
     const struct setup_target *t = &s->setup->targets[0].list[0];
     assert_int_equal(output_finish(t->file, t->specs, t->n, &store_now, NULL), SWIM_OK);
     begins(s, 2, two_files, OUTPUTS_RESUMED);
-    assert_int_equal(count_done(s, 0), 10);
+    assert_int_equal(scene_count_done(s, 0), 10);
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
     begins(s, 3, two_files, OUTPUTS_COMPLETE);
-    run(s, "rm two.h5");
+    scene_run(s, "rm two.h5");
     refused(s, two_files, "two.h5 is not there");
-    assert_false(is_there(s, "two.h5"));
+    assert_false(scene_has(s, "two.h5"));
 }
 
 static void a_refused_job_makes_no_file(void **state)
 {
     struct scene *s = *state;
 
-    run(s, "echo text > two.h5");
+    scene_run(s, "echo text > two.h5");
     refused(s, two_files, "two.h5 exists already");
-    assert_false(is_there(s, "one.h5"));
+    assert_false(scene_has(s, "one.h5"));
 }
 
 /* --- partial results ---------------------------------------------------------------
@@ -388,11 +247,11 @@ static void partial_results_outlive_a_run(void **state)
     begins(s, 1, segments, OUTPUTS_CREATED);
     assert_int_equal(s->setup->n_phases, 2);
     assert_int_equal(s->setup->phase_blocks[0], 40);
-    assert_true(is_there(s, PARTIALS));
+    assert_true(scene_has(s, PARTIALS));
     write_blocks(s, 0, 0, 30);
     begins(s, 2, segments, OUTPUTS_RESUMED);
-    assert_int_equal(count_done(s, 0), 30);
-    assert_int_equal(count_done(s, 1), 0);
+    assert_int_equal(scene_count_done(s, 0), 30);
+    assert_int_equal(scene_count_done(s, 1), 0);
     write_blocks(s, 0, 30, 40);
     assert_int_equal(partials_open(s->setup, &store_now, &p, NULL), SWIM_OK);
     for (uint64_t b = 0; b < 40; b++) {
@@ -403,11 +262,11 @@ static void partial_results_outlive_a_run(void **state)
     partials_close(p);
     write_blocks(s, 1, 0, 4);
     begins(s, 3, segments, OUTPUTS_RESUMED);
-    assert_int_equal(count_done(s, 0), 40);
-    assert_int_equal(count_done(s, 1), 4);
+    assert_int_equal(scene_count_done(s, 0), 40);
+    assert_int_equal(scene_count_done(s, 1), 4);
     write_blocks(s, 1, 4, 10);
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
-    run(s, "test \"$(ls)\" = \"in.h5\njob.yaml\nout.h5\"");
+    scene_run(s, "test \"$(ls)\" = \"in.h5\njob.yaml\nout.h5\"");
 }
 
 static void lost_partial_results_are_made_anew_where_they_are_wanted(void **state)
@@ -417,11 +276,11 @@ static void lost_partial_results_are_made_anew_where_they_are_wanted(void **stat
     begins(s, 1, segments, OUTPUTS_CREATED);
     write_blocks(s, 0, 0, 40);
     write_blocks(s, 1, 0, 3);
-    run(s, "rm " PARTIALS "*");
+    scene_run(s, "rm " PARTIALS "*");
     begins(s, 2, segments, OUTPUTS_RESUMED);
-    assert_true(is_there(s, PARTIALS));
-    assert_int_equal(count_done(s, 1), 3);
-    assert_int_equal(count_done(s, 0), 3 * 4);
+    assert_true(scene_has(s, PARTIALS));
+    assert_int_equal(scene_count_done(s, 1), 3);
+    assert_int_equal(scene_count_done(s, 0), 3 * 4);
 }
 
 static void partial_results_that_are_left_over_go(void **state)
@@ -431,28 +290,28 @@ static void partial_results_that_are_left_over_go(void **state)
 
     /* Killed after the last output was finished. */
     begins(s, 1, segments, OUTPUTS_CREATED);
-    run(s, "cp " PARTIALS " kept");
+    scene_run(s, "cp " PARTIALS " kept");
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
-    run(s, "mv kept " PARTIALS);
+    scene_run(s, "mv kept " PARTIALS);
     begins(s, 2, segments, OUTPUTS_COMPLETE);
-    assert_false(is_there(s, PARTIALS));
+    assert_false(scene_has(s, PARTIALS));
     /* Of an output that was removed: of this job, and of another. */
-    run(s, "rm out.h5");
+    scene_run(s, "rm out.h5");
     begins(s, 3, segments, OUTPUTS_CREATED);
     write_blocks(s, 0, 0, 7);
-    run(s, "rm out.h5");
+    scene_run(s, "rm out.h5");
     begins(s, 4, other, OUTPUTS_CREATED);
-    assert_int_equal(count_done(s, 0), 0);
+    assert_int_equal(scene_count_done(s, 0), 0);
     /* Of a job that has none any more. */
-    plan(s, 5, NULL);
+    scene_plan(s, 5, NULL);
     s->outputs.overwrite = true;
     s->outputs.resume = false;
-    assert_int_equal(begin(s), SWIM_OK);
-    assert_false(is_there(s, PARTIALS));
+    assert_int_equal(scene_begin(s), SWIM_OK);
+    assert_false(scene_has(s, PARTIALS));
     /* Something else by that name is no partial result. */
-    run(s, "rm out.h5; echo text > " PARTIALS);
+    scene_run(s, "rm out.h5; echo text > " PARTIALS);
     refused(s, segments, PARTIALS " exists already");
-    assert_false(is_there(s, "out.h5"));
+    assert_false(scene_has(s, "out.h5"));
 }
 
 /* --- inputs that change -------------------------------------------------------------
@@ -495,9 +354,9 @@ static void an_input_that_is_touched_by_nobody_is_the_same(void **state)
     struct scene *s = *state;
     char *before;
 
-    plan(s, 1, NULL);
+    scene_plan(s, 1, NULL);
     before = strdup(s->setup->description);
-    plan(s, 2, NULL);
+    scene_plan(s, 2, NULL);
     assert_string_equal(before, s->setup->description);
     free(before);
 }
@@ -510,18 +369,19 @@ static void an_input_whose_journal_was_copied_is_the_same(void **state)
     uint64_t then;
 
     change_input(s, "in.h5", true, 5, SIGKILL);
-    assert_true(is_there(s, "in.h5.swimlog"));
+    assert_true(scene_has(s, "in.h5.swimlog"));
     begins(s, 1, segments, OUTPUTS_CREATED);
     write_blocks(s, 0, 0, 7);
     then = s->setup->digest;
-    end(s); /* the killed writer's session is at its end by now, or its locks are */
-    for (int i = 0; is_there(s, "in.h5.swimlog") && i < 600; i++) {
+    scene_end_run(
+        s); /* the killed writer's session is at its end by now, or its locks are */
+    for (int i = 0; scene_has(s, "in.h5.swimlog") && i < 600; i++) {
         output_settle(scratch_dir_file(&s->dir, "in.h5"), NULL);
         usleep(50000);
     }
-    assert_false(is_there(s, "in.h5.swimlog"));
+    assert_false(scene_has(s, "in.h5.swimlog"));
     begins(s, 2, segments, OUTPUTS_RESUMED);
-    assert_int_equal(count_done(s, 0), 7);
+    assert_int_equal(scene_count_done(s, 0), 7);
     /* Under its name of now it is known to the next as well. */
     assert_true(then != s->setup->digest);
     const struct setup_target *t = &s->setup->targets[1].list[0];
@@ -532,7 +392,7 @@ static void an_input_whose_journal_was_copied_is_the_same(void **state)
     output_found_free(&found);
     begins(s, 3, segments, OUTPUTS_RESUMED);
     write_blocks(s, 0, 7, 8);
-    assert_int_equal(count_done(s, 0), 8);
+    assert_int_equal(scene_count_done(s, 0), 8);
 }
 
 static void a_changed_input_is_told(void **state)
@@ -541,12 +401,12 @@ static void a_changed_input_is_told(void **state)
 
     for (int driver = 0; driver < 2; driver++)
         for (int journal = 0; journal < 2; journal++) {
-            run(s, "rm -f out.h5* in.h5*");
-            assert_int_equal(make_input(s, "in.h5", 1), 0);
+            scene_run(s, "rm -f out.h5* in.h5*");
+            assert_int_equal(scene_input(s, "in.h5", COLUMNS, 1), 0);
             if (journal)
                 change_input(s, "in.h5", true, 5, 0);
             begins(s, 1, NULL, OUTPUTS_CREATED);
-            end(s);
+            scene_end_run(s);
             change_input(s, "in.h5", driver, 6, 0);
             refused(s, NULL, "another job: input x (");
             assert_non_null(strstr(s->err.text, "in.h5) was changed; --overwrite"));
@@ -559,12 +419,12 @@ static void an_input_changed_since_its_journal_was_copied_is_told(void **state)
     struct scene *s = *state;
 
     for (int driver = 0; driver < 2; driver++) {
-        run(s, "rm -f out.h5* in.h5*");
-        assert_int_equal(make_input(s, "in.h5", 1), 0);
+        scene_run(s, "rm -f out.h5* in.h5*");
+        assert_int_equal(scene_input(s, "in.h5", COLUMNS, 1), 0);
         change_input(s, "in.h5", true, 5, SIGKILL);
         begins(s, 1, NULL, OUTPUTS_CREATED);
-        end(s);
-        for (int i = 0; is_there(s, "in.h5.swimlog") && i < 600; i++) {
+        scene_end_run(s);
+        for (int i = 0; scene_has(s, "in.h5.swimlog") && i < 600; i++) {
             output_settle(scratch_dir_file(&s->dir, "in.h5"), NULL);
             usleep(50000);
         }
@@ -578,13 +438,13 @@ static void a_replaced_input_is_told(void **state)
     struct scene *s = *state;
 
     begins(s, 1, NULL, OUTPUTS_CREATED);
-    end(s);
-    run(s, "cp -p in.h5 new && mv new in.h5");
+    scene_end_run(s);
+    scene_run(s, "cp -p in.h5 new && mv new in.h5");
     refused(s, NULL, "was changed");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TWO(name) cmocka_unit_test_setup_teardown(name, setup_two, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scene_remove)
+#define TWO(name) cmocka_unit_test_setup_teardown(name, setup_two, scene_remove)
 
 int main(void)
 {

@@ -7,147 +7,41 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <hdf5.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
-#include "batch/outputs.h"
 #include "batch/shards.h"
-#include "scratch_dir.h"
-#include "source_scene.h"
+#include "outputs_scene.h"
 
-#define ROWS 40
 #define BLOCKS 10
 #define BLOCK_ROWS (ROWS / BLOCKS)
 #define FILL (-1.0)
 
-struct scene {
-    struct scratch_dir dir;
-    char yaml[300];
-    struct job *job;
-    struct setup *setup;
-    char mark[40];
-    struct outputs outputs;
-    enum outputs_begun how;
-    swim_error_t err;
-};
-
-static int make_input(const struct scene *s, const char *name)
-{
-    static const double data[ROWS * 8];
-    const hsize_t dims[2] = {ROWS, 8};
-    char path[300];
-
-    snprintf(path, sizeof(path), "%s/%s", s->dir.path, name);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    hid_t space = H5Screate_simple(2, dims, NULL);
-    hid_t set = H5Dcreate2(file, "A", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT,
-                           H5P_DEFAULT, H5P_DEFAULT);
-    herr_t wrote =
-        H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
-    H5Dclose(set);
-    H5Sclose(space);
-    return H5Fclose(file) < 0 || wrote < 0 ? -1 : 0;
-}
-
-static int write_job(const struct scene *s)
-{
-    FILE *f = fopen(s->yaml, "w");
-
-    if (!f)
-        return -1;
-    fprintf(f,
-            "kernel: %s/tests/support/kernels/total.c\n"
-            "inputs: {x: {file: in.h5, dataset: A}}\n"
-            "outputs: {sum: {file: out.h5, dataset: S, chunks: [2], filters: none,\n"
-            "                fill: -1, layout: sharded, shards: rank}}\n"
-            "params: {keep: 0}\n"
-            "block: [4, 8]\n",
-            getenv("SWIM_SOURCE"));
-    return fclose(f);
-}
-
 static int setup(void **state)
 {
-    struct scene *s = calloc(1, sizeof(*s));
-
-    *state = s;
-    store_quiet();
-    if (!s || scratch_dir_make(&s->dir) != 0)
-        return -1;
-    setenv("SWIM_CACHE_DIR", scratch_dir_file(&s->dir, ".cache"), 1);
-    snprintf(s->yaml, sizeof(s->yaml), "%s/job.yaml", s->dir.path);
-    return make_input(s, "in.h5") || write_job(s);
-}
-
-static void end(struct scene *s)
-{
-    setup_destroy(s->setup);
-    job_destroy(s->job);
-    s->setup = NULL;
-    s->job = NULL;
-}
-
-static int teardown(void **state)
-{
-    struct scene *s = *state;
-
-    end(s);
-    int rc = scratch_dir_remove(&s->dir);
-    free(s);
-    return rc;
-}
-
-static void run(const struct scene *s, const char *command)
-{
-    if (scratch_dir_run(&s->dir, command) != 0)
-        fail_msg("failed: %s", command);
-}
-
-static bool is_there(const struct scene *s, const char *name)
-{
-    struct stat st;
-
-    return stat(scratch_dir_file(&s->dir, name), &st) == 0;
+    return scene_make(state) || scene_input(*state, "in.h5", 8, 0) ||
+           scene_job(
+               *state, "total.c",
+               "inputs: {x: {file: in.h5, dataset: A}}\n"
+               "outputs: {sum: {file: out.h5, dataset: S, chunks: [2], filters: none,\n"
+               "                fill: -1, layout: sharded, shards: rank}}\n"
+               "params: {keep: 0}\n"
+               "block: [4, 8]\n");
 }
 
 /* The job as a new run of n ranks sees it. */
 static void plan(struct scene *s, unsigned number, uint32_t n, const char *set)
 {
-    const struct setup_access access = {.store = store_now};
-    const char *const sets[] = {set};
+    const char *const sets[] = {set, NULL};
 
-    end(s);
-    s->err = (swim_error_t){0};
-    if (job_load(s->yaml, sets, set ? 1 : 0, &s->job, &s->err) ||
-        setup_create(s->job, &access, &s->setup, &s->err))
-        fail_msg("%s", s->err.text);
+    scene_plan(s, number, sets);
     assert_int_equal(s->setup->phase_blocks[s->setup->n_phases - 1], BLOCKS);
-    snprintf(s->mark, sizeof(s->mark), "%016llx-%016x",
-             (unsigned long long)s->setup->digest, number);
-    s->outputs = (struct outputs){.setup = s->setup,
-                                  .access = store_now,
-                                  .mark = s->mark,
-                                  .command = "h5swim run",
-                                  .resume = true,
-                                  .n_ranks = n,
-                                  .n_hosts = 1};
+    s->outputs.n_ranks = n;
+    s->outputs.n_hosts = 1;
 }
 
 static void begins(struct scene *s, unsigned number, uint32_t n, enum outputs_begun how)
 {
     plan(s, number, n, NULL);
-    if (outputs_begin(&s->outputs, &s->how, &s->err))
-        fail_msg("%s", s->err.text);
-    assert_int_equal(s->how, how);
-}
-
-static void refused(struct scene *s, int code, const char *says)
-{
-    assert_int_equal(outputs_begin(&s->outputs, &s->how, &s->err), code);
-    if (!strstr(s->err.text, says))
-        fail_msg("%s: no \"%s\"", s->err.text, says);
+    scene_begins(s, how);
 }
 
 /* What the writer of a rank does of some blocks. */
@@ -181,14 +75,7 @@ static void write_blocks(struct scene *s, uint32_t rank, uint64_t from, uint64_t
 
 static size_t count_done(struct scene *s)
 {
-    unsigned char bits[(BLOCKS + 7) / 8] = {0};
-    size_t n = 0;
-
-    if (outputs_progress(&s->outputs, s->setup->n_phases - 1, bits, &s->err))
-        fail_msg("%s", s->err.text);
-    for (size_t i = 0; i < 8 * sizeof(bits); i++)
-        n += bits[i / 8] >> i % 8 & 1;
-    return n;
+    return scene_count_done(s, s->setup->n_phases - 1);
 }
 
 /* What HDF5 alone reads in the master: from[b] is the shard of block b, -1: missing. */
@@ -270,7 +157,7 @@ static void shards_of_ranks_that_are_gone_count(void **state)
         expect_state(s, name, OUTPUT_FINISHED);
     }
     begins(s, 3, 4, OUTPUTS_COMPLETE);
-    assert_false(is_there(s, "out.shard-0003.h5"));
+    assert_false(scene_has(s, "out.shard-0003.h5"));
 }
 
 static void blocks_of_a_lost_shard_are_done_again(void **state)
@@ -280,7 +167,7 @@ static void blocks_of_a_lost_shard_are_done_again(void **state)
     begins(s, 1, 2, OUTPUTS_CREATED);
     write_blocks(s, 0, 0, 3);
     write_blocks(s, 1, 3, 8);
-    run(s, "rm out.shard-0001.h5*");
+    scene_run(s, "rm out.shard-0001.h5*");
     begins(s, 2, 2, OUTPUTS_RESUMED);
     assert_int_equal(count_done(s), 3);
 }
@@ -293,7 +180,7 @@ static void a_lost_master_is_made_anew(void **state)
     begins(s, 1, 2, OUTPUTS_CREATED);
     write_blocks(s, 0, 0, 3);
     write_blocks(s, 1, 3, 8);
-    run(s, "rm out.h5*");
+    scene_run(s, "rm out.h5*");
     begins(s, 2, 2, OUTPUTS_RESUMED);
     assert_int_equal(count_done(s), 8);
     outputs_settle(&s->outputs);
@@ -309,9 +196,9 @@ static void a_job_killed_when_its_master_was_finished_is_complete(void **state)
     write_blocks(s, 0, 0, 3);
     write_blocks(s, 1, 3, 10);
     outputs_settle(&s->outputs);
-    run(s, "cp out.shard-0001.h5 kept");
+    scene_run(s, "cp out.shard-0001.h5 kept");
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
-    run(s, "mv kept out.shard-0001.h5");
+    scene_run(s, "mv kept out.shard-0001.h5");
     expect_state(s, "out.shard-0001.h5", OUTPUT_UNFINISHED);
     begins(s, 2, 2, OUTPUTS_COMPLETE);
     expect_state(s, "out.shard-0001.h5", OUTPUT_FINISHED);
@@ -368,14 +255,14 @@ static void a_shard_that_is_an_input_is_left_alone(void **state)
 
     begins(s, 1, 1, OUTPUTS_CREATED);
     outputs_settle(&s->outputs);
-    run(s, "/usr/bin/python3 -c 'import h5py\n"
-           "with h5py.File(\"out.shard-0000.h5\", \"r+\") as f:\n"
-           "    f[\"A\"] = [[1.0] * 8] * 40'");
+    scene_run(s, "/usr/bin/python3 -c 'import h5py\n"
+                 "with h5py.File(\"out.shard-0000.h5\", \"r+\") as f:\n"
+                 "    f[\"A\"] = [[1.0] * 8] * 40'");
     plan(s, 2, 1, "inputs.x.file=out.shard-0000.h5");
     s->outputs.overwrite = true;
     s->outputs.resume = false;
-    refused(s, SWIM_ERR_ARG, "it is an input of the job");
-    assert_true(is_there(s, "out.shard-0000.h5"));
+    scene_refused(s, SWIM_ERR_ARG, "it is an input of the job");
+    assert_true(scene_has(s, "out.shard-0000.h5"));
 }
 
 static void checkpoints_come_now_and_then(void **state)
@@ -399,7 +286,7 @@ static void checkpoints_come_now_and_then(void **state)
     expect_from(s, some);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, scene_remove)
 
 int main(void)
 {
