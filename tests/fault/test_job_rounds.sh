@@ -75,7 +75,6 @@ PY
 }
 
 export NAP_MS=15
-below() { { pgrep -P "$1" || true; } 2>/dev/null | sort -n; }
 pick() { # of the arguments
     [ $# -gt 0 ] || return 0
     shift $((RANDOM % $#))
@@ -83,7 +82,7 @@ pick() { # of the arguments
 }
 # victim LAUNCHED ROLE
 victim() {
-    local rank spawner
+    local rank
     # shellcheck disable=SC2046 # lists of numbers
     rank=$(pick $(below "$1"))
     case $2 in
@@ -92,12 +91,7 @@ victim() {
     server) server_pids | tr ' ' '\n' | sort -n | head -n 1 ;;
     *)
         [ -n "$rank" ] || return 0
-        spawner=$(below "$rank" | head -n 1)
-        case $2 in
-        spawner) echo "$spawner" ;;
-        reader) below "${spawner:-1}" | head -n 1 ;;
-        writer) below "${spawner:-1}" | tail -n 1 ;;
-        esac
+        of_rank "$rank" "$2"
         ;;
     esac
 }
@@ -142,11 +136,7 @@ for ((round = 1; round <= rounds; round++)); do
         if [ $status = 0 ] && [ "$last" != launcher ]; then break; fi
         grep -q 'h5swim: ' err || [ "$last" != none ] || fail "round $round (seed $seed): status $status without a word"
     done
-    for ((i = 0; i < 1000; i++)); do # ranks that go on without their driver
-        [ -n "$(run_pids)" ] || break
-        sleep 0.01
-    done
-    [ -z "$(run_pids)" ] || fail "round $round (seed $seed): processes are left"
+    await no_process # ranks go on without their driver
     case $job in map) files=(map.h5 map2.h5) ;; *) files=(sum.h5) ;; esac
     same "${files[@]}"
     [ "$(echo ./*.h5* | wc -w)" = $((${#files[@]} + 1)) ] || fail "round $round (seed $seed): left beside: $(echo ./*.h5*)"

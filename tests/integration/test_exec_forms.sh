@@ -112,7 +112,7 @@ expect_status 0 swim --wait 1 "$python" -c 'import h5py
 f = h5py.File("from.h5")
 print(f["v"][0])'
 expect_output 9
-grep -qE "^h5swim: follow a link: open .*/to.h5 for reading: process $writer .*without h5swim" \
+grep -qE "^h5swim: follow a link: open .*/to.h5 for reading: process $writer .*without a lock of h5swim" \
     "$tmp/err" || fail "not told: $(cat "$tmp/err")"
 exec 8>&-
 wait "$writer"

@@ -123,14 +123,8 @@ rows_of() { # rows that are committed in out.h5:Y
     "$h5swim" exec -- "$python" -c 'import h5py; print(h5py.File("out.h5")["Y"].shape[0])' 2>/dev/null || echo 0
 }
 
-until_rows() { # N: out.h5 has so many
-    local i
-    for ((i = 0; i < 200; i++)); do
-        [ "$(rows_of)" -lt "$1" ] || return 0
-        sleep 0.05
-    done
-    fail "the output has $(rows_of) rows, not $1"
-}
+has_rows() { [ "$(rows_of)" -ge "$1" ]; }
+until_rows() { await has_rows "$1"; } # N: out.h5 has so many
 
 # --- from the first row on, to the attribute --------------------------------------------
 job true
@@ -210,19 +204,6 @@ rows=$("$python" -c 'import h5py; print(h5py.File("in.h5")["U"].shape[0])')
 whole "$rows"
 passed "$rows rows, the job killed 4 times and the instrument once"
 
-# child PID: its first, which may be a moment away.
-child() {
-    local i found
-    for ((i = 0; i < 500; i++)); do
-        found=$(pgrep -P "$1" | sort -n | head -n 1) || true
-        if [ -n "$found" ]; then
-            echo "$found"
-            return
-        fi
-        sleep 0.02
-    done
-    fail "process $1 has no child"
-}
 # A rank, and one reader of it: others go on.
 input in.h5 4
 "$h5swim" run job.yaml -n 2 --readers 1 --quiet 2>err &
@@ -231,9 +212,11 @@ until [ -e out.h5 ]; do sleep 0.02; done
 "$instrument" in.h5 60 100 end >commits &
 writer=$!
 until_rows 5
-kill -9 "$(child $job)"
+kill -9 "$(below $job | head -n 1)"
 until_rows 30
-kill -9 "$(child "$(child "$(child $job)")")"
+reads() { [ -n "$(of_rank "$(below $job | head -n 1)" reader)" ]; }
+await reads # it is started again
+kill -9 "$(of_rank "$(below $job | head -n 1)" reader)"
 wait $writer || fail "the instrument"
 wait $job || fail "the job: $(cat err)"
 whole 60

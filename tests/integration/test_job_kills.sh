@@ -16,19 +16,17 @@ cd "$tmp/work"
 export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=20 NAP_MS=50
 job_store_files
 
-below() { pgrep -P "$1" | sort -n; } # its children, the first one first
 # victim DRIVER ROLE: the driver, its first rank, that one's reader or writer.
 victim() {
-    local rank spawner
+    local rank
     rank=$(below "$1" | head -n 1)
-    spawner=$(below "$rank" | head -n 1)
     case $2 in
     driver) echo "$1" ;;
     rank) echo "$rank" ;;
-    reader) below "$spawner" | head -n 1 ;;
-    writer) below "$spawner" | tail -n 1 ;;
+    *) of_rank "${rank:-1}" "$2" ;;
     esac
 }
+another_file() { [ "$(stat -c %i out.h5)" != "$1" ]; }
 # look HOW: the datasets of round $kept, and blocks that are whole.  HOW: what runs python.
 look() {
     "$@" "$python" - "$kept" <<'PY' || fail "round $round, seed $seed: out.h5 after a kill ($*)"
@@ -71,10 +69,7 @@ for ((round = 2; round <= rounds + 1; round++)); do
     if [ $((RANDOM % 4)) = 0 ]; then
         sleep "0.0$((RANDOM % 10))" # also before the new file has the name
     else
-        for ((i = 0; i < 1000; i++)); do
-            [ "$(stat -c %i out.h5)" = "$before" ] || break
-            sleep 0.01
-        done
+        await another_file "$before"
         keep $round || fail "round $round: the other program could not write: $(cat err)"
         kept=$round
         sleep "0.$((RANDOM % 7))"
@@ -82,11 +77,7 @@ for ((round = 2; round <= rounds + 1; round++)); do
     pid=$(victim $job "$role") || true # it is over already
     kill -KILL "${pid:-$job}" 2>/dev/null || true
     wait $job 2>/dev/null || true
-    for ((i = 0; i < 1000; i++)); do
-        [ -n "$(run_pids)" ] || break
-        sleep 0.01
-    done
-    [ -z "$(run_pids)" ] || fail "round $round: processes are left"
+    await no_process
     if [ "$(stat -c %i out.h5)" != "$before" ] && [ $kept != $round ]; then
         kept=0 # the new file came before it could be kept
     fi
@@ -110,11 +101,7 @@ for round in one two three four; do
     rm -f out.h5
     "$h5swim" run pair.yaml --quiet 2>err &
     job=$!
-    for ((i = 0; i < 1000; i++)); do
-        [ ! -e out.h5.swimlog ] || break
-        sleep 0.01
-    done
-    [ -e out.h5.swimlog ] || fail "the job writes no journal"
+    await test -e out.h5.swimlog
     kill -TERM $job
     status=0
     wait $job || status=$?

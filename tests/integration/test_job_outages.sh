@@ -12,15 +12,11 @@ export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=1500 NAP_MS=20
 socket=$tmp/redis.sock
 
 redis_start() { # its data, if any, are in $tmp
-    local i
     redis-server --port 0 --unixsocket "$socket" --dir "$tmp" --save '' --appendonly no \
         --daemonize yes --pidfile "$tmp/redis.pid" --logfile "$tmp/redis.log" >/dev/null
-    for ((i = 0; i < 500; i++)); do
-        if redis-cli -s "$socket" ping 2>/dev/null | grep -q PONG; then return; fi
-        sleep 0.02
-    done
-    fail "redis-server does not start: $(cat "$tmp/redis.log")"
+    await answers
 }
+answers() { redis-cli -s "$socket" ping 2>/dev/null | grep -q PONG; }
 redis_stop() { # save or nosave
     redis-cli -s "$socket" shutdown "$1" >/dev/null 2>&1 || true
 }
@@ -36,15 +32,12 @@ job_store_files
 
 # outage NAME COMMAND...: what happens while the job is at it; $status is the job's.
 outage() {
-    local name=$1 i job
+    local name=$1 job
     shift
     rm -f out.h5*
     "$h5swim" run pair.yaml -n 2 --readers 1 --quiet 2>err &
     job=$!
-    for ((i = 0; i < 1000; i++)); do
-        if [ -e out.h5.swimlog ]; then break; fi
-        sleep 0.01
-    done
+    await test -e out.h5.swimlog
     sleep 0.2
     kill -0 $job || fail "$name: the job is over too early for this test: $(cat err)"
     "$@"

@@ -17,22 +17,10 @@ PY
 slow_job 20 "$PWD/enough"
 "$h5swim" run slow.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
 
-# said PATTERN: there is a line with it, within 10 s.
-said() {
-    local i
-    for ((i = 0; i < 1000; i++)); do
-        if grep -qE -- "$1" state; then return; fi
-        sleep 0.01
-    done
-    fail "no line with: $1, in: $(cat state)"
-}
+said() { await grep -qE -- "$1" state; } # PATTERN: there is a line with it
 # ask PID: the job that runs as PID; then somebody else has the output.
 ask() {
-    local i
-    for ((i = 0; i < 1000; i++)); do
-        if [ -e out.h5.swimlog ]; then break; fi
-        sleep 0.01
-    done
+    await test -e out.h5.swimlog
     sleep 0.5 # for the first commits
     kill -USR1 "$1"
     said 'job slow: [1-9][0-9]* of 600 blocks done, 0 failed; [0-9.]+ blocks/s'

@@ -36,10 +36,7 @@ rm enough
 rm -f reading
 output_reader &
 reader=$!
-for ((i = 0; i < 1000; i++)); do
-    if [ -e reading ]; then break; fi
-    sleep 0.02
-done
+await test -e reading
 NAP_MS=60 expect_status 0 "$h5swim" run pair.yaml -n 2 --readers 2 --quiet --overwrite
 wait $reader || fail "the reader of the output saw what was not whole"
 one_state out.h5

@@ -27,17 +27,8 @@ printf '%s\n' "kernel: $support/kernels/breaks_sum.c" "params: {where: '$PWD/whe
 touch where
 "$h5swim" run told.yaml --dry-run >/dev/null # compiles
 
-await() { # COMMAND...: until it succeeds
-    local i
-    for ((i = 0; i < 2000; i++)); do
-        if "$@"; then return; fi
-        sleep 0.01
-    done
-    fail "in vain: $*: $(cat ./*.err 2>/dev/null)"
-}
 did() { [ "$(stat -c %s "$1" 2>/dev/null || echo 0)" -ge "$2" ]; } # WHO N: blocks computed
 ended() { ! kill -0 "$1" 2>/dev/null; }
-no_process() { [ -z "$(run_pids)" ]; }
 # run WHO ARGUMENT...: in the background, $pid.
 run() {
     local who=$1
@@ -185,11 +176,7 @@ passed "the result has the same bits; $by_stays blocks by two that stayed, $((co
 await no_process
 # Sessions that were killed are forgotten when somebody comes after their lease.
 nothing_left() { lock_is_free in.h5 && lock_is_free out.h5 && [ -z "$(keys)" ]; }
-for ((i = 0; i < 100; i++)); do
-    if nothing_left; then break; fi
-    sleep 0.1
-done
-nothing_left || fail "left in the lock server: $(keys)"
+await nothing_left
 passed "no process is left, and nothing in the lock server"
 
 # --- two phases; rank 0 dies and is started again ----------------------------------------

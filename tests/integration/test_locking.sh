@@ -16,15 +16,6 @@ with h5py.File("in.h5", "w") as f:
 PY
 slow_job 50
 
-# await COMMAND...: until it succeeds.
-await() {
-    local i
-    for ((i = 0; i < 1000; i++)); do
-        if "$@"; then return; fi
-        sleep 0.01
-    done
-    fail "in vain: $*"
-}
 read_by_job() { # of the input, by rank 0 and a reader
     if lock_is_free in.h5; then return 1; fi
     grep -q 'READ held by .*job slow.*READ held by .*job slow' "$tmp/lock_err"

@@ -19,14 +19,6 @@ exec(sys.argv[2])' "$tmp/out" "$1" || { cat "$tmp/out" >&2; fail "locks --json: 
 redis() { redis-cli -s "$socket" "$@"; }
 # The name of the session of process $1.
 session_of() { redis ZRANGE '{h5swim}:sessions' 0 -1 | grep ":$1:" || fail "no session of $1"; }
-# Until what follows succeeds.
-await() {
-    for _ in $(seq 1000); do
-        if "$@"; then return; fi
-        sleep 0.02
-    done
-    fail "it did not come: $*"
-}
 # The lines that fit, however many: grep would fail where there are none.
 lines() { grep -cE -- "$1" "$2" || true; }
 
@@ -235,16 +227,15 @@ export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=600000
 "$python" -c 'import h5py, numpy as np
 h5py.File("in.h5", "w").create_dataset("U", data=np.ones((9, 64), "f4"), chunks=(1, 64))'
 slow_job 1000
-child_of() { pgrep -P "$1" | head -n 1; }
 hold b.h5 read # keeps the server
 for victim in reader rank; do
     "$h5swim" run slow.yaml -n 2 --readers 1 --quiet --overwrite 2>"$tmp/err" &
     job=$!
     reads() { [ "$(redis HLEN "{h5swim}:r:$work/in.h5")" -ge 3 ]; } # rank 0, two readers
     await reads
-    rank=$(child_of $job)
+    rank=$(below $job | head -n 1)
     dead=$rank
-    if [ $victim = reader ]; then dead=$(child_of "$(child_of "$rank")"); fi
+    if [ $victim = reader ]; then dead=$(of_rank "$rank" reader); fi
     kill -KILL "$dead"
     status=0
     wait $job || status=$?

@@ -11,13 +11,6 @@ cd "$tmp/work"
 socket=$tmp/redis.sock
 url=unix://$socket
 redis() { redis-cli -s "$socket" "$@"; }
-await() {
-    for _ in $(seq "${tries:-150}"); do
-        if "$@"; then return; fi
-        sleep 0.02
-    done
-    fail "it did not come: $*"
-}
 # json PYTHON: statements over the output of the last command, in d; the checks in c.
 json() {
     "$python" -c 'import json, sys
@@ -113,7 +106,7 @@ pid=$!
 sleep 0.4
 kill -KILL $pid
 wait $pid 2>/dev/null || true
-tries=50 await no_selftests # some of them would go on for another 1.5 s
+await_s=1 await no_selftests # some of them would go on for another 1.5 s
 await no_keys
 passed "killed, it leaves no process and no key"
 

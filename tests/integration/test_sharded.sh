@@ -56,11 +56,7 @@ end_job() {
     # shellcheck disable=SC2086 # a list of numbers
     kill -KILL $pids 2>/dev/null || true
     wait "$job" 2>/dev/null || true
-    for ((i = 0; i < 1000; i++)); do
-        [ -n "$(run_pids)" ] || return 0
-        sleep 0.01
-    done
-    fail "processes are left"
+    await no_process
 }
 # until_rows N: at least so many rows of out.h5 are there.
 until_rows() {

@@ -32,6 +32,7 @@ depth() { # N: the first of the job's processes N generations below the launcher
     echo "$level"
 }
 now_ms() { date +%s%3N; }
+at_work() { [ -s out.h5 ] && [ "$(marked | wc -l)" -ge "$1" ]; } # N: so many processes
 
 # case NAME SIGNAL GENERATION LAUNCHER...: signal the process so many generations down.
 case_signal() {
@@ -41,10 +42,7 @@ case_signal() {
     MARK=$name-$$-$RANDOM
     SWIM_TEST_MARK=$MARK setsid "$@" >stdout 2>stderr &
     LAUNCHED=$!
-    for ((i = 0; i < 1000; i++)); do
-        if [ -s out.h5 ] && [ "$(marked | wc -l)" -ge "$PROCESSES" ]; then break; fi
-        sleep 0.01
-    done
+    await at_work "$PROCESSES"
     sleep 0.3
     kill -0 "$LAUNCHED" 2>/dev/null || fail "$name: the job has ended: $(cat stderr)"
     start=$(now_ms)
@@ -102,10 +100,7 @@ killed() { # NAME GENERATIONS...
     MARK=$1-$$-$RANDOM
     SWIM_TEST_MARK=$MARK setsid "$h5swim" run slow.yaml -n 2 --readers 1 --quiet >stdout 2>stderr &
     LAUNCHED=$!
-    for ((i = 0; i < 1000; i++)); do
-        if [ -s out.h5 ] && [ "$(marked | wc -l)" -ge 8 ]; then break; fi
-        sleep 0.01
-    done
+    await at_work 8
     sleep 0.2
     for generation in "$@"; do victims+=("$(depth "$generation")"); done
     start=$(now_ms)

@@ -140,19 +140,14 @@ plain=$!
 # shellcheck disable=SC2016
 on_exit 'kill -9 "$plain" 2>/dev/null'
 stopped() { grep -q ') T ' "/proc/$plain/stat"; }
-for ((i = 0; i < 2000; i++)); do
-    if stopped; then break; fi
-    sleep 0.01
-done
+goes_on() { ! stopped; }
+await stopped
 writes=("$h5swim" exec --wait 0.1 "$python" -c 'import h5py; h5py.File("a.h5", "r+")')
 expect_status 1 "${writes[@]}"
 grep -qE "a.h5 for writing: process $plain .python3[^)]*., which is stopped, has it locked by flock, without a lock of h5swim" \
     "$tmp/err" || fail "who is stopped is not told: $(cat "$tmp/err")"
 kill -CONT $plain
-for ((i = 0; i < 2000; i++)); do
-    if ! stopped; then break; fi
-    sleep 0.01
-done
+await goes_on
 expect_status 1 "${writes[@]}"
 grep -qE "process $plain .python3[^)]*. has it locked by flock" "$tmp/err" || fail "who has it is not told: $(cat "$tmp/err")"
 kill -KILL $plain

@@ -12,14 +12,6 @@ swim() {
     timeout 60 "$h5swim" exec "$@"
 }
 
-# Until what follows succeeds.
-await() {
-    for _ in $(seq 1500); do
-        if "$@"; then return; fi
-        sleep 0.02
-    done
-    fail "it did not come: $*"
-}
 
 # The last command printed these lines.
 expect_output() {

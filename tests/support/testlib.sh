@@ -124,6 +124,29 @@ slow_job() {
         'block: [1, 64]' > slow.yaml
 }
 
+# await COMMAND...: until it succeeds, for $await_s seconds at most.
+await_s=30
+await() {
+    local until=$((${EPOCHREALTIME//[.,]/} + await_s * 1000000))
+    until "$@"; do
+        [ ${EPOCHREALTIME//[.,]/} -le $until ] || fail "in vain for $await_s s: $* $(cat ./*.err 2>/dev/null)"
+        sleep 0.01
+    done
+}
+
+# below PID: its children, the first one first.
+below() { { pgrep -P "$1" || true; } 2>/dev/null | sort -n; }
+# of_rank PID ROLE: the spawner, first reader or writer of a rank; nothing: it has none.
+of_rank() {
+    local spawner
+    spawner=$(below "$1" | head -n 1)
+    case $2 in
+    spawner) echo "$spawner" ;;
+    reader) below "${spawner:-1}" | head -n 1 ;;
+    writer) below "${spawner:-1}" | tail -n 1 ;;
+    esac
+}
+
 # What run_job starts h5swim with, e.g. mpirun, and where it finds its data.
 launcher=()
 data=
@@ -138,3 +161,4 @@ run_pids() {
     done
     true
 }
+no_process() { [ -z "$(run_pids)" ]; }

@@ -382,7 +382,7 @@ static void a_program_without_h5swim_is_waited_for_and_named(void **state)
     snprintf(who, sizeof(who), "process %ld", (long)pid);
     assert_true(open_as(s, H5F_ACC_RDONLY) < 0);
     assert_cause(who);
-    assert_cause("without h5swim");
+    assert_cause("without a lock of h5swim");
     assert_true(open_as(s, H5F_ACC_RDWR) < 0);
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, NULL, 0), pid);

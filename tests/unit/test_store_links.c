@@ -271,7 +271,7 @@ static void a_virtual_dataset_is_of_committed_states(void **state)
     hid_t plain = H5Fopen(s->other, H5F_ACC_RDWR, H5P_DEFAULT);
     tell_begin(s);
     int value = virtual_seen(s, false);
-    assert_true(tell_end(s, "follow a link: ", "without h5swim") >= 1);
+    assert_true(tell_end(s, "follow a link: ", "without a lock of h5swim") >= 1);
     /* Fill values in HDF5 1.10, a failure in 1.14. */
     assert_true(value == 91 || value == NOT_READ);
     assert_true(H5Fclose(plain) >= 0);
