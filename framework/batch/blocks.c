@@ -10,6 +10,15 @@ uint64_t blocks_parts(const struct blocks *b, uint32_t axis)
     return (b->extent[axis] + b->size[axis] - 1) / b->size[axis];
 }
 
+uint64_t blocks_band(const struct blocks *b)
+{
+    uint64_t n = 1;
+
+    for (uint32_t a = 1; a < b->ndim; a++)
+        n *= blocks_parts(b, a);
+    return n;
+}
+
 int blocks_count(struct blocks *b, swim_error_t *err)
 {
     b->n_tiles = b->n_segments = 1;

@@ -41,6 +41,9 @@ void blocks_set_rows(struct blocks *b, uint64_t rows);
 /* Into how many parts an axis is cut. */
 uint64_t blocks_parts(const struct blocks *b, uint32_t axis);
 
+/* How many blocks there are at one place of the first axis. */
+uint64_t blocks_band(const struct blocks *b);
+
 /* The range of block number index (index < n). */
 void blocks_range(const struct blocks *b, uint64_t index, struct block_range *range);
 

@@ -247,7 +247,7 @@ static uint64_t done_before(const struct rank *r, uint64_t rows)
     const struct blocks *b = &r->setup->blocks;
     uint64_t whole = b->extent[0] > rows ? rows / b->size[0] * b->size[0] : rows;
 
-    return (whole + b->size[0] - 1) / b->size[0] * (b->n / blocks_parts(b, 0));
+    return (whole + b->size[0] - 1) / b->size[0] * blocks_band(b);
 }
 
 static int set_pass(struct rank *r, uint64_t rows_before, swim_error_t *err)

@@ -15,9 +15,13 @@ static uint64_t blocks_of(const struct outputs *o, uint32_t phase)
 
 struct output_job outputs_job(const struct outputs *o, uint32_t phase)
 {
+    const struct blocks *b = &o->setup->blocks;
+
     return (struct output_job){.mark = o->mark,
                                .description = o->setup->description,
-                               .n_blocks = blocks_of(o, phase)};
+                               .n_blocks = blocks_of(o, phase),
+                               .band_rows = b->size[0],
+                               .band_blocks = blocks_band(b)};
 }
 
 static bool is_partial(const struct outputs *o, uint32_t phase)

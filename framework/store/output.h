@@ -63,6 +63,8 @@ struct output_job {
     const char *mark;        /* h5swim_unfinished: the job's digest, "-", the run */
     const char *description; /* what the digest is of; read by people alone, here */
     uint64_t n_blocks;       /* at most 2^33, or OUTPUT_GROWS: as many as there come */
+    uint64_t band_rows,
+        band_blocks;   /* of the latter: so many rows are so many blocks */
     const char *taken; /* for output_adopt(): the mark that it must have; NULL: any of
                           the same digest */
     const char *shard_of;      /* the name, without folder, of the output that the file
@@ -118,7 +120,9 @@ int output_history(const char *file, const struct store_access *access, char **l
                    swim_error_t *err);
 
 /* Go on with an unfinished output under a new mark and description: a run that still
- * lives somewhere finds that it was replaced when it opens the file next.
+ * lives somewhere finds that it was replaced when it opens the file next.  Of one that
+ * grows the last blocks, if they are not full, are not done any more: there may be more
+ * rows now.
  * SWIM_ERR_ARG, nothing is changed: it has another mark than expected, or does not fit
  * specs or n_blocks.  SWIM_ERR_IO, those of swim_lock_acquire(). */
 int output_adopt(const char *file, const struct output_spec *specs, size_t n_specs,

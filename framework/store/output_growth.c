@@ -24,6 +24,15 @@ static int rows_of(hid_t set, hsize_t *dims, uint64_t *rows)
     return ndim > 0 ? 0 : -1;
 }
 
+int growth_count(hid_t set, const char *name, uint64_t *rows, swim_error_t *err)
+{
+    hsize_t dims[SWIM_NDIM_MAX] = {0};
+
+    return rows_of(set, dims, rows) == 0
+               ? SWIM_OK
+               : h5_fail(err, SWIM_ERR_IO, "read the shape of an output in %s", name);
+}
+
 static int scale_open(struct growth *g, swim_error_t *err)
 {
     char *path = NULL;
@@ -45,7 +54,6 @@ static int scale_open(struct growth *g, swim_error_t *err)
 int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *err)
 {
     struct growth *g = (struct growth *)calloc(1, sizeof(*g));
-    hsize_t dims[SWIM_NDIM_MAX] = {0};
 
     *out = NULL;
     if (!g)
@@ -53,9 +61,7 @@ int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *
     g->name = name;
     g->set = set;
     g->scale = g->type = H5I_INVALID_HID;
-    int rc = rows_of(set, dims, &g->rows) == 0
-                 ? SWIM_OK
-                 : h5_fail(err, SWIM_ERR_IO, "read the shape of an output in %s", name);
+    int rc = growth_count(set, name, &g->rows, err);
     if (rc == SWIM_OK)
         rc = scale_open(g, err);
     if (rc == SWIM_OK)
@@ -67,14 +73,11 @@ int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *
 
 int growth_check(hid_t set, const struct output_spec *spec, swim_error_t *err)
 {
-    hsize_t dims[SWIM_NDIM_MAX] = {0};
     uint64_t rows = 0;
+    int rc = growth_count(set, spec->file, &rows, err);
 
-    if (rows_of(set, dims, &rows) < 0)
-        return h5_fail(err, SWIM_ERR_IO, "read the shape of an output in %s",
-                       spec->file);
-    if (rows <= spec->shape[0])
-        return SWIM_OK;
+    if (rc != SWIM_OK || rows <= spec->shape[0])
+        return rc;
     return swim_error_set(
         err, SWIM_ERR_ARG,
         "%s of %s has %llu rows already and the inputs have %llu: they "

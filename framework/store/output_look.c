@@ -208,6 +208,26 @@ static int adopt_set(hid_t file, const struct output_spec *spec,
     return rc;
 }
 
+/* What was the end of the inputs may be so no more. */
+static int adopt_growing(hid_t file, const struct output_spec *spec,
+                         const struct output_job *job, swim_error_t *err)
+{
+    struct progress *progress = NULL;
+    uint64_t rows = 0;
+    hid_t set = H5I_INVALID_HID;
+    int rc = output_dataset(file, spec, &set, err);
+
+    if (rc == SWIM_OK)
+        rc = growth_count(set, spec->file, &rows, err);
+    if (rc == SWIM_OK)
+        rc = progress_open(file, spec->file, &progress, err);
+    if (rc == SWIM_OK && rows % job->band_rows)
+        rc = progress_forget(progress, rows / job->band_rows * job->band_blocks, err);
+    progress_free(progress);
+    h5_release(set);
+    return rc;
+}
+
 int output_adopt(const char *file, const struct output_spec *specs, size_t n_specs,
                  const struct output_job *job, const struct store_access *access,
                  swim_error_t *err)
@@ -225,6 +245,8 @@ int output_adopt(const char *file, const struct output_spec *specs, size_t n_spe
                             (unsigned long long)job->n_blocks);
     for (size_t i = 0; i < n_specs && rc == SWIM_OK; i++)
         rc = adopt_set(id, &specs[i], job, err);
+    if (rc == SWIM_OK && job->n_blocks == OUTPUT_GROWS && job->band_rows)
+        rc = adopt_growing(id, &specs[0], job, err);
     if (rc == SWIM_OK)
         rc = progress_describe(id, file, job->description, err);
     if (rc == SWIM_OK)

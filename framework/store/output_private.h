@@ -51,6 +51,9 @@ int virtual_layout(hid_t dcpl, const struct output_spec *spec, const char *path,
 /* Of an open dataset, which stays the caller's, as name does. */
 int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *err);
 
+/* How many rows a dataset has; name for errors. */
+int growth_count(hid_t set, const char *name, uint64_t *rows, swim_error_t *err);
+
 /* SWIM_ERR_ARG: the dataset has more rows than spec->shape[0]. */
 int growth_check(hid_t set, const struct output_spec *spec, swim_error_t *err);
 int growth_rows(struct growth *g, uint64_t rows, swim_error_t *err);
@@ -82,6 +85,9 @@ int progress_set(struct progress *p, uint64_t block, swim_error_t *err);
 
 /* Write what was set since the last call. */
 int progress_write(struct progress *p, swim_error_t *err);
+
+/* Blocks from first on are not done; when none was set since progress_open(). */
+int progress_forget(struct progress *p, uint64_t first, swim_error_t *err);
 
 /* Its memory; the dataset goes with the file.  Accepts NULL. */
 void progress_free(struct progress *p);

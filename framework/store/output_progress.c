@@ -396,6 +396,25 @@ int progress_set(struct progress *p, uint64_t block, swim_error_t *err)
     return SWIM_OK;
 }
 
+int progress_forget(struct progress *p, uint64_t first, swim_error_t *err)
+{
+    const size_t start = (size_t)(first / 8),
+                 n = start < p->n_bytes ? p->n_bytes - start : 0;
+    unsigned char byte = 0;
+
+    if (n == 0)
+        return SWIM_OK;
+    unsigned char *bytes = (unsigned char *)calloc(1, n);
+    if (!bytes)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "write %s", p->name);
+    int rc = part_move(p, start, 1, &byte, false, err);
+    bytes[0] = (unsigned char)(byte & ((1U << first % 8) - 1));
+    if (rc == SWIM_OK)
+        rc = part_move(p, start, n, bytes, true, err);
+    free(bytes);
+    return rc;
+}
+
 int progress_write(struct progress *p, swim_error_t *err)
 {
     int rc = SWIM_OK;

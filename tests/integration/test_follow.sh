@@ -12,11 +12,14 @@ export SWIM_CACHE_DIR=$tmp/cache
 instrument=$SWIM_BUILD/tests/instrument
 
 cat >twice.c <<'C'
+#include <stdlib.h>
 #include <h5swim/kernel.h>
 static int apply(void *state, const struct swim_block *b, swim_error_t *err)
 {
+    const char *refuse = getenv("REFUSE");
     (void)state;
-    (void)err;
+    if (refuse && atoi(refuse) == (int)b->index)
+        return swim_error_set(err, SWIM_ERR_KERNEL, "refused");
     for (uint64_t i = 0; i < b->outputs[0]->count; i++) {
         float sum = 0;
         for (uint32_t k = 0; k < b->n_inputs; k++)
@@ -160,6 +163,16 @@ input in.h5 8 0
 expect_status 0 "$h5swim" run job.yaml --readers 1 --quiet
 whole 0
 passed "1003 rows that were there, 50 that came, in blocks of 8, to the time-out; 3; none"
+
+# It ended with rows that do not fill a block, and was not finished: rows come, and it goes on.
+input in.h5 8 1003
+REFUSE=0 expect_status 3 "$h5swim" run job.yaml --readers 2 --quiet
+"$instrument" in.h5 3 0 >commits || fail "the instrument"
+REFUSE=0 expect_status 3 "$h5swim" run job.yaml --readers 2 --quiet --resume
+"$instrument" in.h5 50 0 >commits || fail "the instrument"
+expect_status 0 "$h5swim" run job.yaml --readers 1 --quiet --resume
+whole 1056
+passed "rows that came when it had ended are not missing"
 
 # --- several inputs: rows that all of them have ------------------------------------------
 input in.h5 2 5

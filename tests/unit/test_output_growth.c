@@ -218,6 +218,40 @@ static void more_rows_than_the_inputs_have_are_refused(void **state)
                      SWIM_ERR_ARG);
 }
 
+/* Blocks of 3 rows, two of them beside each other; all are done. */
+static void adopt_rows(struct scene *s, uint64_t rows, unsigned char want)
+{
+    const struct output_job job = {.mark = MARK,
+                                   .description = "d",
+                                   .n_blocks = OUTPUT_GROWS,
+                                   .band_rows = 3,
+                                   .band_blocks = 2};
+    unsigned char bits = 0;
+
+    open_out(s);
+    rows_to(s, rows);
+    for (uint64_t b = 0; b < (rows + 2) / 3 * 2; b++)
+        assert_int_equal(output_done(s->o, b, NULL), SWIM_OK);
+    assert_int_equal(output_close(s->o, false, NULL), SWIM_OK);
+    assert_int_equal(output_adopt(s->out, &s->spec, 1, &job, &store_now, NULL),
+                     SWIM_OK);
+    assert_int_equal(output_progress(s->out, &s->spec, 1, &store_now, 8, &bits, NULL),
+                     SWIM_OK);
+    assert_int_equal(bits, want);
+}
+
+static void the_last_blocks_are_not_done_when_they_may_become_longer(void **state)
+{
+    struct scene *s = *state;
+
+    s->spec.shape[0] = 9;
+    make(s);
+    adopt_rows(s, 2, 0x00);
+    adopt_rows(s, 3, 0x03);
+    adopt_rows(s, 7, 0x0f);
+    adopt_rows(s, 9, 0x3f);
+}
+
 static void what_grew_is_taken_over_and_finished(void **state)
 {
     const struct output_job job = {
@@ -250,6 +284,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(more_rows_than_the_inputs_have_are_refused,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_last_blocks_are_not_done_when_they_may_become_longer, setup, teardown),
         cmocka_unit_test_setup_teardown(what_grew_is_taken_over_and_finished, setup,
                                         teardown),
     };
