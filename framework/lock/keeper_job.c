@@ -1,8 +1,9 @@
 /* keeper_job.c - the process that starts the lock server of a job and ends it with it.
  *
- * A server that ends before the job is followed by another in the same place; it is
- * empty, and the sessions of the job tell it anew what they hold, as they do any server
- * that was restarted.  One that ended at once has not started, and none follows it.
+ * A server that ends before the job is followed by another in the same place, at once:
+ * leases run out meanwhile.  It is empty, and the sessions of the job tell it anew what
+ * they hold, as they do any server that was restarted.  Where the first has never
+ * listened, who wants to start it hears of it, and none follows.
  *
  * Neither it nor the server heeds the signals by which jobs are ended: batch systems
  * send them to every process, and the ranks that end need their locks until they have
@@ -22,8 +23,7 @@
 #include "server_job_private.h"
 
 #define CONFIG_MAX 4096
-#define STARTED_MS 500 /* who lives so long has started */
-#define PAUSE_NS 200000000
+#define PAUSE_NS 200000000 /* between two starts at least */
 #define LINGER_MS 1000
 #define LOOK_NS 10000000
 
@@ -117,6 +117,16 @@ static void server_reap(pid_t pid)
         ;
 }
 
+/* One that cannot start, since another has its port just now or there is no memory, is
+ * not tried all the time.  False: the starter has ended. */
+static bool pause_since(int64_t began_ns)
+{
+    struct pollfd starter = {JOB_STARTER, POLLIN, 0};
+    int64_t left_ms = (began_ns + PAUSE_NS - swim_clock_mono_ns()) / 1000000;
+
+    return poll(&starter, 1, left_ms > 0 ? (int)left_ms : 0) != 1;
+}
+
 int server_job_keep(const char *program, unsigned port, swim_error_t *err)
 {
     char config[CONFIG_MAX];
@@ -130,19 +140,18 @@ int server_job_keep(const char *program, unsigned port, swim_error_t *err)
     for (;;) {
         int64_t began_ns = swim_clock_mono_ns();
         pid_t pid = server_fork(program, config, (size_t)size);
-        if (pid < 0)
+        if (pid < 0 && !started)
             return swim_error_sys(err, errno, "fork a lock server");
-        if (!server_await(pid)) {
+        if (pid > 0 && !server_await(pid)) {
             linger(port);
             kill(pid, SIGKILL);
             server_reap(pid);
             _exit(0);
         }
-        server_reap(pid);
-        started =
-            started || swim_clock_mono_ns() - began_ns > STARTED_MS * (int64_t)1000000;
-        if (!started)
-            _exit(1);
-        swim_clock_nap_ns(PAUSE_NS);
+        if (pid > 0)
+            server_reap(pid);
+        started = started || server_job_listened(JOB_OUT);
+        if (!started || !pause_since(began_ns))
+            _exit(started ? 0 : 1);
     }
 }

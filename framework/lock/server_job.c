@@ -100,7 +100,8 @@ static void config_fill(const struct server_job *job, char *config, size_t size)
                                  address_text(&job->where.at[i], text));
     snprintf(config + used, size - used,
              "\nport %u\nrequirepass %s\nprotected-mode yes\nsave \"\"\nappendonly no\n"
-             "daemonize no\nmaxmemory-policy noeviction\nmaxclients %u\ndir /\n"
+             "dbfilename h5swim.none\ndaemonize no\nmaxmemory-policy "
+             "noeviction\nmaxclients %u\ndir /\n"
              "logfile \"\"\nloglevel notice\n",
              job->port, job->password, clients_most());
 }
@@ -198,6 +199,11 @@ static bool log_holds(int log, const char *words)
     return strstr(text, words) != NULL;
 }
 
+bool server_job_listened(int log)
+{
+    return log_holds(log, "Ready to accept connections");
+}
+
 static int start_failed(const struct start *s, const char *what, swim_error_t *err)
 {
     char why[256] = "", path[32];
@@ -219,7 +225,7 @@ static int start_await(const struct start *s, bool *taken, swim_error_t *err)
     int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
     struct pollfd keeper = {s->alive[0], POLLIN, 0};
 
-    while (!log_holds(s->log, "Ready to accept connections")) {
+    while (!server_job_listened(s->log)) {
         if (poll(&keeper, 1, 0) == 1) {
             *taken = log_holds(s->log, "Address already in use");
             return start_failed(s, "ended", err);

@@ -2,6 +2,8 @@
 #ifndef SWIM_LOCK_SERVER_JOB_PRIVATE_H
 #define SWIM_LOCK_SERVER_JOB_PRIVATE_H
 
+#include <stdbool.h>
+
 #include "server_job.h"
 
 /* The descriptors of the keeper, and no others. */
@@ -13,6 +15,9 @@ enum {
     JOB_ALIVE,   /* closed when the keeper has ended */
     JOB_FDS
 };
+
+/* The server whose log this is says, or has said, that it listens. */
+bool server_job_listened(int log);
 
 /* The server has just started: ask for its run id, and vouch that no earlier lock can
  * be alive. */

@@ -242,6 +242,7 @@ static void it_keeps_all_and_saves_nothing(void **state)
                                               {"maxmemory-policy", "noeviction"},
                                               {"protected-mode", "yes"},
                                               {"bind", "127.0.0.1"},
+                                              {"dbfilename", "h5swim.none"},
                                               {"unixsocket", ""}};
     struct scene *s = *state;
     char text[640];
@@ -304,12 +305,29 @@ static void it_dies_with_its_keeper(void **state)
     assert_true(is_gone_within(s->server, 5000));
 }
 
-/* Sessions find it where it was, and tell it what they hold. */
-static void one_that_is_killed_is_followed_by_another(void **state)
+/* Kill the server: how long it took until another answered, in ms. */
+static int64_t server_follow(struct scene *s)
 {
     static const char *const info[] = {"INFO", "server"};
+    char text[8192];
+
+    kill(s->server, SIGKILL);
+    int64_t began = test_now_ms();
+    assert_true(is_gone_within(s->server, 5000));
+    while (ask(&s->job, s->job.password, info, 2, text, sizeof(text)) != SWIM_OK) {
+        assert_true(test_now_ms() < began + 10000);
+        test_nap_ms(1);
+    }
+    s->server = (pid_t)server_info_number(text, "process_id");
+    return test_now_ms() - began;
+}
+
+/* Sessions find it where it was, and tell it what they hold.  It was killed when it had
+ * just begun to listen. */
+static void one_that_is_killed_is_followed_by_another(void **state)
+{
     struct scene *s = *state;
-    char url[SERVER_JOB_URL_MAX], text[8192];
+    char url[SERVER_JOB_URL_MAX];
     const struct swim_session_options opt = {
         .struct_size = sizeof(opt), .url = url, .lease_ms = 2000, .rank = -1};
     swim_session_t *session = NULL;
@@ -319,17 +337,26 @@ static void one_that_is_killed_is_followed_by_another(void **state)
     assert_int_equal(swim_session_open(&opt, &session, NULL), SWIM_OK);
     assert_int_equal(
         swim_lock_acquire(session, "x", SWIM_LOCK_UPDATE, NULL, &lock, NULL), SWIM_OK);
-    test_nap_ms(600); /* a shorter life is a start that failed */
-    kill(s->server, SIGKILL);
-    assert_true(is_gone_within(s->server, 5000));
     int64_t until = test_now_ms() + 10000;
-    while (ask(&s->job, s->job.password, info, 2, text, sizeof(text)) != SWIM_OK)
-        assert_true(test_now_ms() < until);
-    s->server = (pid_t)server_info_number(text, "process_id");
+    server_follow(s);
     while (swim_lock_raise(lock, NULL, NULL) != SWIM_OK)
         assert_true(test_now_ms() < until);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     swim_session_close(session);
+}
+
+/* Leases run out meanwhile.  The shortest of several times: the machine may be slow. */
+static void another_follows_at_once(void **state)
+{
+    struct scene *s = *state;
+    int64_t shortest = INT64_MAX;
+
+    for (int i = 0; i < 20 && shortest >= 150; i++) {
+        test_nap_ms(250); /* two starts are not closer to each other than 200 ms */
+        int64_t took = server_follow(s);
+        shortest = took < shortest ? took : shortest;
+    }
+    assert_in_range(shortest, 0, 149);
 }
 
 static bool file_holds(const char *path, const char *word)
@@ -399,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_dies_with_its_keeper, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_killed_is_followed_by_another,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(another_follows_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(its_password_is_not_where_others_look, setup,
                                         teardown),
         cmocka_unit_test(one_that_cannot_start_says_why),
