@@ -10,19 +10,10 @@
 export HOSTS_DIR=$tmp/hosts
 # shellcheck source=tests/support/hosts.sh
 . "$support/hosts.sh"
+# shellcheck source=tests/support/mpihosts.sh
+. "$support/mpihosts.sh"
 
-for program in ip nsenter setpriv ss redis-server redis-cli mpirun; do
-    command -v $program >/dev/null ||
-        fail "no $program: install iproute2, util-linux, redis and openmpi-bin"
-done
-if ! why=$(hosts_possible); then
-    printf 'SKIPPED: the lock server of a job on two hosts was NOT tested: %s\n' \
-        "${why//$'\n'/: }"
-    exit 77
-fi
-hosts_up 2
-mkdir "$tmp/work" "$tmp/ompi"
-cd "$tmp/work"
+mpihosts_up 'the lock server of a job on two hosts'
 
 # A network for containers on both hosts, the same; and one of h1's that h2 does not know.
 for host in h1 h2; do
@@ -43,48 +34,6 @@ for i in $(seq 8); do
     hosts_net h2 ip neigh replace "10.88.0.$i" lladdr "$hosts_nobody" dev eth0 nud permanent
 done
 
-# on_hosts COMMAND...: four ranks of it, on two hosts.  Remote ones get of the environment
-# what is named here.
-export SWIM_CACHE_DIR=$tmp/cache SWIM_LOG=debug
-handed=(-x SWIM_CACHE_DIR -x SWIM_SERVER_DIR -x SWIM_SERVER_IDLE_S -x SWIM_LOG -x NAP_MS
-    -x SWIM_LEASE_MS)
-export NAP_MS=5 SWIM_LEASE_MS=4000
-mpi=(mpirun --mca plm rsh --mca ras '^slurm' --mca plm_rsh_agent "$support/hosts.sh agent"
-    --mca mpi_yield_when_idle 1 --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0
-    --mca orte_tmpdir_base "$tmp/ompi")
-on_hosts() { (hosts_on h1 timeout -k 5 60 "${mpi[@]}" "${handed[@]}" --host h1:2,h2:2 "$@"); }
-
-# on_hosts_runs [WORDS]: "pid command line" of all that runs there, or of what has these
-# words, but for what the hosts consist of.
-spaces=" $(for host in h1 h2; do ps -o netns= -p "$(hosts_pid $host)"; done | tr -s ' \n' ' ')"
-on_hosts_runs() {
-    ps -eo netns=,pid=,args= | while read -r space pid args; do
-        case $spaces in *" $space "*) ;; *) continue ;; esac
-        case $args in "sleep infinity") continue ;; *"${1:-}"*) echo "$pid $args" ;; esac
-    done
-}
-pids_of() { on_hosts_runs "$@" | cut -d' ' -f1; }
-mpirun_pid() { on_hosts_runs mpirun | sed -n 's/^\([0-9]*\) mpirun .*/\1/p'; }
-# await COMMAND...: until it is so, for at most 20 s.
-await() {
-    local until
-    until=$((SECONDS + 20))
-    while [ $SECONDS -lt $until ]; do
-        if "$@"; then return; fi
-        sleep 0.05
-    done
-    on_hosts_runs >&2
-    cat "$tmp/job_err" >&2
-    fail "not in 20 s: $*"
-}
-nobody() { [ -z "$(on_hosts_runs)" ]; }
-nothing_left() {
-    await nobody
-    [ -z "$(find "$SWIM_SERVER_DIR" -mindepth 1)" ] ||
-        fail "$1: left: $(find "$SWIM_SERVER_DIR" -mindepth 1)"
-    passed "nothing is left after $1"
-}
-
 # --- the same bits ------------------------------------------------------------------
 # shellcheck disable=SC2034 # of run_job
 data=$(data_dir)
@@ -98,44 +47,10 @@ for job in wind_speed:WSPD wind_climatology:UWND; do
     passed "${job%:*} on two hosts"
 done
 "$h5swim" serve stop >/dev/null 2>&1 # of the runs on one host
-job_store_files
-"$h5swim" run pair.yaml --overwrite --quiet
-"$h5swim" serve stop --force >/dev/null 2>&1
-rm -f "$SWIM_SERVER_DIR"/*
-cp out.h5 right.h5
-right() {
-    compare right.h5 Y out.h5 Y
-    compare right.h5 Z out.h5 Z
-}
+job_right_files
 nothing_left "jobs that were done"
 
 # --- who reaches it -----------------------------------------------------------------
-# job_begin: of a job that has begun with its blocks, in the background.
-job_begin() {
-    rm -f out.h5
-    NAP_MS=50 on_hosts "$h5swim" run pair.yaml --readers 1 \
-        >"$tmp/job_out" 2>"$tmp/job_err" &
-    job=$!
-    await job_works
-    # shellcheck disable=SC2207 # numbers
-    server=($(pids_of redis-server | tail -1))
-    keeper=$(pids_of keep-job)
-    mpirun=$(mpirun_pid)
-}
-# Each rank has a spawner, a reader and a writer by then, and there is an output.
-job_works() {
-    [ "$(pids_of 'h5swim run' | wc -l)" -ge 16 ] && [ -s out.h5.swimlog ]
-}
-job_ends() { # STATUS...
-    local got=0
-    wait $job || got=$?
-    case " $* " in *" $got "*) ;; *)
-        cat "$tmp/job_out" "$tmp/job_err" >&2
-        fail "the job ended with $got, not $*"
-        ;;
-    esac
-}
-
 job_begin
 port=$(hosts_net h1 ss -Hltnp | sed -n "s/.*:\([0-9]*\) .*pid=${server[0]},.*/\1/p" | sort -u)
 at=$(hosts_net h1 ss -Hltnp | awk "/pid=${server[0]},/ { print \$4 }")
@@ -272,17 +187,7 @@ nothing_left "SIGTERM while ranks look for it ($took ms)"
 
 # --- one that is given ------------------------------------------------------------------
 # Launchers do not hand the environment on: what rank 0 has is for all.
-given=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
-(umask 077 && printf '%s\n' "bind $(hosts_address hub)" "port 6379" "requirepass $given" \
-    'save ""' "appendonly no" "dir $tmp" >"$tmp/redis.conf")
-(hosts_on hub setpriv --pdeathsig KILL redis-server "$tmp/redis.conf") >"$tmp/redis.out" 2>&1 &
-redis_pid=$!
-on_exit "kill $redis_pid; wait $redis_pid"
-hub() { (hosts_on hub env REDISCLI_AUTH="$given" redis-cli -h "$(hosts_address hub)" "$@"); }
-hub_answers() { [ "$(hub ping 2>/dev/null)" = PONG ]; }
-await hub_answers
-hub set '{h5swim}:fresh' 1 >/dev/null
-url=redis://:$given@$(hosts_address hub):6379
+hub_up
 SWIM_REDIS_URL=$url expect_status 0 on_hosts "$h5swim" run pair.yaml --overwrite --readers 1
 right
 if grep -q 'lock server of its own' "$tmp/err"; then fail "another was started"; fi
