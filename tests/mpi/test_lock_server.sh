@@ -51,7 +51,10 @@ job_right_files
 nothing_left "jobs that were done"
 
 # --- who reaches it -----------------------------------------------------------------
+: >"$tmp/began"
+job_nap_ms=500 # it is looked at for a while, and ended then
 job_begin
+job_nap_ms=50
 port=$(hosts_net h1 ss -Hltnp | sed -n "s/.*:\([0-9]*\) .*pid=${server[0]},.*/\1/p" | sort -u)
 at=$(hosts_net h1 ss -Hltnp | awk "/pid=${server[0]},/ { print \$4 }")
 [ "$at" = "$(hosts_address h1):$port" ] || fail "it listens at: $at"
@@ -83,6 +86,16 @@ ask() { (hosts_on h2 env REDISCLI_AUTH="$1" redis-cli -h "$(hosts_address h1)" -
 case $(ask "") in *NOAUTH*) ;; *) fail "no password: $(ask "")" ;; esac
 case $(ask "${password%?}x") in *WRONGPASS*NOAUTH*) ;; *) fail "a wrong one: $(ask x)" ;; esac
 passed "only who has its password gets in"
+# files_with WORD HOST: files where others look, written since the job began, that hold it.
+files_with() {
+    (hosts_on "$2" find /tmp /var/tmp /run /dev/shm "${TMPDIR:-/tmp}" "${HOME:-/root}" -xdev \
+        -path "$tmp" -prune -o -type f -newer "$tmp/began" -size -2048k \
+        -exec grep -laF "$1" {} + 2>/dev/null) || true
+}
+for host in h1 h2; do
+    found=$(files_with "$password" $host)
+    [ -z "$found" ] || fail "its password is in a file of $host: $found"
+done
 shown=0
 for dir in /proc/[0-9]*; do
     if grep -qaF "$password" "$dir/cmdline" "$dir/environ" 2>/dev/null; then
@@ -91,21 +104,17 @@ for dir in /proc/[0-9]*; do
     fi
     shown=$((shown + 1))
 done
-job_ends 0
-right
+[ -e "/proc/$keeper" ] || fail "the job ended before all of it was looked at"
+kill -TERM "$mpirun"
+job_ends 143 1
 if grep -raqF "$password" "$tmp/job_out" "$tmp/job_err" "$tmp/work" "$tmp/ompi" \
     "$SWIM_SERVER_DIR"; then
     fail "its password is in a file"
 fi
 passed "its password is in no file, nor in what is seen of $shown processes"
-nothing_left "a job that was done"
-
-# --- how it ends ----------------------------------------------------------------------
-job_begin
-kill -TERM "$mpirun"
-job_ends 143 1
 nothing_left "SIGTERM"
 
+# --- how else it ends -------------------------------------------------------------------
 job_begin
 kill -KILL "$mpirun"
 job_ends 137
