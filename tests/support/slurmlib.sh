@@ -37,6 +37,25 @@ await_end() {
         slurm_fail "job $job is $(slurm_state "$job"), not $1: $(cat "$job_out")"
 }
 
+# The lock server of redis.sbatch, for jobs and this shell; a job until the test ends.
+lock_server_by_slurm() { # OPTION OF sbatch...
+    export H5SWIM_LOCK_SERVER=$tmp/home/.h5swim/lock-server
+    submit redis "$@"
+    slurm_until 60 test -e "$H5SWIM_LOCK_SERVER" ||
+        slurm_fail "there is no lock server: $(cat "$job_out")"
+    # shellcheck disable=SC1090 # just written
+    . "$H5SWIM_LOCK_SERVER"
+}
+
+# pids_of JOB: its processes of h5swim, by run_pids.
+pids_of() {
+    local pid
+    for pid in $(run_pids); do
+        if grep -qsxz "SLURM_JOB_ID=$1" "/proc/$pid/environ"; then echo "$pid"; fi
+    done
+}
+nobody_of() { [ -z "$(pids_of "$1")" ]; }
+
 # --- a job that can be interrupted: slow.yaml in the working directory
 
 # Its blocks take MS each, until there is a file "enough".  KERNEL may have a second output,
