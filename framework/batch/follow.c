@@ -341,6 +341,14 @@ static int look_on(struct rank *r, bool late, swim_error_t *err)
     return rc;
 }
 
+/* More rows are of no use then; and ranks elsewhere, who have to be told of each epoch
+ * before they are given blocks of it, would have none when epochs come too fast. */
+static bool blocks_are_left(struct rank *r)
+{
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    return r->seen.left > 0;
+}
+
 int follow_turn(struct rank *r, bool over, swim_error_t *err)
 {
     struct follow *f = r->follow;
@@ -352,7 +360,7 @@ int follow_turn(struct rank *r, bool over, swim_error_t *err)
         return over ? zero_look(r, err) : SWIM_OK;
     if (over && !f->over)
         pass_over(r);
-    if (!f->over && (is_partial(r, f->epoch.rows) || !f->word))
+    if (!f->over && (is_partial(r, f->epoch.rows) || !f->word || blocks_are_left(r)))
         return SWIM_OK;
     bool late = timed_out(r, now);
     return f->word || late || now >= f->look_ns ? look_on(r, late, err) : SWIM_OK;
