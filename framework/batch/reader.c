@@ -89,7 +89,7 @@ static int free_slot(struct reader *r, uint32_t *slot)
                 return SWIM_OK;
             }
         }
-        region_wait(&r->shared->slot_freed, POLL_MS);
+        region_wait_alone(&r->shared->slot_freed, POLL_MS);
     }
     return SWIM_ERR_CANCELLED;
 }

@@ -250,6 +250,13 @@ int region_wait(sem_t *sem, int wait_ms)
     return sem_clockwait(sem, CLOCK_MONOTONIC, &until) == 0;
 }
 
+void region_wait_alone(sem_t *sem, int wait_ms)
+{
+    if (region_wait(sem, wait_ms))
+        while (sem_trywait(sem) == 0)
+            ;
+}
+
 void region_stop(struct region *region)
 {
     atomic_store(&region->stop, 1);

@@ -268,7 +268,7 @@ static bool gather(struct writer *w)
 
     while (ready < (w->n_slots + 1) / 2 && !stopped(w) &&
            swim_clock_mono_ns() < until) {
-        region_wait(&w->region->slot_ready, 1);
+        region_wait_alone(&w->region->slot_ready, 1);
         ready = slots_ready(w);
     }
     return ready > 0;
@@ -306,7 +306,7 @@ static int writer_run(struct writer *w, swim_error_t *err)
 
     while (rc == SWIM_OK && !stopped(w)) {
         if (slots_ready(w) == 0)
-            region_wait(&w->region->slot_ready, POLL_MS);
+            region_wait_alone(&w->region->slot_ready, POLL_MS);
         else if (gather(w))
             rc = do_session(w, err);
     }

@@ -63,14 +63,15 @@ mv ./*.h5 want
 mv want/in.h5 .
 same() { # FILE...
     "$python" - "$@" <<'PY' || fail "round $round (seed $seed): the result is not the undisturbed one"
-import h5py, sys
+import h5py, numpy as np, sys
 for name in sys.argv[1:]:
     f, want = h5py.File(name), h5py.File("want/" + name)
     assert sorted(f) == sorted(want), (name, sorted(f), sorted(want))
     for d in "YZ":
         if d in want:
-            assert f[d][()].tobytes() == want[d][()].tobytes(), (name, d)
-            assert sorted(f[d].attrs) == sorted(want[d].attrs)
+            a, b = f[d][()], want[d][()]
+            assert a.tobytes() == b.tobytes(), (name, d, np.argwhere(a != b)[:, 0], a[a != b])
+            assert sorted(f[d].attrs) == sorted(want[d].attrs), (name, list(f[d].attrs))
 PY
 }
 

@@ -242,6 +242,22 @@ static void the_first_error_wins(void **state)
     assert_string_equal(got.text, "one");
 }
 
+static void posts_that_nobody_waited_for_are_taken_at_once(void **state)
+{
+    sem_t sem;
+    int left = -1;
+
+    (void)state;
+    assert_int_equal(sem_init(&sem, 0, 0), 0);
+    region_wait_alone(&sem, 1); /* for nothing */
+    for (int i = 0; i < 1000; i++)
+        sem_post(&sem);
+    region_wait_alone(&sem, 10000);
+    assert_int_equal(sem_getvalue(&sem, &left), 0);
+    assert_int_equal(left, 0);
+    sem_destroy(&sem);
+}
+
 static void stop_wakes_who_waits_for_blocks(void **state)
 {
     struct region *region = *state;
@@ -275,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_layout_that_does_not_fit_is_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_first_error_wins, setup, teardown),
+        cmocka_unit_test(posts_that_nobody_waited_for_are_taken_at_once),
         cmocka_unit_test_setup_teardown(stop_wakes_who_waits_for_blocks, setup,
                                         teardown),
     };
