@@ -17,6 +17,7 @@
 #include "lock/process.h"
 
 #define ORPHANS_LOOK_NS 100000000LL
+#define FORKED_NS 10000000000LL /* a forked rank has entered its pid by then */
 
 struct fork_shared {
     size_t mapped_bytes;
@@ -31,7 +32,7 @@ struct fork_link {
     struct link link;
     struct fork_shared *shared;
     struct process_id self;
-    int64_t looked_ns;
+    int64_t looked_ns, alone_ns; /* when it saw first that the driver is gone */
 };
 
 int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t *err)
@@ -116,6 +117,24 @@ bool fork_shared_ready(struct fork_shared *shared, uint32_t rank)
     return ready;
 }
 
+/* Only what is certain counts: a rank of which nothing can be known may live.  One that
+ * has not entered its pid is not there yet, or the driver died before it forked it. */
+static bool has_died(const struct fork_link *f, uint32_t rank)
+{
+    const struct rank_report *report = &f->shared->ranks[rank].report;
+    int pidfd = -1;
+
+    if (rank == f->link.rank || report->leaving)
+        return false;
+    if (report->pid == 0)
+        return f->looked_ns - f->alone_ns > FORKED_NS;
+    enum process_state state =
+        process_watch(&f->self, f->self.boot, report->pid, report->started, &pidfd);
+    if (pidfd >= 0)
+        close(pidfd);
+    return state == PROCESS_DEAD;
+}
+
 /* Without the driver nobody starts a rank again, and nobody else sees that it died. */
 static void look_after_others(struct fork_link *f)
 {
@@ -126,19 +145,15 @@ static void look_after_others(struct fork_link *f)
     if (getppid() == shared->driver || now - f->looked_ns < ORPHANS_LOOK_NS)
         return;
     f->looked_ns = now;
+    if (!f->alone_ns)
+        f->alone_ns = now;
     for (uint32_t r = 0; r < f->link.n_ranks; r++) {
-        const struct rank_report *report = &shared->ranks[r].report;
-        int pidfd = -1;
-        enum process_state state =
-            process_watch(&f->self, f->self.boot, report->pid, report->started, &pidfd);
-        if (pidfd >= 0)
-            close(pidfd);
-        if (report->leaving || state == PROCESS_ALIVE)
+        if (!has_died(f, r))
             continue;
         swim_error_set(&err, SWIM_ERR_IO,
                        "rank %u and the driver that would start it again have died", r);
         coordinator_stop(&shared->coordinator, &err, 0, r);
-        if (r == 0 && f->link.rank == (f->link.n_ranks > 1 ? 1u : 0u))
+        if (r == 0 && f->link.rank == 1)
             fprintf(stderr, "h5swim: %s\n", err.text);
     }
 }
@@ -282,6 +297,11 @@ int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
     f->link.n_hosts = 1;
     f->shared = shared;
     process_self(&f->self);
+    /* Others are to know it before the first exchange, which may be hours away. */
+    shared_lock(shared);
+    shared->ranks[rank].report.pid = f->self.pid;
+    shared->ranks[rank].report.started = f->self.start;
+    pthread_mutex_unlock(&shared->mutex);
     *out = &f->link;
     return SWIM_OK;
 }

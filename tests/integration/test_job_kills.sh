@@ -112,6 +112,26 @@ for round in one two three four; do
 done
 passed "what was committed before SIGTERM is in the file itself"
 
+# Ranks that wait for another job to be done with the output, for hours perhaps.
+waits() { grep -qs 'another job is at the output' err; }
+for n in 1 2; do
+    rm err
+    NAP_MS=40 "$h5swim" run pair.yaml -n 1 --readers 1 --quiet --overwrite 2>first.err &
+    first=$!
+    await test -e out.h5.swimlog
+    "$h5swim" run pair.yaml -n $n --readers 1 --overwrite >out 2>err &
+    job=$!
+    await waits
+    kill -KILL $job
+    wait $job 2>/dev/null || true
+    wait $first || fail "the job that is first: $(cat first.err)"
+    await no_process
+    if grep -q 'have died' err; then fail "-n $n: a rank that lives is said dead: $(cat err)"; fi
+    grep -q 'blocks *120' out || fail "-n $n, its driver killed: $(cat out err)"
+    one_state out.h5
+done
+passed "a job that waits for another one goes on when its driver is killed"
+
 expect_status 0 "$h5swim" run pair.yaml -n 2 --quiet --overwrite
 one_state out.h5
 passed "the job run again gives the right result"
