@@ -183,7 +183,7 @@ int rank_server_find(struct link *link, const struct run_options *options,
     url[0] = '\0';
     if (link->n_hosts <= 1)
         return SWIM_OK;
-    int rc = addresses_look(&mine.host, &own);
+    int rc = addresses_look(getenv("SWIM_INTERFACE"), &mine.host, &own);
     if (link->rank == 0)
         decide(link, options, &mine, &v);
     else /* a failure of it is one of await_verdict(), too */

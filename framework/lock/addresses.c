@@ -61,24 +61,6 @@ static void stack_name(char *text, size_t size, const char *boot)
              (unsigned long long)st.st_ino);
 }
 
-int addresses_look(struct host_addresses *out, swim_error_t *err)
-{
-    struct process_id self;
-    struct ifaddrs *list = NULL;
-
-    memset(out, 0, sizeof(*out));
-    process_self(&self);
-    memcpy(out->host, self.host, sizeof(out->host));
-    stack_name(out->stack, sizeof(out->stack), self.boot);
-    if (getifaddrs(&list) != 0)
-        return swim_error_sys(err, errno, "look at the network interfaces of %s",
-                              out->host);
-    for (const struct ifaddrs *i = list; i && out->n < ADDRESSES_MAX; i = i->ifa_next)
-        out->n += address_take(i, &out->at[out->n]);
-    freeifaddrs(list);
-    return SWIM_OK;
-}
-
 const char *address_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
 {
     if (!inet_ntop(a->is_v6 ? AF_INET6 : AF_INET, a->bytes, text, ADDRESS_TEXT_MAX))
@@ -93,6 +75,49 @@ static bool addresses_agree(const struct address *a, const struct address *b,
         return false;
     unsigned rest = bits % 8;
     return rest == 0 || (a->bytes[bits / 8] ^ b->bytes[bits / 8]) >> (8 - rest) == 0;
+}
+
+/* By name, or by address. */
+static bool interface_fits(const struct address *at, const char *wanted)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct address other = {.is_v6 = strchr(wanted, ':') != NULL};
+
+    if (strcmp(at->interface, wanted) == 0)
+        return true;
+    return inet_pton(other.is_v6 ? AF_INET6 : AF_INET, wanted, other.bytes) == 1 &&
+           strcmp(address_text(at, text), "") != 0 &&
+           addresses_agree(at, &other, other.is_v6 ? 128 : 32);
+}
+
+/* Those that fit the interface, or those that do not. */
+static void addresses_take(const struct ifaddrs *list, const char *interface, bool fit,
+                           struct host_addresses *out)
+{
+    for (const struct ifaddrs *i = list; i && out->n < ADDRESSES_MAX; i = i->ifa_next)
+        if (address_take(i, &out->at[out->n]) &&
+            interface_fits(&out->at[out->n], interface) == fit)
+            out->n++;
+    if (out->n < ADDRESSES_MAX)
+        memset(&out->at[out->n], 0, sizeof(out->at[out->n]));
+}
+
+int addresses_look(const char *interface, struct host_addresses *out, swim_error_t *err)
+{
+    struct process_id self;
+    struct ifaddrs *list = NULL;
+
+    memset(out, 0, sizeof(*out));
+    process_self(&self);
+    memcpy(out->host, self.host, sizeof(out->host));
+    stack_name(out->stack, sizeof(out->stack), self.boot);
+    if (getifaddrs(&list) != 0)
+        return swim_error_sys(err, errno, "look at the network interfaces of %s",
+                              out->host);
+    addresses_take(list, interface ? interface : "", true, out);
+    addresses_take(list, interface ? interface : "", false, out);
+    freeifaddrs(list);
+    return SWIM_OK;
 }
 
 bool address_is_near(const struct address *at, const struct host_addresses *host)
@@ -125,19 +150,6 @@ static void choose_for(const struct host_addresses *self,
     for (uint32_t i = 0; i < self->n; i++)
         if (useful[i] && (!any_near || address_is_near(&self->at[i], other)))
             chosen[i] = true;
-}
-
-/* By name, or by address. */
-static bool interface_fits(const struct address *at, const char *wanted)
-{
-    char text[ADDRESS_TEXT_MAX];
-    struct address other = {.is_v6 = strchr(wanted, ':') != NULL};
-
-    if (strcmp(at->interface, wanted) == 0)
-        return true;
-    return inet_pton(other.is_v6 ? AF_INET6 : AF_INET, wanted, other.bytes) == 1 &&
-           strcmp(address_text(at, text), "") != 0 &&
-           addresses_agree(at, &other, other.is_v6 ? 128 : 32);
 }
 
 static void keep(const struct host_addresses *self, const bool chosen[ADDRESSES_MAX],

@@ -26,8 +26,10 @@ struct host_addresses {
     struct address at[ADDRESSES_MAX]; /* neither loopback nor of one link alone */
 };
 
-/* Those of this host.  SWIM_ERR_IO: they cannot be read. */
-int addresses_look(struct host_addresses *out, swim_error_t *err);
+/* Those of this host; of more than there is room for those of the interface (a name or
+ * an address; NULL or "": none) come first.  SWIM_ERR_IO: they cannot be read. */
+int addresses_look(const char *interface, struct host_addresses *out,
+                   swim_error_t *err);
 
 /* As people write it. */
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT_MAX]);

@@ -55,26 +55,51 @@ static socklen_t sockaddr_fill(const struct address *at, struct sockaddr_storage
     return at->is_v6 ? sizeof(v6) : sizeof(v4);
 }
 
-/* A port that is free at the first address. */
-static int port_find(struct server_job *job, swim_error_t *err)
+/* A port that is free at the address; 0, and errno: it cannot be had. */
+static uint16_t port_at(const struct address *at)
 {
     struct sockaddr_storage any = {.ss_family = AF_UNSPEC};
-    socklen_t size = sockaddr_fill(&job->where.at[0], &any);
-    char text[ADDRESS_TEXT_MAX];
+    socklen_t size = sockaddr_fill(at, &any);
     uint16_t port = 0;
 
     int fd = socket(any.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&any, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&any, &size) != 0)
-        swim_error_sys(err, errno, "start a lock server for this job at %s",
-                       address_text(&job->where.at[0], text));
-    else /* it is at the same place in both forms */
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&any, size) == 0 &&
+        getsockname(fd, (struct sockaddr *)&any, &size) == 0)
+        /* it is at the same place in both forms */
         memcpy(&port, (const char *)&any + offsetof(struct sockaddr_in, sin_port),
                sizeof(port));
+    int saved = errno;
     if (fd >= 0)
         close(fd);
-    job->port = ntohs(port);
-    return port ? SWIM_OK : SWIM_ERR_IO;
+    errno = saved;
+    return ntohs(port);
+}
+
+/* A port that is free at the first address.  Those that cannot be had, as one of IPv6
+ * that the network has not confirmed yet, are left out: the server would not start. */
+static int port_find(struct server_job *job, swim_error_t *err)
+{
+    struct host_addresses usable = job->where;
+    char text[ADDRESS_TEXT_MAX];
+    int why = 0;
+
+    job->port = 0;
+    memset(usable.at, 0, sizeof(usable.at));
+    usable.n = 0;
+    for (uint32_t i = 0; i < job->where.n; i++) {
+        uint16_t port = port_at(&job->where.at[i]);
+        if (port)
+            usable.at[usable.n++] = job->where.at[i];
+        else if (!why)
+            why = errno;
+        if (!job->port)
+            job->port = port;
+    }
+    if (!job->port)
+        return swim_error_sys(err, why, "start a lock server for this job at %s",
+                              address_text(&job->where.at[0], text));
+    job->where = usable;
+    return SWIM_OK;
 }
 
 /* A large job has three connections from each of its processes; more than there may be

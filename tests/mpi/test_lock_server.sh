@@ -34,6 +34,16 @@ for i in $(seq 8); do
     hosts_net h2 ip neigh replace "10.88.0.$i" lladdr "$hosts_nobody" dev eth0 nud permanent
 done
 
+# More than there is room for, before one of an interface that can be asked for.
+hosts_net h1 ip link add many0 type bridge
+hosts_net h1 ip link set many0 up
+for i in $(seq 16); do
+    hosts_net h1 ip addr add "10.97.$i.1/24" dev many0
+done
+hosts_net h1 ip link add last0 type bridge
+hosts_net h1 ip addr add 10.98.0.1/24 dev last0
+hosts_net h1 ip link set last0 up
+
 # --- the same bits ------------------------------------------------------------------
 # shellcheck disable=SC2034 # of run_job
 data=$(data_dir)
@@ -172,6 +182,7 @@ unreached() { # INTERFACE TRIED REASON
 }
 unreached 10.99.0.1 10.99.0.1 'Network is unreachable'
 unreached other0 10.99.0.1 'Network is unreachable'
+unreached last0 10.98.0.1 'Network is unreachable'
 unreached 10.88.0.1 10.88.0.1 'Connection timed out'
 unreached docker0 'nothing, it has only this host.s' ''
 

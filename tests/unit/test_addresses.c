@@ -156,8 +156,8 @@ static void this_host_has_a_name_and_a_stack(void **state)
     struct host_addresses a, b;
 
     (void)state;
-    assert_int_equal(addresses_look(&a, NULL), SWIM_OK);
-    assert_int_equal(addresses_look(&b, NULL), SWIM_OK);
+    assert_int_equal(addresses_look(NULL, &a, NULL), SWIM_OK);
+    assert_int_equal(addresses_look(NULL, &b, NULL), SWIM_OK);
     assert_true(a.host[0] && strchr(a.stack, ':'));
     assert_string_equal(a.stack, b.stack);
     for (uint32_t i = 0; i < a.n; i++) {

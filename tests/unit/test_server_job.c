@@ -83,7 +83,9 @@ static pid_t parent_of(pid_t pid)
     return parent;
 }
 
-static int setup(void **state)
+/* not_ours: one of the addresses that it is to listen at, the first one, is of nobody.
+ */
+static int setup_at(void **state, bool not_ours)
 {
     static const char *const info[] = {"INFO", "server"};
     struct scene *s = calloc(1, sizeof(*s));
@@ -92,9 +94,14 @@ static int setup(void **state)
     int fds[2];
 
     *state = s;
-    if (!s || pipe2(fds, O_CLOEXEC) != 0 || addresses_look(&s->here, NULL) != SWIM_OK ||
+    if (!s || pipe2(fds, O_CLOEXEC) != 0 ||
+        addresses_look(NULL, &s->here, NULL) != SWIM_OK ||
         addresses_choose(&s->here, NULL, &s->here, 1, &where, NULL) != SWIM_OK)
         return -1;
+    if (not_ours) {
+        where.at[where.n++] = where.at[0];
+        where.at[0] = (struct address){.bytes = {192, 0, 2, 1}, .prefix = 24};
+    }
     s->starter = fork();
     if (s->starter == 0)
         starter_main(&where, fds[1]);
@@ -107,6 +114,16 @@ static int setup(void **state)
     s->server = (pid_t)server_info_number(text, "process_id");
     s->keeper = parent_of(s->server);
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_at(state, false);
+}
+
+static int setup_not_ours(void **state)
+{
+    return setup_at(state, true);
 }
 
 static void starter_end(struct scene *s)
@@ -164,6 +181,16 @@ static void it_is_reached_by_a_url(void **state)
     assert_int_equal(server_job_reach(&s->job, &s->here, url, &err), SWIM_OK);
     assert_int_equal(swim_session_open(&opt, &session, &err), SWIM_OK);
     swim_session_close(session);
+}
+
+static void an_address_that_cannot_be_had_is_left_out(void **state)
+{
+    struct scene *s = *state;
+    char text[ADDRESS_TEXT_MAX];
+
+    assert_int_equal(s->job.where.n, 1);
+    assert_string_equal(address_text(&s->job.where.at[0], text), "127.0.0.1");
+    it_is_reached_by_a_url(state);
 }
 
 /* No lock can be older than the server. */
@@ -395,12 +422,13 @@ static void one_that_cannot_start_says_why(void **state)
 
     (void)state;
     memcpy(where.at[0].bytes, own, sizeof(own));
-    memcpy(where.at[1].bytes, of_nobody, sizeof(of_nobody));
+    memcpy(where.at[1].bytes, own, sizeof(own)); /* in its own way */
     assert_int_equal(server_job_start(&where, &job, &err), SWIM_ERR_IO);
-    assert_non_null(strstr(err.text, "192.0.2.1")); /* as redis-server says it */
+    assert_non_null(strstr(err.text, "in use")); /* as redis-server says it */
     assert_null(strstr(err.text, job.password));
     swim_error_clear(&err);
     memcpy(where.at[0].bytes, of_nobody, sizeof(of_nobody));
+    memcpy(where.at[1].bytes, of_nobody, sizeof(of_nobody));
     assert_int_equal(server_job_start(&where, &job, &err), SWIM_ERR_IO);
     assert_non_null(strstr(err.text, "192.0.2.1"));
 }
@@ -409,6 +437,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_reached_by_a_url, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_cannot_be_had_is_left_out,
+                                        setup_not_ours, teardown),
         cmocka_unit_test_setup_teardown(its_locks_are_had_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(without_its_password_nobody_gets_in, setup,
                                         teardown),
