@@ -122,9 +122,7 @@ static int prepare(struct rank *r, swim_error_t *err)
     store_quiet();
     if (r->link->rank == 0)
         zero_join(r);
-    int rc = rank_server_find(r->link, r->options, r->worker.region->url, err);
-    if (rc == SWIM_OK)
-        rc = worker_session_open(&r->worker, &r->session, err);
+    int rc = rank_server_open(r->link, r->options, &r->worker, &r->session, err);
     if (rc == SWIM_OK)
         r->link->silent_ms = SILENT_LEASES * (int64_t)lock_lease_ms(r->session);
     if (rc == SWIM_OK)

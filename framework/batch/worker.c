@@ -1,13 +1,19 @@
 /* worker.c - what readers and writers have in common. */
 #include "batch/worker.h"
 
+const char *worker_server(const struct worker *worker)
+{
+    const struct region *region = worker->region; /* NULL: of a plan */
+
+    return region && region->url[0] ? region->url : worker->url;
+}
+
 int worker_session_open(const struct worker *worker, swim_session_t **out,
                         swim_error_t *err)
 {
-    const struct region *region = worker->region; /* NULL: of a plan */
     const struct swim_session_options opt = {
         .struct_size = sizeof(opt),
-        .url = region && region->url[0] ? region->url : worker->url,
+        .url = worker_server(worker),
         .job = worker->job->name,
         .rank = (int32_t)worker->rank,
     };

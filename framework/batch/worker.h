@@ -17,11 +17,14 @@
 struct worker {
     const struct job *job;
     struct region *region;
-    const char *url; /* of the lock server; NULL: as lock.h says */
+    const char *url; /* as given; the server is worker_server() */
     int64_t wait_ms; /* for locks */
     uint32_t rank;
     uint32_t index; /* of a reader */
 };
+
+/* The URL of the lock server of the job; NULL: as lock.h says. */
+const char *worker_server(const struct worker *worker);
 
 /* Open the session of a process, with the job's name and the rank. */
 int worker_session_open(const struct worker *worker, swim_session_t **out,

@@ -223,6 +223,31 @@ expect_line 'rank [1-3] on h[12] has a lock server in SWIM_REDIS_URL, rank 0 on 
     "$tmp/line"
 passed "a server that only others are given is refused"
 
+# One URL that leads to another server on each host: locks would hold for one host only.
+mkdir "$tmp/socket"
+own_server() { # HOST
+    (hosts_on "$1" sh -c "mount -t tmpfs tmpfs '$tmp/socket' && exec setpriv --pdeathsig KILL \
+        redis-server --port 0 --unixsocket '$tmp/socket/redis' --save '' --dir '$tmp/socket'") \
+        >"$tmp/redis.$1" 2>&1 &
+    on_exit "kill $!; wait $!"
+    await own_answers "$1"
+}
+own_answers() { (hosts_on "$1" redis-cli -s "$tmp/socket/redis" ping >/dev/null 2>&1); }
+cp out.h5 before.h5
+own_server h1
+own_server h2
+SWIM_LEASE_MS=1000 expect_status 2 on_hosts "$h5swim" run pair.yaml --overwrite --quiet \
+    --redis "unix://$tmp/socket/redis"
+grep '^h5swim:' "$tmp/err" >"$tmp/line"
+expect_line 'rank [23] on h2 uses another lock server \(.*/socket/redis.*\) than rank 0 on h1: give' \
+    "$tmp/line"
+cmp out.h5 before.h5 || fail "the output is not what it was"
+for host in h1 h2; do
+    left=$(hosts_on $host redis-cli -s "$tmp/socket/redis" --scan | grep -c 'session:' || true)
+    [ "$left" = 0 ] || fail "sessions are left at the server of $host: $left"
+done
+passed "one URL that leads to two servers is refused"
+
 # --- on one host ------------------------------------------------------------------------
 (hosts_on h1 "${mpi[@]}" --host h1:4 "$h5swim" run pair.yaml --overwrite) \
     >"$tmp/job_out" 2>"$tmp/job_err" || fail "on one host: $(cat "$tmp/job_err")"
