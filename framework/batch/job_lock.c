@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch/state.h"
+
 struct job_lock {
     uint32_t n, n_held;
     char (*names)[JOB_LOCK_NAME_SIZE];
@@ -42,9 +44,14 @@ static int list_names(const struct setup *setup, struct job_lock *lock,
     return SWIM_OK;
 }
 
+/* Also when that is quiet, if somebody asks. */
 static void say_whom(void *arg, const char *text)
 {
-    (void)arg;
+    const bool *quiet = arg;
+    bool asked = state_asked();
+
+    if (*quiet && !asked)
+        return;
     fprintf(stderr, "h5swim: another job is at the output: %s\n", text);
 }
 
@@ -54,7 +61,8 @@ static int take_all(struct job_lock *lock, swim_session_t *session, int64_t wait
     const struct swim_lock_options opt = {
         .struct_size = sizeof(opt),
         .wait_ms = wait_ms,
-        .progress = quiet ? NULL : say_whom,
+        .progress = say_whom,
+        .progress_arg = &quiet,
     };
 
     for (; lock->n_held < lock->n; lock->n_held++) {

@@ -25,7 +25,7 @@ struct job_lock;
 int job_lock_name(const char *file, char name[JOB_LOCK_NAME_SIZE], swim_error_t *err);
 
 /* Errors as of swim_lock_acquire(), with the name of the file.  Unless quiet, whom it
- * waits for is said on stderr. */
+ * waits for is said on stderr; else a little after it was asked by SIGUSR1. */
 int job_lock_take(const struct setup *setup, swim_session_t *session, int64_t wait_ms,
                   bool quiet, struct job_lock **out, swim_error_t *err);
 

@@ -64,6 +64,9 @@ static int await_states(struct rank *r, swim_error_t *err)
             rc = swim_signals_check("wait for the inputs", err);
         if (rc != SWIM_OK)
             return rc;
+        if (state_asked())
+            fprintf(stderr, "h5swim: rank %u waits for rank 0 to open the inputs\n",
+                    r->link->rank);
         if (answered && orders.n_states) {
             region->n_states = orders.n_states;
             region->states[r->report.n_states++] = orders.state;

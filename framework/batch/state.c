@@ -152,8 +152,8 @@ static void print_locks(const struct rank *r, FILE *to)
 
     for (size_t i = 0; i < n; i++)
         list[i] = names[i];
-    if (n && inspect_open(r->worker.url, &inspector, &err) == SWIM_OK && inspector &&
-        inspect_look(inspector, list, n, &inspection, &err) == SWIM_OK)
+    if (n && inspect_open(worker_server(&r->worker), &inspector, &err) == SWIM_OK &&
+        inspector && inspect_look(inspector, list, n, &inspection, &err) == SWIM_OK)
         print_locks_of(inspection, to);
     if (err.code != SWIM_OK)
         fprintf(to, "h5swim: locks: %s\n", err.text);

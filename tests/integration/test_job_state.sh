@@ -42,6 +42,22 @@ ask $job
 wait $job || fail "the job did not go on: $(cat state)"
 passed "a job of two ranks says how it stands, and whom it waits for"
 
+# A job that waits for another one, and was told to be quiet.
+rm enough out.h5
+"$h5swim" run slow.yaml -n 1 --readers 1 --quiet 2>first &
+first=$!
+await test -e out.h5.swimlog
+"$h5swim" run slow.yaml -n 1 --readers 1 --quiet --overwrite 2>state &
+job=$!
+waits() { "$h5swim" locks 2>/dev/null | grep -q ' waits  *WRITE '; }
+await waits
+kill -USR1 $job
+said 'another job is at the output: WRITE of job:.*WRITE held by .*job slow'
+touch enough
+wait $first || fail "a job that was asked while it waits: $(cat first state)"
+wait $job || fail "a job that was asked while it waits: $(cat first state)"
+passed "a job that waits for another one says so"
+
 if command -v mpirun >/dev/null; then
     rm enough out.h5
     mpirun --oversubscribe -n 2 "$h5swim" run slow.yaml --readers 1 --quiet 2>state &

@@ -124,6 +124,12 @@ fi
 passed "its password is in no file, nor in what is seen of $shown processes"
 nothing_left "SIGTERM"
 
+job_begin
+kill -USR1 "$mpirun"
+await grep -q 'locks of .*/in.h5: READ held by h[12]:.*job pair' "$tmp/job_err"
+job_ends 0
+nothing_left "a job that was asked who holds its locks, and says so"
+
 # --- how else it ends -------------------------------------------------------------------
 job_begin
 kill -KILL "$mpirun"
