@@ -140,6 +140,11 @@ int zero_make_room(struct rank *r, swim_error_t *err)
     for (uint32_t p = 0; p < r->setup->n_phases; p++)
         if (r->setup->phase_blocks[p] > most)
             most = r->setup->phase_blocks[p];
+    if (most > COORDINATOR_BLOCKS_MOST)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "job %s has %" PRIu64 " blocks, more than %" PRIu64
+                              ": give it a larger block",
+                              r->job->name, most, COORDINATOR_BLOCKS_MOST);
     unsigned char *done = realloc(r->done, (most + 7) / 8 + 1);
     if (!done)
         return swim_error_set(err, SWIM_ERR_NOMEM, "progress of %" PRIu64 " blocks",

@@ -143,6 +143,21 @@ expect_line 'SIGSEGV.*block 0'
 cmp -s out.h5 keep.h5 || fail "an output beside was changed"
 rm -f new.h5
 
+"$python" - <<'PY'
+import h5py
+with h5py.File("vast.h5", "w") as f:
+    f.create_dataset("U", (2**33,), "f4", chunks=(1 << 20,))
+PY
+cat >vast.yaml <<'YAML'
+kernel: wind_speed
+inputs: {u: {file: vast.h5, dataset: U}, v: {file: vast.h5, dataset: U}}
+outputs: {speed: {file: vast_out.h5, dataset: S, chunks: [1]}}
+block: [1]
+YAML
+bad "more blocks than there is room for" 2 '8589934592 blocks, more than 4294967296' \
+    "$h5swim" run vast.yaml -n 1 --quiet
+[ ! -e vast_out.h5 ] || fail "an output was made"
+
 if [ "$(id -u)" = 0 ]; then
     mkdir full readonly
     mount -t tmpfs -o size=1m tmpfs full
