@@ -181,7 +181,7 @@ static int hear(struct join_link *j, struct rank_orders *orders, bool *answered,
         return swim_error_set(err, rc,
                               "this rank was stopped, or the lock server away, for "
                               "longer than its lease: the job at the output %s goes on "
-                              "without it",
+                              "without it, or has ended with its lock server",
                               j->file);
     if (rc == SWIM_ERR_IO && j->box) { /* what was under way is asked again */
         lock_notice_close(j->box);
@@ -199,9 +199,10 @@ static int be_patient(struct join_link *j, swim_error_t *err)
     char id[JOINED_SESSION_SIZE];
     int64_t now = swim_clock_mono_ns();
 
-    if (now - j->since_ns > SILENT_NS && now - j->looked_ns > SILENT_NS &&
-        find_job(j, id, NULL) == SWIM_OK) {
-        j->looked_ns = now;
+    bool look = now - j->since_ns > SILENT_NS && now - j->looked_ns > SILENT_NS;
+    if (look)
+        j->looked_ns = now; /* also when the server is away */
+    if (look && find_job(j, id, NULL) == SWIM_OK) {
         if (!id[0] && now - j->since_ns > lock_lease_ms(j->session) * NS_PER_MS)
             return swim_error_set(err, SWIM_ERR_IO,
                                   "the job at the output %s is gone: it has ended, or "
