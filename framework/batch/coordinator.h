@@ -33,6 +33,11 @@
 #define COORDINATOR_BLOCKS_MOST ((uint64_t)1 << 32) /* of one phase */
 #define COORDINATOR_FAILURES_MOST 10000             /* the job stops at more */
 
+/* Of what ranks tell each other, which are structs as they are: raise it whenever what
+ * one of rank_report, rank_orders, or a struct within them, holds or means is changed,
+ * or what is answered to it.  Sizes alone do not tell two builds apart. */
+enum { COORDINATOR_EXCHANGE = 2 };
+
 /* A block that no reader could do. */
 struct block_failure {
     uint64_t block;
@@ -41,7 +46,8 @@ struct block_failure {
     char text[400]; /* of the last try */
 };
 
-/* What a rank tells; plain bytes, also sent by MPI. */
+/* What a rank tells; plain bytes, also sent by MPI and in letters.  With each change
+ * COORDINATOR_EXCHANGE is raised. */
 struct rank_report {
     uint32_t rank;
     uint32_t ready; /* setup made; rank 0: and the first pass is known */
@@ -62,7 +68,7 @@ struct rank_report {
     swim_error_t error; /* code SWIM_OK: none */
 };
 
-/* What it is told. */
+/* What it is told; likewise. */
 struct rank_orders {
     int32_t phase;
     uint32_t stop; /* leave, without an error of one's own */

@@ -23,9 +23,9 @@ static void build_name(char build[BUILD_SIZE])
     const uint32_t order = 1;
     bool little = *(const unsigned char *)&order == 1;
 
-    snprintf(build, BUILD_SIZE, "%d/%zu/%zu/%s", JOIN_LETTER_FORMAT,
-             sizeof(struct rank_report), sizeof(struct rank_orders),
-             little ? "little" : "big");
+    snprintf(build, BUILD_SIZE, "%d/%d/%zu/%zu/%s", JOIN_LETTER_FORMAT,
+             COORDINATOR_EXCHANGE, sizeof(struct rank_report),
+             sizeof(struct rank_orders), little ? "little" : "big");
 }
 
 /* --- bodies ------------------------------------------------------------------------

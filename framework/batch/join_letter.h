@@ -3,7 +3,8 @@
  *     h5swim-join BUILD KIND FROM BOOT LEASE SEQ RANK BODY
  *
  * Words with a space between them.  BUILD names what the bodies are made of: the number
- * of this format, the sizes of the two structs, the order of bytes.  Whoever reads
+ * of this format, COORDINATOR_EXCHANGE, the sizes of the two structs, the order of
+ * bytes.  Whoever reads
  * another one knows KIND and FROM, so that it can be refused and told so.  BODY is a
  * struct in hexadecimal, or a text.
  *
@@ -20,7 +21,7 @@
 #include "batch/coordinator.h"
 #include "batch/joined.h"
 
-#define JOIN_LETTER_FORMAT 1
+#define JOIN_LETTER_FORMAT 1 /* of the words; the bodies have COORDINATOR_EXCHANGE */
 #define JOIN_LETTER_SIZE 8192
 #define JOIN_BOX_SIZE (JOINED_SESSION_SIZE + 16)
 

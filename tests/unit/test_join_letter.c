@@ -62,12 +62,19 @@ static void another_build_is_told_from_ours(void **state)
     swim_error_t err = {0};
     (void)state;
 
-    join_letter_write(&l, text);
-    build = strchr(text, ' ') + 1;
-    build[strcspn(build, "/") - 1] = '9';
-    assert_int_equal(join_letter_read(text, &got, &err), SWIM_ERR_ABI);
-    assert_string_equal(got.from, l.from);
-    assert_non_null(strstr(err.text, "another build"));
+    for (int number = 1; number <= 2; number++) { /* of the format, of the exchange */
+        join_letter_write(&l, text);
+        build = strchr(text, ' ') + 1;
+        if (number == 2)
+            build += strcspn(build, "/") + 1;
+        assert_int_equal(strtol(build, NULL, 10),
+                         number == 1 ? JOIN_LETTER_FORMAT : COORDINATOR_EXCHANGE);
+        build[strcspn(build, "/") - 1] = '9';
+        swim_error_clear(&err);
+        assert_int_equal(join_letter_read(text, &got, &err), SWIM_ERR_ABI);
+        assert_string_equal(got.from, l.from);
+        assert_non_null(strstr(err.text, "another build"));
+    }
 }
 
 /* Every text that is shorter, and every one in which a byte of the head differs. */
