@@ -320,6 +320,17 @@ int spawner_wait(struct spawner *spawner)
     return status;
 }
 
+/* Whatever it tells, or it would wait for room in the socket: that takes the ends of
+ * some hundred workers. */
+static void spawner_ignore(struct spawner *spawner)
+{
+    struct worker_event event;
+    bool gone;
+
+    while (spawner_poll(spawner, &event, &gone))
+        ;
+}
+
 void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
 {
     int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
@@ -332,6 +343,7 @@ void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
     else
         (void)spawner_send(spawner, SPAWNER_QUIT, 0);
     while (waitpid(spawner->pid, &status, WNOHANG) == 0) {
+        spawner_ignore(spawner);
         if (swim_clock_mono_ns() > until) {
             /* Its children get SIGTERM from the kernel when it is gone. */
             kill(spawner->pid, SIGKILL);

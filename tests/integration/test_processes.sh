@@ -67,6 +67,21 @@ if command -v mpirun >/dev/null; then
     passed "2 ranks under mpirun that wait burn $burnt % of a core together"
 fi
 
+# More workers than there is room for word of in a socket.
+slow_job 60000 "$PWD/enough"
+"$h5swim" run slow.yaml -n 1 --readers 300 --quiet --overwrite &
+job=$!
+all_opened() { [ "$("$h5swim" locks in.h5 | grep -c ' held  *READ ')" -ge 300 ]; }
+await_s=100 await all_opened
+before=${EPOCHREALTIME//[.,]/}
+touch enough
+wait $job || fail "300 readers"
+took=$(((${EPOCHREALTIME//[.,]/} - before) / 1000))
+[ $took -lt 5000 ] || fail "300 readers took $took ms to leave"
+passed "300 readers leave in $took ms"
+rm enough
+slow_job 4000
+
 # Progress: one line that is rewritten on a terminal, none when quiet, plain text elsewhere.
 if script -qec true typescript >/dev/null 2>&1; then
     TERM=xterm script -qec "'$h5swim' run slow.yaml -n 2 --readers 1 --overwrite" typescript >/dev/null
