@@ -81,6 +81,15 @@ static void describe_death(uint32_t rank, int status, swim_error_t *err)
                        WEXITSTATUS(status));
 }
 
+/* Not a kernel's plan() that has ended it with such a status. */
+static bool left_by_signal(const struct driver *d, uint32_t rank)
+{
+    int status = d->statuses[rank];
+
+    return WIFEXITED(status) && WEXITSTATUS(status) > 128 &&
+           atomic_load(fork_shared_told(d->shared, rank)) != 0;
+}
+
 /* A rank that did not say its last has died.  One that had got as far as to work is
  * started again; else, or when it dies again and again, the others are told to stop. */
 static void rank_gone(struct driver *d, uint32_t rank)
@@ -90,7 +99,7 @@ static void rank_gone(struct driver *d, uint32_t rank)
 
     if (fork_shared_left(d->shared, rank))
         return;
-    if (WIFEXITED(status) && WEXITSTATUS(status) > 128) {
+    if (left_by_signal(d, rank)) {
         fork_shared_stop(d->shared, NULL, (uint32_t)WEXITSTATUS(status) - 128, rank);
         return;
     }
@@ -184,8 +193,7 @@ static int driver_status(const struct driver *d)
 
     if (swim_signals_pending())
         return 128 + swim_signals_pending();
-    if (WIFEXITED(first) &&
-        (WEXITSTATUS(first) > 128 || fork_shared_left(d->shared, 0)))
+    if (WIFEXITED(first) && (left_by_signal(d, 0) || fork_shared_left(d->shared, 0)))
         return WEXITSTATUS(first);
     return 1; /* it was killed, or a kernel's plan() has ended it */
 }

@@ -6,6 +6,7 @@
 #ifndef SWIM_BATCH_LINK_H
 #define SWIM_BATCH_LINK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,8 @@ int fork_link_open(struct fork_shared *shared, uint32_t rank, struct link **out,
 /* For the driver, when a rank has ended without its last report. */
 void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
                       uint32_t signo, uint32_t rank);
+/* Where the signal is that this rank leaves for, see swim_signals_tell(). */
+atomic_int *fork_shared_told(struct fork_shared *shared, uint32_t rank);
 /* A rank has ended without its last report, and will begin anew: what it had goes to
  * others. */
 void fork_shared_gone(struct fork_shared *shared, uint32_t rank);

@@ -25,6 +25,7 @@ struct fork_shared {
     pthread_mutex_t mutex;
     struct coordinator coordinator;
     struct joined joined[JOINED_MOST];
+    atomic_int *told;                /* of each forked rank: behind todo */
     struct coordinator_rank ranks[]; /* all, then the failures, then todo */
 };
 
@@ -40,7 +41,7 @@ int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t 
     size_t failures = COORDINATOR_FAILURES_MOST * sizeof(struct block_failure);
     size_t ranks = LINK_RANKS_MOST(n_ranks);
     size_t bytes = sizeof(**out) + ranks * sizeof(struct coordinator_rank) + failures +
-                   COORDINATOR_BLOCKS_MOST / 8;
+                   COORDINATOR_BLOCKS_MOST / 8 + n_ranks * sizeof(atomic_int);
     struct fork_shared *shared =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -60,6 +61,7 @@ int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t 
     coordinator_init(&shared->coordinator, n_ranks, (void *)(behind + failures),
                      (void *)behind);
     shared->coordinator.joined = shared->joined;
+    shared->told = (void *)(behind + failures + COORDINATOR_BLOCKS_MOST / 8);
     *out = shared;
     return SWIM_OK;
 }
@@ -107,6 +109,11 @@ void fork_shared_gone(struct fork_shared *shared, uint32_t rank)
     shared_lock(shared);
     coordinator_gone(&shared->coordinator, shared->ranks, rank);
     pthread_mutex_unlock(&shared->mutex);
+}
+
+atomic_int *fork_shared_told(struct fork_shared *shared, uint32_t rank)
+{
+    return &shared->told[rank];
 }
 
 bool fork_shared_ready(struct fork_shared *shared, uint32_t rank)

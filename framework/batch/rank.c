@@ -456,6 +456,8 @@ static int rank_run(struct rank *r)
 static int rank_start(struct rank *r, struct fork_shared *shared, uint32_t rank,
                       swim_error_t *err)
 {
+    if (shared)
+        swim_signals_tell(fork_shared_told(shared, rank));
     int rc = swim_signals_install_command(RANK_GRACE_MS, err);
 
     if (rc == SWIM_OK) /* a little more, for what rounding to pages takes */

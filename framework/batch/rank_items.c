@@ -168,6 +168,15 @@ static bool left_by_signal(int status)
     return true;
 }
 
+/* A kernel that ends its process with the status of a signal is none. */
+static bool worker_left_by_signal(struct rank *r, const struct worker_event *event)
+{
+    if (event->role == WORKER_READER &&
+        !atomic_load(&region_reader(r->worker.region, (uint32_t)event->index)->told))
+        return false;
+    return left_by_signal(event->status);
+}
+
 static void describe_block(const struct rank *r, const struct worker_event *event,
                            uint64_t block, char *text, size_t size)
 {
@@ -246,7 +255,7 @@ static int worker_ended(struct rank *r, const struct worker_event *event,
     /* A spawner that was told to leave has stopped them: it will be heard of next. */
     if (event->status == 0 && atomic_load(&r->worker.region->stop))
         return SWIM_OK;
-    if (left_by_signal(event->status))
+    if (worker_left_by_signal(r, event))
         return SWIM_OK;
     /* Others need not wait for its lease; a failure costs no more than that. */
     (void)swim_session_reap(r->session, event->pid, NULL);

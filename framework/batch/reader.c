@@ -39,6 +39,7 @@ static int reader_open(struct reader *r, swim_error_t *err)
     const struct worker *worker = r->worker;
 
     store_quiet();
+    swim_signals_tell(&r->shared->told);
     int rc = swim_signals_install_command(SWIM_SIGNALS_GRACE_MS, err);
     if (rc == SWIM_OK)
         rc = worker_session_open(worker, &r->session, err);

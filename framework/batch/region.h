@@ -73,6 +73,7 @@ struct slot {
 struct reader_shared {
     sem_t slot_freed;
     atomic_uint opened;   /* by this process of it: the inputs */
+    atomic_int told;      /* it leaves for this signal; 0: for another reason */
     atomic_llong busy_ns; /* when it began the block it is at (monotonic); 0: none */
     atomic_uint said; /* error is of an item that is FAILED; the rank takes it back */
     swim_error_t error;

@@ -66,6 +66,7 @@ static struct {
     atomic_int event_fd;  /* for poll(): readable while a signal is pending */
     atomic_int wake_fd;   /* eventfd that wakes the watcher */
     atomic_int signal_fd; /* signals that the program has no handler for */
+    atomic_int *told;     /* NULL: nobody wants to know */
 } signals = {.install_mutex = PTHREAD_MUTEX_INITIALIZER,
              .mutex = PTHREAD_MUTEX_INITIALIZER,
              .event_fd = -1,
@@ -201,8 +202,11 @@ static void watcher_read_signals(void)
 static void watcher_turn(uint64_t s)
 {
     guardian_dismiss();
-    if (state_ends(s))
+    if (state_ends(s)) {
+        if (signals.told)
+            atomic_store(signals.told, (int)(s & STATE_SIGNO));
         guardian_start();
+    }
     atomic_store(&signals.guarded, s);
     fd_drain(atomic_load(&signals.event_fd));
     if (s != 0)
@@ -461,6 +465,11 @@ int swim_signals_clear(void)
             return SWIM_OK;
         }
     return s == 0 ? SWIM_OK : SWIM_ERR_CANCELLED;
+}
+
+void swim_signals_tell(atomic_int *where)
+{
+    signals.told = where;
 }
 
 void swim_signals_raise(int signo)

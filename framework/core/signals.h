@@ -6,6 +6,8 @@
 #ifndef SWIM_CORE_SIGNALS_H
 #define SWIM_CORE_SIGNALS_H
 
+#include <stdatomic.h>
+
 #include <h5swim/signals.h>
 
 #define SWIM_SIGNALS_GRACE_MS 50
@@ -20,6 +22,11 @@ int swim_signals_install_command(uint32_t grace_ms, swim_error_t *err);
 
 /* Behave as if the signal had come (a parent or another rank asks to stop). */
 void swim_signals_raise(int signo);
+
+/* *where, which may be shared memory, becomes the signal before the process leaves for
+ * one: a program in it that calls exit(143) by itself is told from that.  Call it
+ * before the signals are installed. */
+void swim_signals_tell(atomic_int *where);
 
 /* SWIM_ERR_CANCELLED with a text when a signal is pending, else SWIM_OK. */
 int swim_signals_check(const char *what, swim_error_t *err);

@@ -75,6 +75,15 @@ expect_status 0 "$h5swim" run map.yaml --resume
 grep -q 'complete already' "$tmp/out" || fail "a finished job that is resumed: $(cat "$tmp/out")"
 passed "--resume tries those that failed, and no other"
 
+# With a status as if a signal had told it to leave.
+printf '%s\n' '3 exit129' '5 exit130' '7 exit143' >where
+expect_status 3 "$h5swim" run map.yaml -n 2 --readers 1 --quiet --overwrite
+for line in '129 in block 3 ' '130 in block 5 ' '143 in block 7 '; do
+    grep -qE "exit status $line.*3 tries" "$tmp/err" || fail "not said: $line: $(cat "$tmp/err")"
+done
+values map '3 5 7'
+passed "a kernel that ends with the status of a signal costs its blocks, not the job"
+
 # A part of a reduction: what it belongs to cannot be merged.
 rm out.h5
 printf '%s\n' '5 segv' '6 refuse' '30 once' >where

@@ -1,6 +1,6 @@
 /* breaks.h - breaking in the blocks that the file WHERE lists, one "INDEX HOW" in each
- * line: segv, abort, exit, loop, refuse; once: killed, but the first time only.  Each
- * block takes $NAP_MS. */
+ * line: segv, abort, exit (also exit143), loop, refuse; wait: until there is a file
+ * WHERE.go; once: killed, but the first time only.  Each block takes $NAP_MS. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,14 +37,23 @@ static int breaks_first(const char *where, unsigned long long block)
     return f != NULL;
 }
 
+static void breaks_wait(const char *where)
+{
+    char name[256];
+
+    snprintf(name, sizeof(name), "%s.go", where);
+    while (access(name, F_OK) != 0)
+        usleep(1000);
+}
+
 static int breaks_now(const char *how, swim_error_t *err)
 {
     if (strcmp(how, "segv") == 0)
         *(volatile int *)8 = 1;
     if (strcmp(how, "abort") == 0)
         abort();
-    if (strcmp(how, "exit") == 0)
-        exit(0);
+    if (strncmp(how, "exit", 4) == 0)
+        exit(atoi(how + 4));
     while (strcmp(how, "loop") == 0)
         usleep(1000);
     return swim_error_set(err, SWIM_ERR_ARG, "it does not like this block");
@@ -64,7 +73,9 @@ static int breaks_look(const struct breaks *b, unsigned long long block,
     while (f && rc == SWIM_OK && fscanf(f, "%llu %31s", &index, how) == 2) {
         if (index != block)
             continue;
-        if (strcmp(how, "once") != 0)
+        if (strcmp(how, "wait") == 0)
+            breaks_wait(b->where);
+        else if (strcmp(how, "once") != 0)
             rc = breaks_now(how, err);
         else if (breaks_first(b->where, block))
             raise(SIGKILL);
