@@ -40,8 +40,8 @@ struct rank {
     struct block_failure *failed; /* set aside; the first report.n_failed are told */
     uint32_t n_failed, room;
     uint32_t unopened, writers_lost; /* deaths since something went well */
-    bool *timed_out;                 /* by reader: it was ended for that */
-    bool granted;                    /* some blocks came since want grew */
+    int64_t *timed_out; /* by reader: busy_ns of what it is ended for; 0: nothing */
+    bool granted;       /* some blocks came since want grew */
 
     /* rank 0: rank_zero.c */
     bool again;   /* an earlier rank 0 of this run has died */

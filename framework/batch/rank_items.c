@@ -229,7 +229,7 @@ static int reader_ended(struct rank *r, const struct worker_event *event,
                        sizeof(text));
         block_failed(r, item, text);
     }
-    r->timed_out[reader] = false;
+    r->timed_out[reader] = 0;
     atomic_store(&shared->said, 0);
     r->unopened = atomic_exchange(&shared->opened, 0) ? 0 : r->unopened + 1;
     if (r->unopened >= UNOPENED)
@@ -271,10 +271,12 @@ static void end_late_readers(struct rank *r)
 
     for (uint32_t i = 0; r->job->timeout_ms && i < r->worker.region->n_readers; i++) {
         int64_t since = atomic_load(&region_reader(r->worker.region, i)->busy_ns);
+        if (r->timed_out[i] != since)
+            r->timed_out[i] = 0; /* it was done just then */
         if (!since || r->timed_out[i] || now - since < r->job->timeout_ms * 1000000)
             continue;
-        r->timed_out[i] = true;
-        spawner_kill(&r->spawner, i);
+        r->timed_out[i] = since;
+        spawner_kill(&r->spawner, i, since);
     }
 }
 

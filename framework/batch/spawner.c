@@ -46,8 +46,9 @@ enum spawner_word {
     SPAWNER_QUIT = 'Q',
 };
 struct spawner_order {
-    int32_t word;  /* enum spawner_word */
-    int32_t child; /* of AGAIN and KILL */
+    int32_t word;    /* enum spawner_word */
+    int32_t child;   /* of AGAIN and KILL */
+    int64_t busy_ns; /* of KILL */
 };
 
 /* A child of parent from here on ends when parent does. */
@@ -121,6 +122,15 @@ static void fork_children(struct nursery *nursery)
         fork_failed(nursery);
 }
 
+/* It may have gone on to another block since the rank looked. */
+static bool is_at(const struct nursery *nursery, size_t child, int64_t busy_ns)
+{
+    struct region *region = nursery->worker->region;
+
+    return child < region->n_readers &&
+           atomic_load(&region_reader(region, (uint32_t)child)->busy_ns) == busy_ns;
+}
+
 static void obey(struct nursery *nursery, const struct spawner_order *order)
 {
     size_t child = (size_t)order->child;
@@ -132,7 +142,7 @@ static void obey(struct nursery *nursery, const struct spawner_order *order)
     pid_t pid = nursery->children[child].pid;
     if (order->word == SPAWNER_AGAIN && pid == 0 && fork_child(nursery, child) != 0)
         fork_failed(nursery);
-    if (order->word == SPAWNER_KILL && pid)
+    if (order->word == SPAWNER_KILL && pid && is_at(nursery, child, order->busy_ns))
         kill(pid, SIGKILL);
 }
 
@@ -271,9 +281,9 @@ int spawner_start(const struct worker *worker, struct spawner *out, swim_error_t
 }
 
 static int spawner_send(const struct spawner *spawner, enum spawner_word word,
-                        uint32_t child)
+                        uint32_t child, int64_t busy_ns)
 {
-    const struct spawner_order order = {(int32_t)word, (int32_t)child};
+    const struct spawner_order order = {(int32_t)word, (int32_t)child, busy_ns};
     ssize_t n = send(spawner->fd, &order, sizeof(order), MSG_NOSIGNAL);
 
     return n == (ssize_t)sizeof(order) ? 0 : -1;
@@ -281,7 +291,7 @@ static int spawner_send(const struct spawner *spawner, enum spawner_word word,
 
 int spawner_launch(struct spawner *spawner, swim_error_t *err)
 {
-    if (spawner_send(spawner, SPAWNER_LAUNCH, 0) != 0)
+    if (spawner_send(spawner, SPAWNER_LAUNCH, 0, 0) != 0)
         return swim_error_sys(err, errno, "start the readers and the writer");
     return SWIM_OK;
 }
@@ -293,12 +303,12 @@ void spawner_again(struct spawner *spawner, const struct worker *worker,
 
     /* It may be gone: that is heard of next. */
     (void)spawner_send(spawner, SPAWNER_AGAIN,
-                       reader ? (uint32_t)event->index : worker->region->n_readers);
+                       reader ? (uint32_t)event->index : worker->region->n_readers, 0);
 }
 
-void spawner_kill(struct spawner *spawner, uint32_t reader)
+void spawner_kill(struct spawner *spawner, uint32_t reader, int64_t busy_ns)
 {
-    (void)spawner_send(spawner, SPAWNER_KILL, reader);
+    (void)spawner_send(spawner, SPAWNER_KILL, reader, busy_ns);
 }
 
 bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gone)
@@ -341,7 +351,7 @@ void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
     if (signo)
         kill(spawner->pid, signo);
     else
-        (void)spawner_send(spawner, SPAWNER_QUIT, 0);
+        (void)spawner_send(spawner, SPAWNER_QUIT, 0, 0);
     while (waitpid(spawner->pid, &status, WNOHANG) == 0) {
         spawner_ignore(spawner);
         if (swim_clock_mono_ns() > until) {

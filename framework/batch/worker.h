@@ -68,8 +68,9 @@ int spawner_launch(struct spawner *spawner, swim_error_t *err);
 void spawner_again(struct spawner *spawner, const struct worker *worker,
                    const struct worker_event *event);
 
-/* End a reader by force; its event follows. */
-void spawner_kill(struct spawner *spawner, uint32_t reader);
+/* End a reader by force, if it is still at the block that it began then (its busy_ns):
+ * its event follows. */
+void spawner_kill(struct spawner *spawner, uint32_t reader, int64_t busy_ns);
 
 /* An event, if there is one; *gone: the spawner itself has ended. */
 bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gone);

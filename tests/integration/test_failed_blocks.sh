@@ -84,6 +84,29 @@ done
 values map '3 5 7'
 passed "a kernel that ends with the status of a signal costs its blocks, not the job"
 
+# A block that is done just as its time is over, and the one after it.
+echo '0 wait' >where
+NAP_MS=100 "$h5swim" run map.yaml -n 1 --readers 1 --quiet --overwrite 2>err &
+job=$!
+reader_at_work() {
+    rank=$(below $job | head -n 1)
+    reader=$(of_rank "${rank:-1}" reader)
+    [ -n "$reader" ] && [ "$reader" != "$(of_rank "$rank" writer)" ] && test -e out.h5.swimnew -o -e out.h5.swimlog
+}
+await reader_at_work
+spawner=$(of_rank "$rank" spawner)
+kill -STOP "$spawner"
+sleep 1.5 # the rank has told the spawner to end the reader
+touch where.go
+sleep 0.3 # the reader is at the next one
+kill -CONT "$spawner"
+sleep 0.3
+[ -e "/proc/$reader" ] || fail "a reader was ended in a block that had only begun: $(cat err)"
+wait $job || fail "a block that took too long, and was done: $(cat err)"
+values map ''
+rm where.go
+passed "a reader that has just gone on to another block is not ended"
+
 # A part of a reduction: what it belongs to cannot be merged.
 rm out.h5
 printf '%s\n' '5 segv' '6 refuse' '30 once' >where
