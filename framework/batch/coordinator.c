@@ -35,7 +35,10 @@ void coordinator_set_states(struct coordinator *c, const struct source_state *st
 void coordinator_stop(struct coordinator *c, const swim_error_t *err, uint32_t signo,
                       uint32_t rank)
 {
-    if (!c->stop) {
+    /* All blocks are done: rank 0 alone has something to do yet. */
+    bool is_late = c->begun && c->phase == COORDINATOR_FINISHED && rank != 0;
+
+    if (!c->stop && !is_late) {
         c->stop = 1;
         c->signo = signo;
         c->error_rank = rank;

@@ -187,7 +187,8 @@ void coordinator_mend(struct coordinator *c);
 void coordinator_give_up(struct coordinator *c, struct coordinator_rank *ranks,
                          uint32_t rank);
 
-/* Somebody has seen that the job cannot go on. */
+/* Somebody has seen that the job cannot go on.  The first one counts; once the job is
+ * FINISHED nobody but rank 0 can stop it. */
 void coordinator_stop(struct coordinator *c, const swim_error_t *err, uint32_t signo,
                       uint32_t rank);
 

@@ -2,7 +2,7 @@
  *
  * Rank 0 also opens the inputs first, has the outputs made before the first block and
  * finished after the last, and prints (rank_zero.c).  States, in this order, any of
- * them may end in leaving:
+ * them may end in leaving (the last two: rank_end.c):
  *
  *   preparing   spawner forked, MPI started, setup made, readers launched
  *   working     blocks from the coordinator into items, done ones reported
@@ -24,9 +24,6 @@
 #include "lock/process.h"
 
 #define RANK_GRACE_MS 900      /* a rank has to see to its children first */
-#define LEAVE_MS 700           /* for workers, when stopped by a signal */
-#define FINISH_MS 5000         /* for workers, when all is done */
-#define OTHERS_MS 500          /* rank 0 waits so long for the others' last reports */
 #define EXCHANGE_NS 20000000LL /* between reports when nothing is wanted */
 #define NAP_MS 2
 #define SILENT_LEASES 3 /* for so many a rank may be silent */
@@ -55,11 +52,12 @@ static int await_states(struct rank *r, swim_error_t *err)
     while (rc == SWIM_OK &&
            (!region->n_states || r->report.n_states < region->n_states)) {
         rc = r->link->ops->exchange(r->link, &r->report, &orders, &answered, err);
-        if (rc == SWIM_OK && answered &&
-            (orders.stop || orders.phase == COORDINATOR_FINISHED))
-            return swim_error_set(err, orders.code ? orders.code : SWIM_ERR_CANCELLED,
+        if (rc == SWIM_OK && answered && rank_is_over(&orders)) {
+            r->over = true;
+            return swim_error_set(err, SWIM_ERR_CANCELLED,
                                   "the job was over before rank %u had begun",
                                   r->link->rank);
+        }
         if (rc == SWIM_OK)
             rc = swim_signals_check("wait for the inputs", err);
         if (rc != SWIM_OK)
@@ -118,7 +116,7 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
 
 static int prepare(struct rank *r, swim_error_t *err)
 {
-    uint32_t n_ranks = r->outcome ? r->options->n_ranks : r->link->n_ranks;
+    uint32_t n_ranks = r->joining ? r->options->n_ranks : r->link->n_ranks;
     uint32_t readers = readers_wanted(r, n_ranks), slots_each = 1;
     bool fewer = r->options->n_readers == 0;
 
@@ -155,7 +153,7 @@ static int prepare(struct rank *r, swim_error_t *err)
 
 /* --- working ------------------------------------------------------------------ */
 
-static void fill_report(struct rank *r)
+void rank_fill_report(struct rank *r)
 {
     struct region_counters *counters = &r->worker.region->counters;
 
@@ -182,12 +180,16 @@ static int rank_zero_answers(const struct rank *r, swim_error_t *err)
                           r->link->rank, (long long)(silent_ns / 1000000000));
 }
 
-/* Rank 0 answers those that have joined before it asks itself. */
-static int talk(struct rank *r, struct rank_orders *orders, bool *answered,
-                swim_error_t *err)
+int rank_talk(struct rank *r, struct rank_orders *orders, bool *answered,
+              swim_error_t *err)
 {
     join_serve_turn(r->serve, r->link);
     return r->link->ops->exchange(r->link, &r->report, orders, answered, err);
+}
+
+bool rank_is_over(const struct rank_orders *orders)
+{
+    return orders->stop || orders->phase == COORDINATOR_FINISHED;
 }
 
 /* Report and take orders.  *leave: the job is over, well or not. */
@@ -195,7 +197,7 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
                     swim_error_t *err)
 {
     bool answered = false;
-    int rc = talk(r, orders, &answered, err);
+    int rc = rank_talk(r, orders, &answered, err);
 
     if (rc == SWIM_OK && !answered)
         return rank_zero_answers(r, err);
@@ -204,7 +206,7 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
     r->exchanged_ns = swim_clock_mono_ns();
     r->lost = r->lost || orders->lost;
     items_tell_failures(r, orders->n_failed);
-    if (orders->stop || orders->phase == COORDINATOR_FINISHED) {
+    if (rank_is_over(orders)) {
         *leave = true;
         return rc;
     }
@@ -270,14 +272,16 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
             rc = items_look_after_workers(r, err);
         if (r->spawner_gone && r->forked)
             return rc;
-        fill_report(r);
+        rank_fill_report(r);
         if (rc != SWIM_OK && r->report.error.code == SWIM_OK && err)
             r->report.error = *err;
         r->report.want = rc == SWIM_OK ? items_wanted(r) : 0;
         if (report_is_due(r, rc)) {
             int linked = exchange(r, &leave, orders, err);
-            if (linked != SWIM_OK)
+            if (linked != SWIM_OK) {
+                r->end.unlinked = true;
                 return linked;
+            }
         }
         if (rc == SWIM_OK && !leave)
             rc = lead(r, orders, err);
@@ -287,129 +291,6 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
             nap(r);
     }
     return rc;
-}
-
-/* --- leaving ------------------------------------------------------------------ */
-
-/* Rank 0: until the others have said their last, for at most wait_ms. */
-static void await_others(struct rank *r, int wait_ms)
-{
-    int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
-    struct rank_orders orders;
-    bool answered, all = r->link->rank != 0;
-
-    while (!all && swim_clock_mono_ns() < until) {
-        if (talk(r, &orders, &answered, NULL))
-            return;
-        r->link->ops->observe(r->link, &r->seen, r->ranks);
-        all = !join_serve_remain(r->serve, r->link);
-        for (uint32_t i = 1; i < r->link->n_ranks; i++)
-            all = all && r->ranks[i].report.leaving;
-        if (!all)
-            swim_clock_nap_ns(500000);
-    }
-}
-
-/* The last report, and on rank 0 the others' last ones, for at most wait_ms. */
-static void last_reports(struct rank *r, int wait_ms)
-{
-    int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
-    struct rank_orders orders = {.left = 0};
-    bool answered = false;
-
-    fill_report(r);
-    r->report.leaving = 1;
-    r->report.want = 0;
-    /* A report may be under way still: its answer is not the answer to this one. */
-    while (!(answered && orders.left) && swim_clock_mono_ns() < until) {
-        if (talk(r, &orders, &answered, NULL))
-            return;
-        r->lost = r->lost || (answered && orders.lost);
-        if (!answered)
-            swim_clock_nap_ns(500000);
-    }
-    await_others(r, wait_ms);
-}
-
-/* Those that have joined are told that the job is over, as rank 0 sees it. */
-static void end_joined(struct rank *r, int rc, const struct rank_orders *orders)
-{
-    struct rank_orders last = *orders;
-
-    if (rc != SWIM_OK && !last.stop) {
-        last.stop = 1;
-        last.code = rc;
-    }
-    join_serve_over(r->serve, r->link, &last);
-}
-
-/* Done, or not: the workers leave, and rank 0 sees to the outputs. */
-static int wind_up(struct rank *r, int rc, const struct rank_orders *orders, int signo,
-                   swim_error_t *err)
-{
-    bool done = rc == SWIM_OK && !orders->stop;
-
-    end_joined(r, rc, orders);
-    region_stop(r->worker.region);
-    spawner_stop(&r->spawner, signo ? LEAVE_MS : FINISH_MS, signo);
-    if (r->outcome)
-        items_turn(r); /* what was committed last */
-    if (r->link->rank != 0)
-        return rc;
-    if (done) { /* their readers may have open what is to be finished */
-        await_others(r, FINISH_MS);
-        rc = zero_finish(r, err);
-    }
-    if (!done || rc != SWIM_OK)
-        zero_give_up(r);
-    return rc;
-}
-
-static int exit_status(const struct rank *r, int rc, int signo)
-{
-    if (rc == SWIM_OK && !signo && r->seen.n_failed)
-        return RUN_FAILED_BLOCKS;
-    return run_exit_status(rc, signo);
-}
-
-/* It was refused: if it had got as far as to be compared, in what it differs. */
-static void tell_difference(struct rank *r, swim_error_t *err)
-{
-    const struct outputs outputs = {.setup = r->setup,
-                                    .access = {r->session, SWIM_LOCK_TRY}};
-    char text[300];
-    size_t used = strlen(err->text);
-
-    if (err->code != SWIM_ERR_ARG || !r->setup || !r->report.ready)
-        return;
-    bool told = outputs_difference(&outputs, text, sizeof(text)) > 0;
-    snprintf(err->text + used, sizeof(err->text) - used, " (%s%s)",
-             told ? "here " : "its settings, its kernel or its inputs differ", text);
-}
-
-/* How it ended for one that has joined. */
-static int joined_outcome(struct rank *r, int rc, const struct rank_orders *orders,
-                          const swim_error_t *err)
-{
-    struct join_outcome *o = r->outcome;
-    int signo = swim_signals_pending();
-
-    o->blocks = r->report.done;
-    o->n_readers = r->report.n_readers;
-    o->bytes_read = r->report.bytes_read;
-    o->bytes_written = r->report.bytes_written;
-    o->done = !signo && orders->phase == COORDINATOR_FINISHED;
-    if (o->done || signo)
-        return run_exit_status(SWIM_OK, signo);
-    if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
-        o->error = *err;
-    else
-        swim_error_set(&o->error, SWIM_ERR_CANCELLED, "the job was stopped%s%s",
-                       orders->signo ? " by SIG" : "",
-                       orders->signo ? sigabbrev_np((int)orders->signo) : "");
-    tell_difference(r, &o->error);
-    int status = run_exit_status(o->error.code, 0);
-    return status ? status : 1;
 }
 
 /* Everything after the link is there; returns the exit status. */
@@ -424,33 +305,17 @@ static int rank_run(struct rank *r)
     progress_begin(&r->progress, r->job->name,
                    r->options->quiet || r->options->json || r->link->rank != 0);
     int rc = prepare(r, &err);
-    if (rc != SWIM_OK) {
+    if (rc != SWIM_OK && !r->over) {
         r->report.error = err;
         r->report.ready = 0;
     }
-    int worked = work(r, &orders, &err);
-    rc = rc == SWIM_OK ? worked : rc;
+    rc = work(r, &orders, &err);
     progress_end(&r->progress);
     if (r->spawner_gone && r->forked) { /* as if it had died with it */
         region_stop(r->worker.region);
         return run_exit_status(rc, 0);
     }
-    int signo = swim_signals_pending() ? swim_signals_pending() : (int)orders.signo;
-    rc = wind_up(r, rc, &orders, signo, &err);
-    last_reports(r, signo || orders.stop ? OTHERS_MS : FINISH_MS);
-    if (rc != SWIM_OK && !signo) /* it came while the outputs were finished */
-        signo = swim_signals_pending();
-    if (rc == SWIM_OK && orders.stop)
-        rc = orders.code;
-    if (r->outcome)
-        return joined_outcome(r, rc, &orders, &err);
-    int status = exit_status(r, rc, signo);
-    if (r->link->rank == 0) {
-        if (r->seen.error.code != SWIM_OK)
-            err = r->seen.error;
-        zero_print(r, &err, status);
-    }
-    return status;
+    return rank_end(r, &orders, &err);
 }
 
 static int rank_start(struct rank *r, struct fork_shared *shared, uint32_t rank,
@@ -465,7 +330,7 @@ static int rank_start(struct rank *r, struct fork_shared *shared, uint32_t rank,
                            &r->worker.region, err);
     if (rc == SWIM_OK)
         rc = spawner_start(&r->worker, &r->spawner, err);
-    if (rc == SWIM_OK && r->outcome)
+    if (rc == SWIM_OK && r->joining)
         rc =
             link_join_open(r->job, r->options->url, r->options->wait_ms, &r->link, err);
     else if (rc == SWIM_OK)
@@ -486,16 +351,16 @@ static void rank_introduce(struct rank *r)
     r->worker.rank = r->link->rank;
     r->worker.region->rank = r->link->rank;
     swim_log_set_rank((int)r->link->rank);
-    if (r->outcome) {
-        r->outcome->rank = r->link->rank;
-        r->outcome->joined = true;
+    if (r->joining) {
+        r->joining->rank = r->link->rank;
+        r->joining->joined = true;
     }
 }
 
 static int start_failed(struct rank *r, uint32_t rank, int rc, const swim_error_t *err)
 {
-    if (r->outcome)
-        r->outcome->error = *err;
+    if (r->joining)
+        r->joining->error = *err;
     else
         fprintf(stderr, "h5swim: rank %u: %s\n", rank, err->text);
     return run_exit_status(rc, swim_signals_pending());
@@ -515,7 +380,7 @@ static int rank_process(const struct run_options *options, const struct job *job
                    .rank = rank},
         .spawner = {0, -1},
         .phase = COORDINATOR_WAITING,
-        .outcome = outcome,
+        .joining = outcome,
         .forked = shared != NULL,
         .start_ns = swim_clock_mono_ns(),
     };
@@ -531,14 +396,15 @@ static int rank_process(const struct run_options *options, const struct job *job
     } else {
         status = start_failed(&r, rank, rc, &err);
     }
-    spawner_stop(&r.spawner, LEAVE_MS, 0);
+    spawner_stop(&r.spawner, RANK_LEAVE_MS, 0);
     zero_end(&r);
     setup_destroy(r.setup); /* its inputs are open in the session */
     swim_session_close(r.session);
     region_destroy(r.worker.region);
     if (r.link)
-        r.link->ops->close(r.link, r.report.leaving ? OTHERS_MS : 0,
-                           status <= 128 && !r.lost);
+        r.link->ops->close(r.link, r.report.leaving ? RANK_OTHERS_MS : 0,
+                           !r.end.unlinked && status <= 128 &&
+                               !swim_signals_pending() && !r.lost);
     free(r.ranks);
     free(r.failed);
     free(r.timed_out);

@@ -13,6 +13,19 @@
 #include "batch/run.h"
 #include "batch/worker.h"
 
+#define RANK_LEAVE_MS 700  /* for workers, when stopped by a signal */
+#define RANK_OTHERS_MS 500 /* rank 0 waits so long for the others' last reports */
+
+/* How the job ends, as this rank knows it: all blocks are done, else by a signal, else
+ * by an error.  Decided once, when the rank has left its work; rank 0 may find out
+ * after that that the outputs cannot be finished. */
+struct outcome {
+    bool done;
+    int signo;
+    swim_error_t error;
+    bool unlinked; /* rank 0 could not be asked: the error is this rank's alone */
+};
+
 struct rank {
     const struct run_options *options;
     const struct job *job;
@@ -23,12 +36,14 @@ struct rank {
     struct setup *setup;
     struct rank_report report;
     struct swim_session_stats last;
-    struct join_outcome *outcome; /* it has joined; NULL: it is one of the job's */
+    struct join_outcome *joining; /* it has joined; NULL: it is one of the job's */
+    struct outcome end;
     struct setup_epoch told; /* follow: the epoch, as far as its states are known */
     int64_t start_ns, exchanged_ns; /* when orders came last */
     int32_t phase;
     bool forked;       /* by the driver, which starts it again if it dies */
     bool spawner_gone; /* it is of no use without */
+    bool over;         /* it was told so while it prepared */
     bool lost;         /* a rank was given up */
     bool hurry;        /* there is something to be said at once */
 
@@ -59,6 +74,24 @@ struct rank {
     struct coordinator_rank *ranks;
     struct progress progress;
 };
+
+/* --- rank.c ----------------------------------------------------------------------- */
+
+/* Report and take orders; rank 0 answers those that have joined before it asks itself.
+ */
+int rank_talk(struct rank *r, struct rank_orders *orders, bool *answered,
+              swim_error_t *err);
+
+/* The job is over, well or not. */
+bool rank_is_over(const struct rank_orders *orders);
+
+void rank_fill_report(struct rank *r);
+
+/* --- rank_end.c ------------------------------------------------------------------- */
+
+/* It has left its work with these orders and, perhaps, an error of its own: the workers
+ * leave, rank 0 finishes the outputs and prints.  The exit status. */
+int rank_end(struct rank *r, const struct rank_orders *orders, const swim_error_t *own);
 
 /* --- rank_items.c: the blocks that the rank was given, and who works on them ----- */
 
@@ -102,7 +135,7 @@ int zero_finish(struct rank *r, swim_error_t *err);
 void zero_give_up(struct rank *r);
 
 /* The result, printed. */
-void zero_print(struct rank *r, const swim_error_t *err, int status);
+void zero_print(struct rank *r, int status);
 
 void zero_end(struct rank *r);
 

@@ -235,7 +235,7 @@ static void add_hint(struct rank *r, swim_error_t *err)
                  coordinator_done(&r->seen), coordinator_total(&r->seen));
 }
 
-void zero_print(struct rank *r, const swim_error_t *err, int status)
+void zero_print(struct rank *r, int status)
 {
     struct run_result result = {
         .options = r->options,
@@ -243,17 +243,16 @@ void zero_print(struct rank *r, const swim_error_t *err, int status)
         .setup = r->setup,
         .coordinator = &r->seen,
         .ranks = r->ranks,
-        .error = *err,
         .exit_status = status,
         .complete = r->begun == OUTPUTS_COMPLETE,
         .seconds = (double)(swim_clock_mono_ns() - r->start_ns) / 1e9,
     };
 
-    if (status > 128 && (r->seen.error.code == SWIM_OK || r->seen.signo)) {
-        swim_error_clear(&result.error);
+    if (r->end.signo)
         swim_error_set(&result.error, SWIM_ERR_CANCELLED, "job %s stopped by SIG%s",
-                       r->job->name, sigabbrev_np(status - 128));
-    }
+                       r->job->name, sigabbrev_np(r->end.signo));
+    else if (!r->end.done)
+        result.error = r->end.error;
     if (result.error.code != SWIM_OK)
         add_hint(r, &result.error);
     report_result(&result);

@@ -401,6 +401,43 @@ static void a_signal_at_one_rank_stops_all_with_its_number(void **state)
     assert_int_equal(t.orders.signo, 15);
 }
 
+static void a_finished_job_is_stopped_by_rank_0_alone(void **state)
+{
+    const uint64_t blocks[1] = {1};
+    struct table t;
+    (void)state;
+
+    for (uint32_t rank = 0; rank < 2; rank++) {
+        begin_ready(&t, 2, 1, blocks);
+        set_done(&t, 0);
+        look(&t);
+        ask(&t, 0);
+        ask(&t, 1);
+        assert_int_equal(t.orders.phase, COORDINATOR_FINISHED);
+        swim_error_clear(&t.mine[rank].error);
+        swim_error_set(&t.mine[rank].error, SWIM_ERR_IO, "late");
+        ask(&t, rank);
+        assert_int_equal(t.orders.stop, rank == 0);
+        assert_int_equal(t.c.error.code, rank == 0 ? SWIM_ERR_IO : SWIM_OK);
+    }
+}
+
+/* Nothing was to be done from the beginning: it has not begun. */
+static void a_rank_that_cannot_begin_stops_a_job_without_work(void **state)
+{
+    const uint64_t blocks[1] = {1};
+    struct table t;
+    (void)state;
+
+    begin(&t, 2, 1, blocks);
+    coordinator_set_pass(&t.c, COORDINATOR_FINISHED, NULL);
+    t.mine[0].ready = 1;
+    ask(&t, 0);
+    swim_error_set(&t.mine[1].error, SWIM_ERR_IO, "no memory");
+    ask(&t, 1);
+    assert_int_equal(t.orders.stop, 1);
+}
+
 static void ranks_that_see_different_jobs_are_stopped(void **state)
 {
     const uint64_t blocks[1] = {100};
@@ -479,6 +516,8 @@ int main(void)
         cmocka_unit_test(towards_the_end_less_is_handed_out),
         cmocka_unit_test(the_first_error_stops_all_and_is_kept),
         cmocka_unit_test(a_signal_at_one_rank_stops_all_with_its_number),
+        cmocka_unit_test(a_finished_job_is_stopped_by_rank_0_alone),
+        cmocka_unit_test(a_rank_that_cannot_begin_stops_a_job_without_work),
         cmocka_unit_test(ranks_that_see_different_jobs_are_stopped),
         cmocka_unit_test(an_epoch_adds_blocks_for_those_who_know_its_states),
     };
