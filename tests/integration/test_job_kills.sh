@@ -23,7 +23,7 @@ victim() {
     case $2 in
     driver) echo "$1" ;;
     rank) echo "$rank" ;;
-    *) of_rank "${rank:-1}" "$2" ;;
+    *) of_rank "$rank" "$2" ;;
     esac
 }
 another_file() { [ "$(stat -c %i out.h5)" != "$1" ]; }

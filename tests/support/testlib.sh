@@ -134,16 +134,16 @@ await() {
     done
 }
 
-# below PID: its children, the first one first.
-below() { { pgrep -P "$1" || true; } 2>/dev/null | sort -n; }
+# below PID: its children, the first one first; nothing: none.
+below() { if [ -n "$1" ]; then { pgrep -P "$1" || true; } 2>/dev/null | sort -n; fi; }
 # of_rank PID ROLE: the spawner, first reader or writer of a rank; nothing: it has none.
 of_rank() {
     local spawner
     spawner=$(below "$1" | head -n 1)
     case $2 in
     spawner) echo "$spawner" ;;
-    reader) below "${spawner:-1}" | head -n 1 ;;
-    writer) below "${spawner:-1}" | tail -n 1 ;;
+    reader) below "$spawner" | head -n 1 ;;
+    writer) below "$spawner" | tail -n 1 ;;
     esac
 }
 
