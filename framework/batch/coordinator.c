@@ -323,7 +323,7 @@ void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
         hand_out(c, &ranks[report->rank], orders);
     end_pass(c, ranks);
     orders->look = c->looking && !c->stop;
-    orders->stop = c->stop;
+    orders->stop = ranks[report->rank].told_to_stop = c->stop;
     orders->signo = c->signo;
     orders->code = c->error.code;
     orders->left = report->leaving;

@@ -136,6 +136,7 @@ struct coordinator_rank {
     struct rank_report report;
     uint64_t outstanding; /* handed out, neither committed nor set aside */
     uint32_t given_up; /* it was silent for too long: nothing is heard of it any more */
+    uint32_t told_to_stop;
 };
 
 /* todo: room for a bit for each block of the largest phase; failures: for

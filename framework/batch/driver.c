@@ -21,8 +21,11 @@
 
 #define DRIVER_GRACE_MS 950 /* a little more than a rank's */
 #define RANKS_LEAVE_MS 900
-#define DEATHS_MOST 3 /* of one rank */
-#define DEAF_MS 600   /* a rank that has heard of a stop is gone by then */
+#define AGAIN_MS 10
+#define NS_PER_MS 1000000LL
+#define DEATHS_MOST 3  /* of one rank */
+#define DEAF_MS 600    /* those that ask now and then have heard of a stop by then */
+#define HEARD_MS 30000 /* they see to their workers, and rank 0 to the outputs */
 
 struct driver {
     const struct run_options *options;
@@ -34,6 +37,8 @@ struct driver {
     size_t n_killed;
     uint32_t *deaths;
     int *statuses;
+    int64_t *told_ns;   /* when it was sent a signal; 0: not yet */
+    int64_t stopped_ns; /* since when ranks leave as the job is to stop; 0: not yet */
     struct pollfd *fds; /* n_ranks pidfds, then the signals */
 };
 
@@ -113,8 +118,6 @@ static void rank_gone(struct driver *d, uint32_t rank)
             return;
     }
     fork_shared_stop(d->shared, &err, 0, rank);
-    if (rank == 0) /* which would have printed it */
-        fprintf(stderr, "h5swim: %s\n", err.text);
 }
 
 static uint32_t driver_reap(struct driver *d)
@@ -139,34 +142,57 @@ static uint32_t driver_reap(struct driver *d)
     return left;
 }
 
-/* Until all ranks have ended; a signal is passed on, once, with a time limit.  When a
- * rank has ended and the job is to stop, those that do not hear it (they wait for a
- * lock, or a kernel plans) get a signal a little later. */
+/* When a rank that is still there is sent the next signal. */
+static int64_t rank_deadline(const struct driver *d, uint32_t rank)
+{
+    if (d->told_ns[rank])
+        return d->told_ns[rank] + RANKS_LEAVE_MS * NS_PER_MS;
+    if (!d->stopped_ns)
+        return INT64_MAX;
+    return d->stopped_ns +
+           (fork_shared_heard(d->shared, rank) ? HEARD_MS : DEAF_MS) * NS_PER_MS;
+}
+
+/* Our own signal is passed on; who does not leave in time is told to, then made to. */
+static void driver_press(struct driver *d)
+{
+    int signo = swim_signals_pending(), stopped = fork_shared_stopped(d->shared);
+    int64_t now = swim_clock_mono_ns();
+
+    for (uint32_t r = 0; r < d->n_ranks; r++) {
+        bool is_late = d->pids[r] && now >= rank_deadline(d, r);
+        if (d->pids[r] && d->told_ns[r] && is_late) {
+            kill(d->pids[r], SIGKILL);
+        } else if (d->pids[r] && !d->told_ns[r] && (signo || is_late)) {
+            kill(d->pids[r], signo ? signo : stopped);
+            d->told_ns[r] = now;
+        }
+    }
+}
+
+static int driver_timeout_ms(const struct driver *d)
+{
+    int64_t next = INT64_MAX;
+
+    for (uint32_t r = 0; r < d->n_ranks; r++)
+        if (d->pids[r] && rank_deadline(d, r) < next)
+            next = rank_deadline(d, r);
+    int64_t left_ms = (next - swim_clock_mono_ns()) / NS_PER_MS;
+    return next == INT64_MAX ? -1 : left_ms > AGAIN_MS ? (int)left_ms : AGAIN_MS;
+}
+
+/* Until all ranks have ended.  When one has and the job is to stop, those that do not
+ * hear it (they wait for a lock, or a kernel plans) get a signal a little later. */
 static void driver_wait(struct driver *d)
 {
-    int64_t until = INT64_MAX, deaf = INT64_MAX;
-    uint32_t left;
-    int signo = 0;
-
-    while ((left = driver_reap(d)) > 0) {
-        int stopped = fork_shared_stopped(d->shared);
-        nfds_t n = d->n_ranks + (signo ? 0 : 1);
-        int64_t now = swim_clock_mono_ns();
-        if (stopped && left < d->n_ranks && deaf == INT64_MAX)
-            deaf = now + DEAF_MS * 1000000LL;
-        int64_t next = signo ? until : deaf;
-        int64_t left_ms = (next - now) / 1000000;
-        poll(d->fds, n, next == INT64_MAX ? -1 : left_ms > 0 ? (int)left_ms : 10);
+    for (uint32_t left; (left = driver_reap(d)) > 0; driver_press(d)) {
+        if (!d->stopped_ns && left < d->n_ranks && fork_shared_stopped(d->shared))
+            d->stopped_ns = swim_clock_mono_ns();
+        /* A signal stays readable: it is heard once. */
+        nfds_t n = d->n_ranks + (swim_signals_pending() ? 0 : 1);
+        poll(d->fds, n, driver_timeout_ms(d));
         if (state_asked())
             signal_ranks(d, SIGUSR1);
-        bool passed = !signo && swim_clock_mono_ns() > deaf;
-        if (!signo && (swim_signals_pending() || passed)) {
-            signo = passed ? stopped : swim_signals_pending();
-            until = swim_clock_mono_ns() + RANKS_LEAVE_MS * 1000000LL;
-            signal_ranks(d, signo);
-        } else if (signo && swim_clock_mono_ns() > until) {
-            signal_ranks(d, SIGKILL);
-        }
     }
 }
 
@@ -187,15 +213,24 @@ static void driver_reap_sessions(const struct driver *d, const char *url)
     swim_session_close(session);
 }
 
-static int driver_status(const struct driver *d)
+/* Rank 0 prints why, unless it was ended before. */
+static int driver_end(const struct driver *d)
 {
-    int first = d->statuses[0];
+    swim_error_t err = {0};
+    int signo = fork_shared_cause(d->shared, &err), first = d->statuses[0];
+    bool has_left = fork_shared_left(d->shared, 0);
 
+    if (!has_left && signo)
+        fprintf(stderr, "h5swim: job %s stopped by SIG%s\n", d->job->name,
+                sigabbrev_np(signo));
+    else if (!has_left && err.code != SWIM_OK)
+        fprintf(stderr, "h5swim: %s\n", err.text);
     if (swim_signals_pending())
         return 128 + swim_signals_pending();
-    if (WIFEXITED(first) && (left_by_signal(d, 0) || fork_shared_left(d->shared, 0)))
+    if (has_left && WIFEXITED(first))
         return WEXITSTATUS(first);
-    return 1; /* it was killed, or a kernel's plan() has ended it */
+    int status = run_exit_status(err.code, signo);
+    return status ? status : 1;
 }
 
 static int driver_run(struct driver *d, swim_error_t *err)
@@ -220,7 +255,7 @@ static int driver_run(struct driver *d, swim_error_t *err)
     }
     driver_wait(d);
     driver_reap_sessions(d, d->options->url);
-    return driver_status(d);
+    return driver_end(d);
 }
 
 int driver_main(const struct run_options *options, const struct job *job,
@@ -234,8 +269,9 @@ int driver_main(const struct run_options *options, const struct job *job,
     d.killed = calloc((size_t)n_ranks * (DEATHS_MOST + 1), sizeof(*d.killed));
     d.deaths = calloc(n_ranks, sizeof(*d.deaths));
     d.statuses = calloc(n_ranks, sizeof(*d.statuses));
+    d.told_ns = calloc(n_ranks, sizeof(*d.told_ns));
     d.fds = calloc(n_ranks + 1, sizeof(*d.fds));
-    if (d.pids && d.killed && d.deaths && d.statuses && d.fds) {
+    if (d.pids && d.killed && d.deaths && d.statuses && d.told_ns && d.fds) {
         status = driver_run(&d, &err);
     } else {
         swim_error_set(&err, SWIM_ERR_NOMEM, "start %u ranks", n_ranks);
@@ -248,6 +284,7 @@ int driver_main(const struct run_options *options, const struct job *job,
     free(d.killed);
     free(d.deaths);
     free(d.statuses);
+    free(d.told_ns);
     free(d.fds);
     return status;
 }

@@ -88,8 +88,12 @@ atomic_int *fork_shared_told(struct fork_shared *shared, uint32_t rank);
 void fork_shared_gone(struct fork_shared *shared, uint32_t rank);
 /* Was it ever ready? */
 bool fork_shared_ready(struct fork_shared *shared, uint32_t rank);
-/* 0 while the job goes on; once it is to stop, the signal that says so to ranks. */
+/* 0 while the job goes on; once it is to stop, the signal that says so to ranks ... */
 int fork_shared_stopped(struct fork_shared *shared);
+/* ... that have not heard of it. */
+bool fork_shared_heard(struct fork_shared *shared, uint32_t rank);
+/* Why it was stopped: the signal, or 0 and the error. */
+int fork_shared_cause(struct fork_shared *shared, swim_error_t *err);
 /* Did this rank leave by itself? */
 bool fork_shared_left(struct fork_shared *shared, uint32_t rank);
 

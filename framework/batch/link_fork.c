@@ -96,6 +96,23 @@ int fork_shared_stopped(struct fork_shared *shared)
     return stop ? (signo ? signo : SIGTERM) : 0;
 }
 
+bool fork_shared_heard(struct fork_shared *shared, uint32_t rank)
+{
+    shared_lock(shared);
+    bool heard = shared->ranks[rank].told_to_stop != 0;
+    pthread_mutex_unlock(&shared->mutex);
+    return heard;
+}
+
+int fork_shared_cause(struct fork_shared *shared, swim_error_t *err)
+{
+    shared_lock(shared);
+    int signo = (int)shared->coordinator.signo;
+    *err = shared->coordinator.error;
+    pthread_mutex_unlock(&shared->mutex);
+    return signo;
+}
+
 bool fork_shared_left(struct fork_shared *shared, uint32_t rank)
 {
     shared_lock(shared);
