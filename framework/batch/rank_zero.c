@@ -42,13 +42,19 @@ static void choose_run_id(struct rank *r)
     region_mark(r->worker.region, r->mark);
 }
 
-/* A rank 0 that follows this one has to know that the outputs may be there. */
+/* A rank 0 that follows this one has to know that the outputs may be there.  They are
+ * not touched where the job was stopped meanwhile, as rank 0 waited for a lock. */
 static int tell_run_id(struct rank *r, swim_error_t *err)
 {
     struct rank_orders orders;
     bool answered;
 
-    return r->link->ops->exchange(r->link, &r->report, &orders, &answered, err);
+    int rc = r->link->ops->exchange(r->link, &r->report, &orders, &answered, err);
+    if (rc != SWIM_OK || !orders.stop)
+        return rc;
+    r->over = true;
+    return swim_error_set(err, SWIM_ERR_CANCELLED,
+                          "the job was stopped before its outputs were begun");
 }
 
 /* --- passes -------------------------------------------------------------------------

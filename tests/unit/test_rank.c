@@ -118,11 +118,33 @@ static void a_rank_that_comes_to_a_finished_job_leaves_in_peace(void **state)
     job_end(shared, links);
 }
 
+static void a_job_that_was_stopped_leaves_the_outputs_as_they_are(void **state)
+{
+    const struct scene *s = *state;
+    struct fork_shared *shared = NULL;
+    struct stat before, after;
+    swim_error_t err = {0};
+
+    assert_int_equal(scene_input(s, "out.h5", 8, 1), 0);
+    assert_int_equal(stat(scratch_dir_file(&s->dir, "out.h5"), &before), 0);
+    assert_int_equal(fork_shared_create(RANKS, &shared, NULL), SWIM_OK);
+    swim_error_set(&err, SWIM_ERR_IO, "rank 1 has failed");
+    fork_shared_stop(shared, &err, 0, 1);
+    assert_int_equal(run_rank(s, shared, 0, true), 1);
+    assert_int_equal(stat(scratch_dir_file(&s->dir, "out.h5"), &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(after.st_mtime, before.st_mtime);
+    fork_shared_destroy(shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             a_rank_that_comes_to_a_finished_job_leaves_in_peace, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_job_that_was_stopped_leaves_the_outputs_as_they_are, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
