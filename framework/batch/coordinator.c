@@ -162,28 +162,64 @@ static void end_pass(struct coordinator *c, const struct coordinator_rank *ranks
 /* --- blocks that are set aside ------------------------------------------------------
  */
 
+/* Where a block is, or would be, in failure_at.  What somebody who died has left there
+ * beyond n_failed is no failure, or another's by now. */
+static uint16_t *failure_place(struct coordinator *c, uint32_t phase, uint64_t block)
+{
+    uint64_t place = (block * SETUP_PHASES_MAX + phase) * 0x9E3779B97F4A7C15u >> 32;
+
+    for (;; place++) {
+        uint16_t *at = &c->failure_at[place % COORDINATOR_FAILURE_PLACES];
+        const struct block_failure *f = &c->failures[*at - (*at > 0)];
+        if (*at == 0 || *at > c->n_failed || (f->phase == phase && f->block == block))
+            return at;
+    }
+}
+
+static bool set_aside(struct coordinator *c, const struct block_failure *failure)
+{
+    uint16_t *at = failure_place(c, failure->phase, failure->block);
+
+    if ((*at && *at <= c->n_failed) || c->n_failed >= COORDINATOR_FAILURES_MOST)
+        return false;
+    c->failures[c->n_failed] = *failure;
+    *at = (uint16_t)(c->n_failed + 1);
+    c->n_failed++;
+    return true;
+}
+
+static void too_many_failed(struct coordinator *c, const struct block_failure *last,
+                            uint32_t rank)
+{
+    swim_error_t err = {0};
+
+    swim_error_set(&err, SWIM_ERR_KERNEL,
+                   "%llu blocks have failed and %llu are done: the job is stopped; "
+                   "the last one: %s",
+                   (unsigned long long)c->n_failed,
+                   (unsigned long long)coordinator_done(c), last->text);
+    coordinator_stop(c, &err, 0, rank);
+}
+
 void coordinator_set_aside(struct coordinator *c, const struct block_failure *failure)
 {
-    if (c->n_failed < COORDINATOR_FAILURES_MOST)
-        c->failures[c->n_failed++] = *failure;
+    if (set_aside(c, failure) && c->n_failed >= COORDINATOR_FAILURES_MOST)
+        too_many_failed(c, failure, 0);
 }
 
 static void block_failed(struct coordinator *c, const struct rank_report *report)
 {
     swim_error_t err = {0};
 
-    coordinator_set_aside(c, &report->failure);
-    if (c->fail_fast)
+    if (!set_aside(c, &report->failure))
+        return;
+    if (c->fail_fast) {
         swim_error_set(&err, SWIM_ERR_KERNEL, "%s", report->failure.text);
-    else if (c->n_failed >= COORDINATOR_FAILURES_MOST ||
-             (c->n_failed >= HOPELESS && coordinator_done(c) == 0))
-        swim_error_set(&err, SWIM_ERR_KERNEL,
-                       "%llu blocks have failed and %llu are done: the job is stopped; "
-                       "the last one: %s",
-                       (unsigned long long)c->n_failed,
-                       (unsigned long long)coordinator_done(c), report->failure.text);
-    if (err.code != SWIM_OK)
         coordinator_stop(c, &err, 0, report->rank);
+    } else if (c->n_failed >= COORDINATOR_FAILURES_MOST ||
+               (c->n_failed >= HOPELESS && coordinator_done(c) == 0)) {
+        too_many_failed(c, &report->failure, report->rank);
+    }
 }
 
 /* --- reports -------------------------------------------------------------------- */

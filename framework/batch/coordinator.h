@@ -38,6 +38,9 @@
  * or what is answered to it.  Sizes alone do not tell two builds apart. */
 enum { COORDINATOR_EXCHANGE = 2 };
 
+/* Places where a block that was set aside is looked for: a power of two, larger. */
+#define COORDINATOR_FAILURE_PLACES 16384
+
 /* A block that no reader could do. */
 struct block_failure {
     uint64_t block;
@@ -118,6 +121,9 @@ struct coordinator {
     uint64_t in_pass;  /* committed since */
     uint64_t n_failed; /* of all phases */
     struct block_failure *failures;
+    /* Each of them, 1 for the first, at or after the place that its block and phase
+     * have; 0: the end of a row of such. */
+    uint16_t failure_at[COORDINATOR_FAILURE_PLACES];
     uint64_t run_id; /* rank 0's */
     uint64_t digest;
     uint32_t has_digest;
@@ -171,7 +177,8 @@ void coordinator_set_epoch(struct coordinator *c, const struct setup_epoch *epoc
 uint64_t coordinator_set_pass(struct coordinator *c, int32_t phase,
                               const unsigned char *done);
 
-/* A block that nobody need try: what it is made of was set aside. */
+/* A block that nobody need try: what it is made of was set aside.  One that was set
+ * aside before is not taken again; the job stops where there are too many. */
 void coordinator_set_aside(struct coordinator *c, const struct block_failure *failure);
 
 /* Somebody has seen that a rank is gone: what it had comes again.  It may begin anew.

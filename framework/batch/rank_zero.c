@@ -60,19 +60,18 @@ static int tell_run_id(struct rank *r, swim_error_t *err)
 /* --- passes -------------------------------------------------------------------------
  */
 
-/* A tile of which a part was set aside cannot be merged. */
+/* A tile of which a part was set aside cannot be merged; it is set aside once. */
 static void set_aside_tiles(struct rank *r)
 {
     r->link->ops->observe(r->link, &r->seen, r->ranks);
-    uint64_t n = r->seen.n_failed, last = UINT64_MAX;
+    uint64_t n = r->seen.n_failed;
 
     for (uint64_t i = 0; i < n; i++) {
         const struct block_failure *part = &r->seen.failures[i];
         struct block_failure tile = {.phase = 1, .tries = 0};
         tile.block = part->block / r->setup->blocks.n_segments;
-        if (part->phase != 0 || tile.block == last)
+        if (part->phase != 0)
             continue;
-        last = tile.block;
         snprintf(tile.text, sizeof(tile.text),
                  "tile %" PRIu64 " was not merged: block %" PRIu64
                  ", a part of it, failed",

@@ -119,6 +119,19 @@ values sum ''
 [ "$(echo out.h5*)" = out.h5 ] || fail "left beside a finished job: $(echo out.h5*)"
 passed "a part of a reduction that failed leaves its tile out until it is done"
 
+# All parts of six tiles, as two ranks come to them: each tile counts once.
+for ((i = 0; i < 24; i++)); do echo "$i refuse"; done >where
+expect_status 3 "$h5swim" run sum.yaml -n 2 --quiet --json --overwrite
+"$python" - "$tmp/out" <<'PY' || fail "JSON: $(cat "$tmp/out")"
+import json, sys
+r = json.load(open(sys.argv[1]))
+assert r["blocks_in_all"] == 50 and r["blocks"] == 20, (r["blocks"], r["blocks_in_all"])
+failed = sorted((f["phase"], f["block"]) for f in r["failed_blocks"])
+assert failed == [(0, b) for b in range(24)] + [(1, t) for t in range(6)], failed
+PY
+grep -q '30 of 50 blocks failed' "$tmp/err" || fail "blocks that failed: $(head -n 1 "$tmp/err")"
+passed "a tile is set aside once, however many of its parts have failed"
+
 # Who wants to know at once.
 printf '%s\n' '3 segv' >where
 expect_status 1 "$h5swim" run map.yaml --quiet --overwrite --fail-fast

@@ -296,6 +296,46 @@ static void a_block_that_was_set_aside_does_not_come_again(void **state)
     assert_int_equal(coordinator_done(&t.c), 2);
 }
 
+static void a_block_is_set_aside_once(void **state)
+{
+    const uint64_t n = COORDINATOR_FAILURES_MOST / 2 - 1, blocks[2] = {4 * n, n};
+    static unsigned char none[COORDINATOR_FAILURES_MOST];
+    static uint64_t todo[COORDINATOR_FAILURES_MOST];
+    static struct coordinator c;
+    (void)state;
+
+    coordinator_init(&c, 1, todo, failures);
+    coordinator_set_work(&c, 2, blocks, false);
+    for (int again = 0; again < 3; again++)
+        for (uint64_t i = 0; i < 2 * n; i++) {
+            const uint32_t phase = i % 2;
+            const struct block_failure f = {.block = phase ? i / 2 : i * 2,
+                                            .phase = phase};
+            coordinator_set_aside(&c, &f);
+        }
+    assert_int_equal(c.n_failed, 2 * n);
+    assert_int_equal(c.stop, 0);
+    assert_int_equal(coordinator_set_pass(&c, 1, none), 0);
+    assert_int_equal(coordinator_done(&c), 3 * n);
+}
+
+/* Beyond those that there is room for, what they belong to cannot be told. */
+static void a_job_stops_where_too_many_are_set_aside(void **state)
+{
+    const uint64_t blocks[1] = {BLOCKS_MOST};
+    struct table t;
+    (void)state;
+
+    begin(&t, 1, 1, blocks);
+    for (uint64_t b = 0; b < COORDINATOR_FAILURES_MOST; b++) {
+        const struct block_failure f = {.block = b};
+        assert_int_equal(t.c.stop, 0);
+        coordinator_set_aside(&t.c, &f);
+    }
+    assert_int_equal(t.c.stop, 1);
+    assert_int_equal(t.c.error.code, SWIM_ERR_KERNEL);
+}
+
 static void a_job_none_of_whose_blocks_work_is_stopped(void **state)
 {
     const uint64_t blocks[1] = {200};
@@ -509,6 +549,8 @@ int main(void)
         cmocka_unit_test(a_job_that_goes_on_hands_out_what_is_missing),
         cmocka_unit_test(blocks_of_a_rank_that_died_come_again),
         cmocka_unit_test(a_block_that_was_set_aside_does_not_come_again),
+        cmocka_unit_test(a_block_is_set_aside_once),
+        cmocka_unit_test(a_job_stops_where_too_many_are_set_aside),
         cmocka_unit_test(a_job_none_of_whose_blocks_work_is_stopped),
         cmocka_unit_test(one_that_is_to_fail_fast_stops_at_the_first),
         cmocka_unit_test(what_a_dead_rank_left_half_done_is_mended),
