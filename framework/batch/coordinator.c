@@ -32,13 +32,16 @@ void coordinator_set_states(struct coordinator *c, const struct source_state *st
     c->n_states = n_states;
 }
 
+static bool is_finished(const struct coordinator *c)
+{
+    return c->begun && c->phase == COORDINATOR_FINISHED;
+}
+
 void coordinator_stop(struct coordinator *c, const swim_error_t *err, uint32_t signo,
                       uint32_t rank)
 {
     /* All blocks are done: rank 0 alone has something to do yet. */
-    bool is_late = c->begun && c->phase == COORDINATOR_FINISHED && rank != 0;
-
-    if (!c->stop && !is_late) {
+    if (!c->stop && (rank == 0 || !is_finished(c))) {
         c->stop = 1;
         c->signo = signo;
         c->error_rank = rank;
@@ -336,34 +339,54 @@ static void hand_out(struct coordinator *c, struct coordinator_rank *rank,
     rank->outstanding += orders->count;
 }
 
-void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
-                        const struct rank_report *report, struct rank_orders *orders)
+static void tell_what_goes_on(const struct coordinator *c,
+                              struct coordinator_rank *rank,
+                              const struct rank_report *report,
+                              struct rank_orders *orders)
 {
-    memset(orders, 0, sizeof(*orders));
-    orders->lost = c->n_lost;
-    if (ranks[report->rank].given_up) {
-        orders->phase = COORDINATOR_WAITING;
-        orders->stop = 1;
-        orders->code = SWIM_ERR_LOST;
-        orders->left = report->leaving;
-        orders->n_failed = report->n_failed;
-        return;
-    }
-    take_report(c, &ranks[report->rank], report);
-    orders->phase = COORDINATOR_WAITING;
-    if (!c->begun)
-        c->begun = all_ready(c, ranks);
-    if (c->begun)
-        orders->phase = c->phase;
-    if (!c->stop && orders->phase >= 0 && orders->phase < (int32_t)c->n_phases)
-        hand_out(c, &ranks[report->rank], orders);
-    end_pass(c, ranks);
-    orders->look = c->looking && !c->stop;
-    orders->stop = ranks[report->rank].told_to_stop = c->stop;
+    rank->told_to_stop = c->stop;
+    orders->phase = c->begun ? c->phase : COORDINATOR_WAITING;
+    orders->stop = c->stop;
     orders->signo = c->signo;
     orders->code = c->error.code;
     orders->left = report->leaving;
     orders->n_failed = report->n_failed;
+    orders->lost = c->n_lost;
+    orders->given_up = rank->given_up;
+}
+
+/* It is heard of again.  Once the job is over it is too late to have all wait for it.
+ */
+static void take_back(struct coordinator *c, struct coordinator_rank *rank,
+                      const struct rank_report *report)
+{
+    bool is_over = c->stop || is_finished(c);
+
+    if (!rank->is_back && !is_over)
+        c->n_lost--;
+    rank->is_back = 1;
+    rank->report.leaving = report->leaving;
+}
+
+void coordinator_handle(struct coordinator *c, struct coordinator_rank *ranks,
+                        const struct rank_report *report, struct rank_orders *orders)
+{
+    struct coordinator_rank *rank = &ranks[report->rank];
+
+    memset(orders, 0, sizeof(*orders));
+    if (rank->given_up) {
+        take_back(c, rank, report);
+        tell_what_goes_on(c, rank, report, orders);
+        return;
+    }
+    take_report(c, rank, report);
+    if (!c->begun)
+        c->begun = all_ready(c, ranks);
+    if (!c->stop && c->begun && c->phase >= 0 && c->phase < (int32_t)c->n_phases)
+        hand_out(c, rank, orders);
+    end_pass(c, ranks);
+    tell_what_goes_on(c, rank, report, orders);
+    orders->look = c->looking && !c->stop;
     orders->run_id = c->run_id;
     tell_states(c, report, orders);
 }

@@ -87,6 +87,8 @@ struct rank_orders {
      * those that it has. */
     uint32_t n_states;
     uint32_t lost; /* ranks that were given up: parting does not wait for all */
+    uint32_t
+        given_up;  /* it is one of those: it is to do nothing until the job is over */
     uint32_t last; /* as in struct setup_epoch, as are: */
     uint64_t epoch, rows;
     struct source_state state;
@@ -127,7 +129,8 @@ struct coordinator {
     uint64_t run_id; /* rank 0's */
     uint64_t digest;
     uint32_t has_digest;
-    uint32_t n_lost;    /* ranks that were given up */
+    uint32_t
+        n_lost; /* ranks that were given up, but for those that came back in time */
     uint32_t fail_fast; /* stop at the first block that is set aside */
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX];
@@ -141,7 +144,8 @@ struct coordinator {
 struct coordinator_rank {
     struct rank_report report;
     uint64_t outstanding; /* handed out, neither committed nor set aside */
-    uint32_t given_up; /* it was silent for too long: nothing is heard of it any more */
+    uint32_t given_up;    /* it was silent for too long: others do its blocks ... */
+    uint32_t is_back;     /* ... and yet it was heard of again */
     uint32_t told_to_stop;
 };
 
@@ -191,7 +195,7 @@ void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
 void coordinator_mend(struct coordinator *c);
 
 /* A rank that cannot begin anew has been silent for too long: as above, and should it
- * be heard of again, it is told to stop.  If it is not, it is as good as leaving. */
+ * be heard of again, it is given no blocks.  If it is not, it is as good as leaving. */
 void coordinator_give_up(struct coordinator *c, struct coordinator_rank *ranks,
                          uint32_t rank);
 

@@ -204,9 +204,10 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
     if (rc != SWIM_OK)
         return rc;
     r->exchanged_ns = swim_clock_mono_ns();
-    r->lost = r->lost || orders->lost;
+    r->lost = orders->lost;
+    r->given_up = orders->given_up;
     items_tell_failures(r, orders->n_failed);
-    if (rank_is_over(orders)) {
+    if (rank_is_over(orders) || r->given_up) {
         *leave = true;
         return rc;
     }
@@ -293,6 +294,28 @@ static int work(struct rank *r, struct rank_orders *orders, swim_error_t *err)
     return rc;
 }
 
+/* Others do its blocks.  It lets go of all that it has, but stays until the job is
+ * over: for a launcher a rank that ends before is a job that failed. */
+static void sit_out(struct rank *r, struct rank_orders *orders, swim_error_t *err)
+{
+    bool leave = false;
+    int rc = SWIM_OK;
+
+    swim_error_clear(err);
+    region_stop(r->worker.region);
+    spawner_stop(&r->spawner, RANK_LEAVE_MS, 0);
+    setup_destroy(r->setup);
+    r->setup = NULL;
+    swim_session_close(r->session);
+    r->session = NULL;
+    r->report.want = 0;
+    while (rc == SWIM_OK && !rank_is_over(orders) && !swim_signals_pending()) {
+        swim_clock_nap_ns(EXCHANGE_NS);
+        rc = exchange(r, &leave, orders, err);
+    }
+    r->end.unlinked = rc != SWIM_OK;
+}
+
 /* Everything after the link is there; returns the exit status. */
 static int rank_run(struct rank *r)
 {
@@ -315,6 +338,8 @@ static int rank_run(struct rank *r)
         region_stop(r->worker.region);
         return run_exit_status(rc, 0);
     }
+    if (r->given_up && !rank_is_over(&orders))
+        sit_out(r, &orders, &err);
     return rank_end(r, &orders, &err);
 }
 

@@ -45,6 +45,7 @@ struct rank {
     bool spawner_gone; /* it is of no use without */
     bool over;         /* it was told so while it prepared */
     bool lost;         /* a rank was given up */
+    bool given_up;     /* this one was */
     bool hurry;        /* there is something to be said at once */
 
     /* rank_items.c */

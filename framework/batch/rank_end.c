@@ -40,8 +40,10 @@ static void decide(struct rank *r, const struct rank_orders *orders,
         r->end.signo = swim_signals_pending();
     } else if (orders->stop) {
         stopped(r, orders, own);
-    } else {
+    } else if (rank_is_over(orders)) {
         r->end.done = true;
+    } else { /* it was given up, and is told to go before the others are done */
+        r->end.signo = swim_signals_pending();
     }
 }
 
@@ -87,8 +89,9 @@ static void last_reports(struct rank *r, int wait_ms)
     while (!(answered && orders.left) && swim_clock_mono_ns() < until) {
         if (rank_talk(r, &orders, &answered, NULL))
             return;
-        r->lost = r->lost || (answered && orders.lost);
-        if (!answered)
+        if (answered)
+            r->lost = orders.lost;
+        else
             swim_clock_nap_ns(NAP_NS);
     }
     await_others(r, wait_ms);

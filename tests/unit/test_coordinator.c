@@ -296,6 +296,37 @@ static void a_block_that_was_set_aside_does_not_come_again(void **state)
     assert_int_equal(coordinator_done(&t.c), 2);
 }
 
+/* Is parting to wait for all, where rank 1 comes back in time or late? */
+static void a_rank_that_was_given_up_gets_nothing_more_to_do(void **state)
+{
+    const uint64_t blocks[1] = {8};
+    struct table t;
+    (void)state;
+
+    for (int is_late = 0; is_late < 2; is_late++) {
+        begin_ready(&t, 2, 1, blocks);
+        ask(&t, 0);
+        ask(&t, 1);
+        assert_true(t.orders.count > 0);
+        coordinator_give_up(&t.c, t.ranks, 1);
+        ask(&t, 0);
+        assert_int_equal(t.orders.lost, 1);
+        if (is_late)
+            coordinator_set_pass(&t.c, COORDINATOR_FINISHED, NULL);
+        for (int turn = 0; turn < 2; turn++) {
+            swim_error_set(&t.mine[1].error, SWIM_ERR_LOST, "its lease has ended");
+            ask(&t, 1);
+            assert_int_equal(t.orders.given_up, 1);
+            assert_int_equal(t.orders.count, 0);
+            assert_int_equal(t.orders.stop, 0);
+            assert_int_equal(t.orders.lost, is_late);
+            coordinator_set_pass(&t.c, COORDINATOR_FINISHED, NULL);
+        }
+        assert_int_equal(t.orders.phase, COORDINATOR_FINISHED);
+        assert_int_equal(t.ranks[1].report.leaving, 0);
+    }
+}
+
 static void a_block_is_set_aside_once(void **state)
 {
     const uint64_t n = COORDINATOR_FAILURES_MOST / 2 - 1, blocks[2] = {4 * n, n};
@@ -549,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_job_that_goes_on_hands_out_what_is_missing),
         cmocka_unit_test(blocks_of_a_rank_that_died_come_again),
         cmocka_unit_test(a_block_that_was_set_aside_does_not_come_again),
+        cmocka_unit_test(a_rank_that_was_given_up_gets_nothing_more_to_do),
         cmocka_unit_test(a_block_is_set_aside_once),
         cmocka_unit_test(a_job_stops_where_too_many_are_set_aside),
         cmocka_unit_test(a_job_none_of_whose_blocks_work_is_stopped),

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# A rank of MPI that was silent for too long, and comes back: others do its blocks, and it
+# does no harm.
+# shellcheck source=tests/support/testlib.sh
+. "${SWIM_SOURCE:?}/tests/support/testlib.sh"
+
+mkdir "$tmp/work"
+cd "$tmp/work"
+export SWIM_CACHE_DIR=$tmp/cache SWIM_SERVER_IDLE_S=20 SWIM_LEASE_MS=1000
+"$python" - <<'PY'
+import h5py, numpy as np
+with h5py.File("in.h5", "w") as f:
+    f.create_dataset("U", data=np.arange(200 * 64, dtype="f4").reshape(200, 64), chunks=(1, 64))
+PY
+slow_job 100 "$PWD/enough"
+"$h5swim" run slow.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
+
+at_work() { [ -s out.h5.swimlog ] && [ "$(run_pids | wc -l)" -ge 12 ]; }
+# rank_pid N: of a rank of the job.
+rank_pid() {
+    local p
+    for p in $(below "$job"); do
+        if grep -qzx "OMPI_COMM_WORLD_RANK=$1" "/proc/$p/environ"; then echo "$p"; fi
+    done
+}
+begin() {
+    rm -f out.h5 enough
+    mpirun --oversubscribe -n 3 "$h5swim" run slow.yaml --readers 1 --quiet --overwrite >"$tmp/out" 2>job.err &
+    job=$!
+    await at_work
+}
+ends_with() { # STATUS
+    local got=0
+    wait "$job" || got=$?
+    [ $got = "$1" ] || fail "the job ended with $got, not $1: $(cat job.err)"
+}
+is_alone() { [ -z "$(below "$1")" ]; }
+right() {
+    "$python" - <<'PY' || fail "the result is not right"
+import h5py
+f = h5py.File("out.h5")
+assert (f["Y"][:] == 2 * h5py.File("in.h5")["U"][:]).all() and "h5swim_unfinished" not in f["Y"].attrs
+PY
+}
+
+# all_of RANK: it, its spawner, its reader and its writer.
+all_of() {
+    local spawner
+    spawner=$(of_rank "$1" spawner)
+    printf '%s\n' "$1" "$spawner"
+    below "$spawner"
+}
+
+begin
+rank=$(rank_pid 1)
+kill -STOP "$rank"
+await grep -q 'rank 1 has been silent for 3 s and is given up' job.err
+kill -CONT "$rank"
+await is_alone "$rank"
+touch enough
+ends_with 0
+if grep -q mpirun job.err; then fail "mpirun complains: $(cat job.err)"; fi
+right
+await no_process
+passed "a rank that comes back waits for the others, and all end well"
+
+# With its workers, whose locks are lost as well.
+begin
+rank=$(rank_pid 1)
+mapfile -t all < <(all_of "$rank")
+[ ${#all[@]} = 4 ] || fail "rank 1 has not three children: ${all[*]}"
+kill -STOP "${all[@]}"
+await grep -q 'rank 1 has been silent for 3 s and is given up' job.err
+kill -CONT "${all[@]}"
+await is_alone "$rank"
+touch enough
+ends_with 0
+right
+await no_process
+passed "so does one whose workers have lost their locks"
