@@ -22,6 +22,12 @@ struct mpi_link {
     /* rank 0 */
     struct coordinator coordinator;
     struct coordinator_rank *ranks;
+    /* Of each rank, the last.  One that died after it had asked never takes it, and who
+     * waited for that would wait for ever. */
+    struct answer {
+        struct rank_orders orders;
+        MPI_Request request;
+    } * answers;
     int64_t *heard_ns; /* of each rank, last */
     struct joined *joined;
     /* the others */
@@ -50,6 +56,32 @@ static int mpi_failed(int code, const char *what, swim_error_t *err)
     return swim_error_set(err, SWIM_ERR_IO, "MPI: %s: %s", what, text);
 }
 
+static int answer(struct mpi_link *m, const struct rank_report *report,
+                  swim_error_t *err)
+{
+    struct answer *a = &m->answers[report->rank];
+
+    /* It has asked again, so it has the one before. */
+    int rc = MPI_Wait(&a->request, MPI_STATUS_IGNORE);
+    if (rc == MPI_SUCCESS) {
+        coordinator_handle(&m->coordinator, m->ranks, report, &a->orders);
+        rc = MPI_Isend(&a->orders, sizeof(a->orders), MPI_BYTE, (int)report->rank,
+                       TAG_ORDERS, m->comm, &a->request);
+    }
+    return rc == MPI_SUCCESS ? SWIM_OK : mpi_failed(rc, "send orders", err);
+}
+
+/* Whether all have theirs that may still take it. */
+static bool answers_sent(struct mpi_link *m)
+{
+    int sent = 1;
+
+    for (uint32_t r = 1; sent && r < m->link.n_ranks; r++)
+        if (!m->ranks[r].given_up)
+            (void)MPI_Test(&m->answers[r].request, &sent, MPI_STATUS_IGNORE);
+    return sent;
+}
+
 static int serve(struct mpi_link *m, swim_error_t *err)
 {
     int found = 0, rc = MPI_SUCCESS;
@@ -57,7 +89,6 @@ static int serve(struct mpi_link *m, swim_error_t *err)
     for (;;) {
         MPI_Status status;
         struct rank_report report;
-        struct rank_orders orders;
         rc = MPI_Iprobe(MPI_ANY_SOURCE, TAG_REPORT, m->comm, &found, &status);
         if (rc != MPI_SUCCESS)
             return mpi_failed(rc, "look for reports", err);
@@ -72,11 +103,9 @@ static int serve(struct mpi_link *m, swim_error_t *err)
                                   "MPI: rank %d sends reports of rank %u",
                                   status.MPI_SOURCE, report.rank);
         m->heard_ns[report.rank] = swim_clock_mono_ns();
-        coordinator_handle(&m->coordinator, m->ranks, &report, &orders);
-        rc = MPI_Send(&orders, sizeof(orders), MPI_BYTE, status.MPI_SOURCE, TAG_ORDERS,
-                      m->comm);
-        if (rc != MPI_SUCCESS)
-            return mpi_failed(rc, "send orders", err);
+        rc = answer(m, &report, err);
+        if (rc != SWIM_OK)
+            return rc;
     }
 }
 
@@ -297,6 +326,7 @@ static void mpi_free(struct mpi_link *m)
     free(m->coordinator.todo);
     free(m->coordinator.failures);
     free(m->ranks);
+    free(m->answers);
     free(m->heard_ns);
     free(m->joined);
     free(m);
@@ -314,7 +344,7 @@ static void mpi_close(struct link *link, int wait_ms, bool meet)
     while (!all) {
         if (serve(m, NULL) != SWIM_OK)
             break;
-        all = true;
+        all = answers_sent(m);
         for (uint32_t r = 1; r < link->n_ranks; r++)
             all = all && m->ranks[r].report.leaving;
         if (all || swim_clock_mono_ns() >= until)
@@ -389,6 +419,24 @@ static int start(void)
     return rc;
 }
 
+/* What rank 0 has besides. */
+static int zero_make(struct mpi_link *m)
+{
+    uint32_t n = m->link.n_ranks;
+    struct block_failure *failures =
+        calloc(COORDINATOR_FAILURES_MOST, sizeof(*failures));
+
+    coordinator_init(&m->coordinator, n, NULL, failures);
+    m->ranks = calloc(LINK_RANKS_MOST(n), sizeof(*m->ranks));
+    m->heard_ns = calloc(n, sizeof(*m->heard_ns));
+    m->answers = calloc(n, sizeof(*m->answers));
+    for (uint32_t r = 0; m->answers && r < n; r++)
+        m->answers[r].request = MPI_REQUEST_NULL;
+    m->joined = calloc(JOINED_MOST, sizeof(*m->joined));
+    m->coordinator.joined = m->joined;
+    return m->ranks && m->heard_ns && m->answers && m->joined && failures ? 0 : -1;
+}
+
 int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
 {
     struct mpi_link *m = calloc(1, sizeof(*m));
@@ -418,18 +466,9 @@ int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
         m->gatherings[i].request = MPI_REQUEST_NULL;
     m->sharing = MPI_REQUEST_NULL;
     m->link.ops = &mpi_ops;
-    if (rank == 0) {
-        struct block_failure *failures =
-            calloc(COORDINATOR_FAILURES_MOST, sizeof(*failures));
-        coordinator_init(&m->coordinator, m->link.n_ranks, NULL, failures);
-        m->ranks = calloc(LINK_RANKS_MOST(size), sizeof(*m->ranks));
-        m->heard_ns = calloc((size_t)size, sizeof(*m->heard_ns));
-        m->joined = calloc(JOINED_MOST, sizeof(*m->joined));
-        m->coordinator.joined = m->joined;
-        if (!m->ranks || !m->heard_ns || !m->joined || !failures) {
-            mpi_free(m);
-            return swim_error_set(err, SWIM_ERR_NOMEM, "reports of %d ranks", size);
-        }
+    if (rank == 0 && zero_make(m) < 0) {
+        mpi_free(m);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "reports of %d ranks", size);
     }
     *out = &m->link;
     return SWIM_OK;
