@@ -139,8 +139,8 @@ for ((round = 1; round <= rounds; round++)); do
     done
     await no_process # ranks go on without their driver
     case $job in map) files=(map.h5 map2.h5) ;; *) files=(sum.h5) ;; esac
-    same "${files[@]}"
     [ "$(echo ./*.h5* | wc -w)" = $((${#files[@]} + 1)) ] || fail "round $round (seed $seed): left beside: $(echo ./*.h5*)"
+    same "${files[@]}"
 done
 passed "$rounds jobs with the same bits, in $runs runs, killed: $(for role in "${!killed[@]}"; do printf '%s %s  ' "$role" "${killed[$role]}"; done)"
 "$h5swim" serve stop --force >/dev/null 2>&1 || true # it would wait for others, 20 s
