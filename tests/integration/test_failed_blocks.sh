@@ -86,17 +86,19 @@ passed "a kernel that ends with the status of a signal costs its blocks, not the
 
 # A block that is done just as its time is over, and the one after it.
 echo '0 wait' >where
-NAP_MS=100 "$h5swim" run map.yaml -n 1 --readers 1 --quiet --overwrite 2>err &
+NAP_MS=100 "$h5swim" run map.yaml -n 1 --readers 1 --quiet --overwrite \
+    --set kernel.timeout=2 2>err &
 job=$!
-reader_at_work() {
+reader_there() {
     rank=$(below $job | head -n 1)
-    reader=$(of_rank "${rank:-1}" reader)
-    [ -n "$reader" ] && [ "$reader" != "$(of_rank "$rank" writer)" ] && test -e out.h5.swimnew -o -e out.h5.swimlog
+    [ -n "$rank" ] || return
+    spawner=$(of_rank "$rank" spawner)
+    [ -n "$spawner" ] && [ "$(below "$spawner" | wc -l)" = 2 ] || return
+    reader=$(of_rank "$rank" reader)
 }
-await reader_at_work
-spawner=$(of_rank "$rank" spawner)
+await reader_there
 kill -STOP "$spawner"
-sleep 1.5 # the rank has told the spawner to end the reader
+sleep 4 # the rank has told the spawner to end the reader
 touch where.go
 sleep 0.3 # the reader is at the next one
 kill -CONT "$spawner"
