@@ -29,6 +29,7 @@
 #define CALMER_MOST 3                /* doubled so often while there are no blocks */
 #define ANSWER_MS 60000              /* the first one, if not told otherwise */
 #define NAP_NS (2 * NS_PER_MS)
+#define OPEN_NS (200 * NS_PER_MS) /* between tries to listen */
 
 struct join_link {
     struct link link;
@@ -44,7 +45,7 @@ struct join_link {
     bool accepted;                /* its job is the same as this one */
     int64_t since_ns;             /* when it was asked first, and */
     int64_t sent_ns;              /* last */
-    int64_t answered_ns, looked_ns;
+    int64_t answered_ns, looked_ns, opened_ns;
     bool over, said_left;
     struct rank_orders last;
     swim_error_t refused;
@@ -167,11 +168,16 @@ static int hear(struct join_link *j, struct rank_orders *orders, bool *answered,
                 swim_error_t *err)
 {
     char text[JOIN_LETTER_SIZE], box[JOIN_BOX_SIZE];
+    int64_t now = swim_clock_mono_ns();
     int rc = SWIM_OK;
 
     join_letter_box(swim_session_id(j->session), box);
-    if (!j->box)
+    if (!j->box && now - j->opened_ns < OPEN_NS)
+        return SWIM_OK;
+    if (!j->box) {
+        j->opened_ns = now;
         rc = lock_notice_open(j->session, box, &j->box, err);
+    }
     while (rc == SWIM_OK && !*answered && !j->over && !j->refused.code) {
         rc = lock_notice_wait(j->box, 0, NULL, text, sizeof(text), NULL);
         if (rc == SWIM_OK)

@@ -238,6 +238,46 @@ status $sleeps 1 sleeps
 [ "$(grep -c '^h5swim: ' sleeps.err)" = 1 ] || fail "sleeps: $(cat sleeps.err)"
 passed "a job that is stopped says so; one that sleeps is not waited for: $(grep ^h5swim: sleeps.err)"
 
+# --- a server that is away ----------------------------------------------------------------
+# In its place somebody counts who comes, and lets nobody in.
+rm -f enough out.h5 job alone
+redis-server --port 0 --unixsocket "$tmp/away.sock" --save '' --dir "$tmp" >away.out 2>&1 &
+server=$!
+there() { redis-cli -s "$tmp/away.sock" ping >/dev/null 2>&1; }
+await there
+redis-cli -s "$tmp/away.sock" SET '{h5swim}:fresh' 1 >/dev/null
+export SWIM_REDIS_URL=unix://$tmp/away.sock SWIM_LEASE_MS=8000
+run job told.yaml --readers 1
+job=$pid
+await did job 1
+run alone told.yaml --join -n 1 --readers 1
+alone=$pid
+await did alone 1
+kill -KILL $server $job # the job is not to connect as well
+wait $server $job 2>/dev/null || true
+"$python" - "$tmp/away.sock" $alone >counted <<'PY'
+import os, socket, sys, time
+path, pid, n = sys.argv[1], int(sys.argv[2]), 0
+if os.path.exists(path):
+    os.remove(path)
+s = socket.socket(socket.AF_UNIX)
+s.bind(path)
+s.listen(64)
+s.settimeout(0.1)
+until = time.time() + 30
+while os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat").read().split()[2] != "Z" and time.time() < until:
+    try:
+        s.accept()[0].close()
+        n += 1
+    except TimeoutError:
+        pass
+print(n)
+PY
+status $alone 1 alone
+[ "$(cat counted)" -lt 1500 ] || fail "one that has joined came $(cat counted) times"
+passed "one that has joined does not storm a server that is away: $(cat counted) connections"
+export SWIM_REDIS_URL=unix://$tmp/redis.sock SWIM_LEASE_MS=$lease
+
 # --- under mpirun ------------------------------------------------------------------------
 if command -v mpirun >/dev/null; then
     rm -f enough out.h5 job helps
