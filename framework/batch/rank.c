@@ -26,8 +26,8 @@
 #define RANK_GRACE_MS 900      /* a rank has to see to its children first */
 #define EXCHANGE_NS 20000000LL /* between reports when nothing is wanted */
 #define NAP_MS 2
-#define SILENT_LEASES 3 /* for so many a rank may be silent */
-#define UNANSWERED_NS 120000000000LL
+#define SILENT_LEASES 3      /* for so many a rank may be silent */
+#define UNANSWERED_LEASES 12 /* and rank 0, who may be at the outputs */
 
 /* --- preparing ---------------------------------------------------------------- */
 
@@ -124,8 +124,10 @@ static int prepare(struct rank *r, swim_error_t *err)
     if (r->link->rank == 0)
         zero_join(r);
     int rc = rank_server_open(r->link, r->options, &r->worker, &r->session, err);
-    if (rc == SWIM_OK)
-        r->link->silent_ms = SILENT_LEASES * (int64_t)lock_lease_ms(r->session);
+    if (rc == SWIM_OK) {
+        r->lease_ms = lock_lease_ms(r->session);
+        r->link->silent_ms = SILENT_LEASES * r->lease_ms;
+    }
     if (rc == SWIM_OK)
         rc = prepare_setup(r, err);
     if (rc == SWIM_OK)
@@ -170,14 +172,14 @@ void rank_fill_report(struct rank *r)
 /* Not while it prepares, which may take any time. */
 static int rank_zero_answers(const struct rank *r, swim_error_t *err)
 {
-    int64_t silent_ns = swim_clock_mono_ns() - r->exchanged_ns;
+    int64_t silent_ms = (swim_clock_mono_ns() - r->exchanged_ns) / 1000000;
 
-    if (r->phase < 0 || silent_ns < UNANSWERED_NS)
+    if (r->phase < 0 || silent_ms < UNANSWERED_LEASES * r->lease_ms)
         return SWIM_OK;
     return swim_error_set(err, SWIM_ERR_IO,
-                          "rank %u has had no answer of rank 0 for %lld s: is one of "
+                          "no answer of rank 0 for %lld s: is it stopped, or is one of "
                           "their nodes cut off?",
-                          r->link->rank, (long long)(silent_ns / 1000000000));
+                          (long long)(silent_ms / 1000));
 }
 
 int rank_talk(struct rank *r, struct rank_orders *orders, bool *answered,

@@ -40,6 +40,7 @@ struct rank {
     struct outcome end;
     struct setup_epoch told; /* follow: the epoch, as far as its states are known */
     int64_t start_ns, exchanged_ns; /* when orders came last */
+    int64_t lease_ms;
     int32_t phase;
     bool forked;       /* by the driver, which starts it again if it dies */
     bool spawner_gone; /* it is of no use without */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A rank of MPI that was silent for too long, and comes back: others do its blocks, and it
-# does no harm.
+# Ranks of MPI that are silent for too long.  One that comes back does no harm: others do
+# its blocks.  That rank 0 is the one is said by the others.
 # shellcheck source=tests/support/testlib.sh
 . "${SWIM_SOURCE:?}/tests/support/testlib.sh"
 
@@ -78,3 +78,10 @@ ends_with 0
 right
 await no_process
 passed "so does one whose workers have lost their locks"
+
+begin
+kill -STOP "$(rank_pid 0)"
+await grep -q 'rank 1: no answer of rank 0 for 12 s' job.err
+ends_with 1
+await no_process
+passed "a rank that hears nothing of rank 0 says so, and mpirun ends the others"
