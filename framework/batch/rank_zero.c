@@ -198,8 +198,9 @@ int zero_check(struct rank *r, swim_error_t *err)
         return SWIM_OK;
     }
     return swim_error_set(err, SWIM_ERR_LOST,
-                          "job %s: the lock server was away for longer than the lease, "
-                          "so that another job may be at the output",
+                          "job %s: rank 0 was stopped or starved, or the lock server "
+                          "away, for longer than the lease: another job may be at the "
+                          "output",
                           r->job->name);
 }
 

@@ -69,3 +69,13 @@ ends_with 1
 expect_line 'writer 0 of rank 1 .job slow. was ended by signal 9 .SIGKILL., 6 times in a row'
 await no_process
 passed "where rank 0 cannot say why the job was stopped, the driver does"
+
+SWIM_LEASE_MS=1000 begin
+kill -STOP "${ranks[0]}"
+sleep 2 # twice a lease, which nothing but time ends
+kill -CONT "${ranks[0]}"
+ends_with 1
+grep -q 'rank 0 was stopped or starved, or the lock server away, for longer than the lease' "$tmp/err" ||
+    fail "what a rank 0 says that was stopped: $(cat "$tmp/err")"
+await no_process
+passed "a rank 0 that was stopped for longer than its lease says that it may have been"
