@@ -248,6 +248,7 @@ _Noreturn static void spawner_main(const struct worker *worker, int fd, pid_t ra
     close_range((unsigned)fd + 1, ~0U, 0);
     die_with(rank);
     state_deafen();
+    swim_signals_tell(NULL); /* that is the rank's word, which it dies without */
     if (swim_signals_install_command(SPAWNER_GRACE_MS, &err) != SWIM_OK) {
         region_fail(worker->region, &err);
         _exit(1);

@@ -82,6 +82,8 @@ for line in '129 in block 3 ' '130 in block 5 ' '143 in block 7 '; do
     grep -qE "exit status $line.*3 tries" "$tmp/err" || fail "not said: $line: $(cat "$tmp/err")"
 done
 values map '3 5 7'
+expect_status 1 "$h5swim" run map.yaml -n 2 --readers 1 --quiet --overwrite --set params.where=exit143
+grep -q 'rank 0 ended with exit status 143' "$tmp/err" || fail "open() that ends a rank: $(cat "$tmp/err")"
 passed "a kernel that ends with the status of a signal costs its blocks, not the job"
 
 # A block that is done just as its time is over, and the one after it.

@@ -1,6 +1,7 @@
 /* breaks.h - breaking in the blocks that the file WHERE lists, one "INDEX HOW" in each
  * line: segv, abort, exit (also exit143), loop, refuse; wait: until there is a file
- * WHERE.go; once: killed, but the first time only.  Each block takes $NAP_MS. */
+ * WHERE.go; once: killed, but the first time only.  Each block takes $NAP_MS.  If
+ * WHERE is exit143, open() ends the process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ static int breaks_open(const swim_params_t *params, void **state, swim_error_t *
 
     if (!b)
         return swim_error_set(err, SWIM_ERR_NOMEM, "no memory");
+    if (strcmp(swim_params_text(params, "where"), "exit143") == 0)
+        exit(143);
     snprintf(b->where, sizeof(b->where), "%s", swim_params_text(params, "where"));
     *state = b;
     return SWIM_OK;
