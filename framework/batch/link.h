@@ -108,7 +108,7 @@ int link_join_open(const struct job *job, const char *url, int64_t wait_ms,
 
 /* The MPI plug-in, lib/h5swim/h5swim_mpi.so, has this one symbol: the table that its
  * open() call gives.  Loaded only under an MPI launcher. */
-#define LINK_MPI_SYMBOL "swim_mpi_link_open_v2"
+#define LINK_MPI_SYMBOL "swim_mpi_link_open_v3"
 typedef int (*link_mpi_open_fn)(struct link **out, swim_error_t *err);
 
 /* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init). */

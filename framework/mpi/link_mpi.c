@@ -45,7 +45,7 @@ struct mpi_link {
     size_t shared_bytes;
 };
 
-int swim_mpi_link_open_v2(struct link **out, swim_error_t *err) SWIM_API;
+int swim_mpi_link_open_v3(struct link **out, swim_error_t *err) SWIM_API;
 
 static int mpi_failed(int code, const char *what, swim_error_t *err)
 {
@@ -437,7 +437,7 @@ static int zero_make(struct mpi_link *m)
     return m->ranks && m->heard_ns && m->answers && m->joined && failures ? 0 : -1;
 }
 
-int swim_mpi_link_open_v2(struct link **out, swim_error_t *err)
+int swim_mpi_link_open_v3(struct link **out, swim_error_t *err)
 {
     struct mpi_link *m = calloc(1, sizeof(*m));
     int rank = 0, size = 1;
