@@ -162,8 +162,8 @@ bool region_item_finished(struct region *region, uint32_t reader, uint32_t item)
 /* Wait for a post, at most wait_ms; returns true when there was one. */
 int region_wait(sem_t *sem, int wait_ms);
 
-/* The same for one that nobody else waits for: who looks at all slots after it has heard
- * of one need not hear of the others, which came while he did not listen. */
+/* The same for one that nobody else waits for: who looks at all slots after it has
+ * heard of one need not hear of the others, which came while he did not listen. */
 void region_wait_alone(sem_t *sem, int wait_ms);
 
 /* Everybody leaves: sets stop and wakes who waits. */
