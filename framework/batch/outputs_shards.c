@@ -81,7 +81,8 @@ static int plan_found(const struct outputs *o, struct plan *plan,
 int plan_shard(const struct outputs *o, struct plan *plan, swim_error_t *err)
 {
     const struct setup_target *t = plan->target, *master = plan->made->target;
-    bool needed = plan->shard->number < shards_now(o, master->shards);
+    bool needed =
+        shards_needs(master->shards, plan->shard, shards_now(o, master->shards));
     struct output_found found = {.state = OUTPUT_ABSENT};
 
     plan->action = PLAN_NONE;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,32 +29,43 @@ static size_t stem_of(const char *file)
     return dot && dot != name ? (size_t)(dot - file) : strlen(file);
 }
 
-static char *shard_file(const char *master, uint32_t number)
+/* HDF5 takes any file of that name which it finds, so that no other job has the same.
+ */
+static uint32_t job_of(const struct shards *shards)
+{
+    return (uint32_t)(shards->setup->digest >> 32);
+}
+
+static char *shard_file(const char *master, uint32_t number, uint32_t job)
 {
     size_t stem = stem_of(master);
     char *file = NULL;
 
-    if (asprintf(&file, "%.*s" INFIX "%04u%s", (int)stem, master, number,
-                 master + stem) < 0)
+    if (asprintf(&file, "%.*s" INFIX "%04" PRIu32 "-%08" PRIx32 "%s", (int)stem, master,
+                 number, job, master + stem) < 0)
         return NULL;
     return file;
 }
 
-/* Is name, without folder, that of a shard? */
-static bool is_shard(const char *master, const char *name, uint32_t *number)
+/* Is name, without folder, that of a shard, of any job? */
+static bool is_shard(const char *master, const char *name, uint32_t *number,
+                     uint32_t *job)
 {
     const char *base = shards_master(master);
     size_t stem = stem_of(base);
+    char *end = NULL, *again = NULL;
 
     if (strncmp(name, base, stem) != 0 ||
         strncmp(name + stem, INFIX, strlen(INFIX)) != 0 ||
         !isdigit((unsigned char)name[stem + strlen(INFIX)]))
         return false;
-    unsigned long n = strtoul(name + stem + strlen(INFIX), NULL, 10);
-    char *again = n <= NUMBER_MOST ? shard_file(base, (uint32_t)n) : NULL;
+    unsigned long n = strtoul(name + stem + strlen(INFIX), &end, 10);
+    *number = (uint32_t)n;
+    *job = *end == '-' ? (uint32_t)strtoul(end + 1, NULL, 16) : 0;
+    if (n <= NUMBER_MOST)
+        again = shard_file(base, *number, *job);
     bool is = again && strcmp(again, name) == 0;
     free(again);
-    *number = (uint32_t)n;
     return is;
 }
 
@@ -82,12 +94,13 @@ static void shard_spec(const struct shard *shard, const struct output_spec *mast
     }
 }
 
-static int shard_make(const struct setup_target *master, uint32_t number,
+static int shard_make(const struct setup_target *master, uint32_t number, uint32_t job,
                       struct shard *shard, swim_error_t *err)
 {
     size_t n = master->n;
 
-    *shard = (struct shard){.number = number, .file = shard_file(master->file, number)};
+    *shard = (struct shard){
+        .number = number, .job = job, .file = shard_file(master->file, number, job)};
     shard->target = (struct setup_target){
         .file = shard->file,
         .specs = calloc(n, sizeof(*shard->target.specs)),
@@ -119,6 +132,7 @@ int shards_plan(const struct setup *setup, struct setup_target *target,
     target->shards = calloc(1, sizeof(*target->shards));
     if (!target->shards)
         return swim_error_set(err, SWIM_ERR_NOMEM, "shards of %s", target->file);
+    target->shards->setup = setup;
     target->shards->by_rank = output->by_rank;
     target->shards->joined = UINT64_MAX;
     for (size_t i = 0; i < target->n; i++)
@@ -144,7 +158,7 @@ void shards_free(struct shards *shards)
 }
 
 static int list_add(struct shards *shards, const struct setup_target *target,
-                    uint32_t number, swim_error_t *err)
+                    uint32_t number, uint32_t job, swim_error_t *err)
 {
     struct shard *list =
         reallocarray(shards->list, shards->n + 1, sizeof(*shards->list));
@@ -152,19 +166,26 @@ static int list_add(struct shards *shards, const struct setup_target *target,
     if (!list)
         return swim_error_set(err, SWIM_ERR_NOMEM, "shards of %s", target->file);
     shards->list = list;
-    int rc = shard_make(target, number, &list[shards->n], err);
+    int rc = shard_make(target, number, job, &list[shards->n], err);
     shards->n += rc == SWIM_OK;
     return rc;
 }
 
+bool shards_needs(const struct shards *shards, const struct shard *shard,
+                  uint32_t n_least)
+{
+    return shard->number < n_least && shard->job == job_of(shards);
+}
+
+/* But those that are listed already, which are needed. */
 static int list_folder(struct shards *shards, const struct setup_target *target,
-                       uint32_t from, swim_error_t *err)
+                       uint32_t n_least, swim_error_t *err)
 {
     size_t n = (size_t)(shards_master(target->file) - target->file);
     char *folder = n ? strndup(target->file, n) : strdup(".");
     DIR *dir = folder ? opendir(folder) : NULL;
     const struct dirent *entry;
-    uint32_t number = 0;
+    struct shard found = {.number = 0};
     int rc = SWIM_OK;
 
     if (!dir) {
@@ -174,8 +195,9 @@ static int list_folder(struct shards *shards, const struct setup_target *target,
         return SWIM_ERR_IO;
     }
     while (rc == SWIM_OK && (entry = readdir(dir)) != NULL)
-        if (is_shard(target->file, entry->d_name, &number) && number >= from)
-            rc = list_add(shards, target, number, err);
+        if (is_shard(target->file, entry->d_name, &found.number, &found.job) &&
+            !(n_least && shards_needs(shards, &found, n_least)))
+            rc = list_add(shards, target, found.number, found.job, err);
     closedir(dir);
     free(folder);
     return rc;
@@ -183,10 +205,11 @@ static int list_folder(struct shards *shards, const struct setup_target *target,
 
 static int by_number(const void *a, const void *b)
 {
-    uint32_t n = ((const struct shard *)a)->number,
-             m = ((const struct shard *)b)->number;
+    const struct shard *one = a, *two = b;
 
-    return (n > m) - (n < m);
+    if (one->number != two->number)
+        return one->number < two->number ? -1 : 1;
+    return (one->job > two->job) - (one->job < two->job);
 }
 
 int shards_find(const struct setup_target *target, uint32_t n_least,
@@ -196,7 +219,7 @@ int shards_find(const struct setup_target *target, uint32_t n_least,
 
     shards_end(shards);
     for (uint32_t i = 0; rc == SWIM_OK && i < n_least; i++)
-        rc = list_add(shards, target, i, err);
+        rc = list_add(shards, target, i, job_of(shards), err);
     if (rc == SWIM_OK)
         rc = list_folder(shards, target, n_least, err);
     if (shards->n > 1)
@@ -210,7 +233,8 @@ static int take_one(struct setup_target *target, const struct shards_who *who,
                     swim_error_t *err)
 {
     struct shards *shards = target->shards;
-    int rc = list_add(shards, target, shards->by_rank ? who->rank : who->host, err);
+    int rc = list_add(shards, target, shards->by_rank ? who->rank : who->host,
+                      job_of(shards), err);
 
     if (rc != SWIM_OK)
         return rc;

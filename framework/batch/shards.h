@@ -14,12 +14,14 @@
 
 struct shard {
     uint32_t number;
+    uint32_t job;               /* that made it: the first half of its digest */
     bool unused;                /* nothing of the job is in it, or will be */
-    char *file;                 /* beside the master: STEM.shard-NUMBER.EXT */
+    char *file;                 /* beside the master: STEM.shard-NUMBER-JOB.EXT */
     struct setup_target target; /* what is in it; its file is this one */
 };
 
 struct shards {
+    const struct setup *setup;
     bool by_rank;       /* one for each rank, not each node */
     struct shard *list; /* rank 0's, by number: what shards_find() has found */
     size_t n;
@@ -37,10 +39,14 @@ void shards_end(struct shards *shards);
 /* What of the master's name its shards know: that without folder. */
 const char *shards_master(const char *file);
 
-/* List, anew, the files that have the names of shards of target and, there or not, the
- * first n_least.  SWIM_ERR_IO, SWIM_ERR_NOMEM. */
+/* List, anew, the files that have the names of shards of target, of any job, and, there
+ * or not, the first n_least of this one.  SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int shards_find(const struct setup_target *target, uint32_t n_least,
                 struct shards *shards, swim_error_t *err);
+
+/* Whether it is one of those first. */
+bool shards_needs(const struct shards *shards, const struct shard *shard,
+                  uint32_t n_least);
 
 /* Who a writer is. */
 struct shards_who {

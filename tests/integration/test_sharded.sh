@@ -19,8 +19,14 @@ sharded=(--set outputs.y.layout=sharded --set outputs.z.layout=sharded)
 by_rank=("${sharded[@]}" --set outputs.y.shards=rank --set outputs.z.shards=rank)
 one=(--set outputs.y.file=one.h5 --set outputs.z.file=one.h5)
 
-shards() { find . -name 'out.shard-*.h5' -printf '%f\n' | sort | tr '\n' ' '; }
+# shards: the numbers of those that there are.
+shards() {
+    find . -name 'out.shard-*.h5' -printf '%f\n' | sort |
+        sed -n 's/^out\.shard-\([0-9]\{4,\}\)-[0-9a-f]\{8\}\.h5$/\1/p' | tr '\n' ' '
+}
 expect_shards() { [ "$(shards)" = "$1" ] || fail "shards: $(shards), not $1"; }
+# shard NUMBER: the name of one; digest of its master is known.
+shard() { printf 'out.shard-%04d-%.8s.h5' "$1" "$digest"; }
 # same MASTER: all of it is as in one.h5, it and its shards are finished.
 same() {
     compare one.h5 Y "$1" Y
@@ -80,11 +86,13 @@ expect_status 0 "$h5swim" run pair.yaml --quiet "${one[@]}"
 
 # --- two ranks that are forked, a shard for each
 expect_status 0 "$h5swim" run pair.yaml --quiet -n 2 --readers 1 "${by_rank[@]}"
-expect_shards 'out.shard-0000.h5 out.shard-0001.h5 '
+expect_shards '0000 0001 '
 same out.h5
+digest=$("$python" -c 'import h5py
+print(h5py.File("out.h5")["Y"].attrs["h5swim_job"].decode())')
 names=$("$python" -c 'import h5py
 print(*sorted({s.file_name for s in h5py.File("out.h5")["Y"].virtual_sources()}))')
-[ "$names" = "out.shard-0000.h5 out.shard-0001.h5" ] || fail "the master names $names"
+[ "$names" = "$(shard 0) $(shard 1)" ] || fail "the master names $names"
 for set in Y Z; do
     cmp <(dumped h5dump -y -d $set one.h5) <(dumped h5dump -y -d $set out.h5) ||
         fail "h5dump reads something else in $set"
@@ -111,7 +119,7 @@ again=(--set inputs.u.file=out.h5 --set inputs.u.dataset=Y --set outputs.y.file=
 expect_status 0 "$h5swim" run pair.yaml --quiet "${again[@]}"
 "$python" -c 'import h5py
 assert (h5py.File("more.h5")["Y"][:] == 2 * h5py.File("one.h5")["Y"][:]).all()'
-hold out.shard-0001.h5 write
+hold "$(shard 1)" write
 expect_status 4 "$h5swim" run pair.yaml --quiet --overwrite --wait 0.5 "${again[@]}"
 grep -q 'read /Y in .*out.h5: it is made of others, .* its lock was not had' "$tmp/err" ||
     fail "nothing is said of the lock: $(cat "$tmp/err")"
@@ -125,22 +133,32 @@ expect_status 2 "$h5swim" run pair.yaml --quiet "${sharded[@]}"
 expect_line 'out.h5 exists already .*--overwrite replaces it'
 rm out.h5
 expect_status 2 "$h5swim" run pair.yaml --quiet "${sharded[@]}"
-expect_line 'out.shard-0000.h5 exists already .*--overwrite replaces it'
-cp one.h5 out.shard-0007.h5
+expect_line "$(shard 0) exists already .*--overwrite replaces it"
+cp one.h5 "$(shard 7)"
 expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite "${sharded[@]}"
-expect_shards 'out.shard-0000.h5 out.shard-0007.h5 ' # the second is not ours
-cmp one.h5 out.shard-0007.h5
-rm out.shard-0007.h5
+expect_shards '0000 0007 ' # the second is not ours
+cmp one.h5 "$(shard 7)"
+rm "$(shard 7)"
 same out.h5
-cp one.h5 out.shard-0001.h5
+cp one.h5 "$(shard 1)"
 expect_status 2 "$h5swim" run pair.yaml --quiet -n 2 --overwrite "${by_rank[@]}"
-expect_line 'out.shard-0001.h5 is in the way of a shard of .*out.h5: it is none; move it'
-cmp one.h5 out.shard-0001.h5
+expect_line "$(shard 1) is in the way of a shard of .*out.h5: it is none; move it"
+cmp one.h5 "$(shard 1)"
 same out.h5
-rm out.shard-0001.h5
+rm "$(shard 1)"
 expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite
 expect_shards ''
 same out.h5
+mkdir apart
+expect_status 0 "$h5swim" run pair.yaml --quiet "${by_rank[@]}" -n 2 \
+    --set outputs.y.file=apart/out.h5 --set outputs.z.file=apart/out.h5
+rm apart/out.shard-0000-*
+expect_status 0 "$h5swim" run pair.yaml --quiet -n 2 --overwrite "${by_rank[@]}"
+"$python" -c 'import h5py
+y = h5py.File("apart/out.h5")["Y"][:]
+assert (y == -1).any(), "values of another job are read"'
+expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite
+rm -r apart
 expect_status 2 "$h5swim" run pair.yaml --quiet --overwrite --set outputs.y.layout=sharded
 expect_line 'outputs in one file .* need the same layout'
 expect_status 2 "$h5swim" run pair.yaml --quiet --overwrite --set outputs.y.layout=split
@@ -159,7 +177,7 @@ job=$!
 until_rows 4
 end_job
 before=$(rows out.h5)
-expect_shards 'out.shard-0000.h5 out.shard-0001.h5 out.shard-0002.h5 '
+expect_shards '0000 0001 0002 '
 expect_status 2 "$h5swim" run pair.yaml --quiet --resume
 expect_line 'layout of output y is single, was sharded'
 "$h5swim" run pair.yaml --quiet --resume --readers 1 "${sharded[@]}" &
@@ -177,7 +195,7 @@ print(np.unpackbits(np.bitwise_or.reduce(bits)).sum(),
       np.unpackbits(h5py.File("out.h5")["h5swim_progress"][:]).sum())')
 [ "$done_bits" = "$stopped $stopped" ] || fail "$stopped rows, blocks done: $done_bits"
 NAP_MS=0 expect_status 0 "$h5swim" run pair.yaml --quiet --resume -n 4 --readers 1 "${by_rank[@]}"
-expect_shards 'out.shard-0000.h5 out.shard-0001.h5 out.shard-0002.h5 out.shard-0003.h5 '
+expect_shards '0000 0001 0002 0003 '
 same out.h5
 h5dump -A out.h5 | grep -A 12 '"history"' | grep -q -- '-n 3' || fail "the history is another one"
 passed "killed at $before rows, stopped at $stopped, finished by four ranks: the same bits"
@@ -186,11 +204,11 @@ passed "killed at $before rows, stopped at $stopped, finished by four ranks: the
 NAP_MS=2
 expect_status 0 mpirun -n 2 --oversubscribe "$h5swim" run pair.yaml --quiet --readers 1 \
     --overwrite "${by_rank[@]}"
-expect_shards 'out.shard-0000.h5 out.shard-0001.h5 '
+expect_shards '0000 0001 '
 same out.h5
 expect_status 0 mpirun -n 2 --oversubscribe "$h5swim" run pair.yaml --quiet --readers 1 \
     --overwrite "${sharded[@]}"
-expect_shards 'out.shard-0000.h5 '
+expect_shards '0000 '
 same out.h5
 passed "ranks of MPI have a shard each, or one for the host"
 

@@ -106,6 +106,15 @@ static void look(const struct scene *s, const char *name, struct output_found *f
                      SWIM_OK);
 }
 
+/* Of the job as it was planned last. */
+static const char *shard_name(const struct scene *s, unsigned number)
+{
+    static char name[40];
+
+    snprintf(name, sizeof(name), "out.shard-%04u-%.8s.h5", number, s->mark);
+    return name;
+}
+
 static void expect_state(const struct scene *s, const char *name,
                          enum output_state state)
 {
@@ -151,13 +160,10 @@ static void shards_of_ranks_that_are_gone_count(void **state)
     write_blocks(s, 0, 9, 10);
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
     expect_from(s, all);
-    for (int i = 0; i < 3; i++) {
-        char name[40];
-        snprintf(name, sizeof(name), "out.shard-%04d.h5", i);
-        expect_state(s, name, OUTPUT_FINISHED);
-    }
+    for (unsigned i = 0; i < 3; i++)
+        expect_state(s, shard_name(s, i), OUTPUT_FINISHED);
     begins(s, 3, 4, OUTPUTS_COMPLETE);
-    assert_false(scene_has(s, "out.shard-0003.h5"));
+    assert_false(scene_has(s, shard_name(s, 3)));
 }
 
 static void blocks_of_a_lost_shard_are_done_again(void **state)
@@ -167,7 +173,7 @@ static void blocks_of_a_lost_shard_are_done_again(void **state)
     begins(s, 1, 2, OUTPUTS_CREATED);
     write_blocks(s, 0, 0, 3);
     write_blocks(s, 1, 3, 8);
-    scene_run(s, "rm out.shard-0001.h5*");
+    scene_run(s, "rm out.shard-0001-*");
     begins(s, 2, 2, OUTPUTS_RESUMED);
     assert_int_equal(count_done(s), 3);
 }
@@ -196,12 +202,12 @@ static void a_job_killed_when_its_master_was_finished_is_complete(void **state)
     write_blocks(s, 0, 0, 3);
     write_blocks(s, 1, 3, 10);
     outputs_settle(&s->outputs);
-    scene_run(s, "cp out.shard-0001.h5 kept");
+    scene_run(s, "cp out.shard-0001-* kept");
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
-    scene_run(s, "mv kept out.shard-0001.h5");
-    expect_state(s, "out.shard-0001.h5", OUTPUT_UNFINISHED);
+    scene_run(s, "mv kept out.shard-0001-*");
+    expect_state(s, shard_name(s, 1), OUTPUT_UNFINISHED);
     begins(s, 2, 2, OUTPUTS_COMPLETE);
-    expect_state(s, "out.shard-0001.h5", OUTPUT_FINISHED);
+    expect_state(s, shard_name(s, 1), OUTPUT_FINISHED);
     expect_from(s, all);
 }
 
@@ -252,17 +258,54 @@ static void a_master_that_was_taken_over_is_not_replaced(void **state)
 static void a_shard_that_is_an_input_is_left_alone(void **state)
 {
     struct scene *s = *state;
+    char name[40], set[60];
 
     begins(s, 1, 1, OUTPUTS_CREATED);
     outputs_settle(&s->outputs);
-    scene_run(s, "/usr/bin/python3 -c 'import h5py\n"
-                 "with h5py.File(\"out.shard-0000.h5\", \"r+\") as f:\n"
+    scene_run(s, "/usr/bin/python3 -c 'import glob, h5py\n"
+                 "with h5py.File(glob.glob(\"out.shard-*\")[0], \"r+\") as f:\n"
                  "    f[\"A\"] = [[1.0] * 8] * 40'");
-    plan(s, 2, 1, "inputs.x.file=out.shard-0000.h5");
+    snprintf(name, sizeof(name), "%s", shard_name(s, 0));
+    snprintf(set, sizeof(set), "inputs.x.file=%s", name);
+    plan(s, 2, 1, set);
     s->outputs.overwrite = true;
     s->outputs.resume = false;
     scene_refused(s, SWIM_ERR_ARG, "it is an input of the job");
-    assert_true(scene_has(s, "out.shard-0000.h5"));
+    assert_true(scene_has(s, name));
+}
+
+static void overwrites(struct scene *s, unsigned number, uint32_t n, const char *set)
+{
+    plan(s, number, n, set);
+    s->outputs.overwrite = true;
+    s->outputs.resume = false;
+    scene_begins(s, OUTPUTS_CREATED);
+}
+
+static void all_done(struct scene *s)
+{
+    write_blocks(s, 0, 0, 4);
+    write_blocks(s, 1, 4, 10);
+    assert_int_equal(outputs_finish(&s->outputs, &s->err), SWIM_OK);
+}
+
+static void a_copy_of_a_master_has_no_data_of_the_next_job(void **state)
+{
+    static const int none[BLOCKS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    struct scene *s = *state;
+    char old[40];
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    all_done(s);
+    snprintf(old, sizeof(old), "%s", shard_name(s, 1));
+    scene_run(s, "cp out.h5 keep.h5");
+    scene_run(s, "sed -i 's/chunks: .2./chunks: [4]/' job.yaml");
+    overwrites(s, 2, 2, NULL);
+    all_done(s);
+    assert_false(scene_has(s, old));
+    assert_true(scene_has(s, shard_name(s, 1)));
+    scene_run(s, "mv out.h5 new.h5; mv keep.h5 out.h5");
+    expect_from(s, none);
 }
 
 static void checkpoints_come_now_and_then(void **state)
@@ -299,6 +342,7 @@ int main(void)
         TEST(a_run_that_was_taken_over_changes_no_master),
         TEST(a_master_that_was_taken_over_is_not_replaced),
         TEST(a_shard_that_is_an_input_is_left_alone),
+        TEST(a_copy_of_a_master_has_no_data_of_the_next_job),
         TEST(checkpoints_come_now_and_then),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);
