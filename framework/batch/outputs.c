@@ -161,6 +161,8 @@ static int plan_target(const struct outputs *o, uint32_t phase,
 
     *first = (struct plan){.phase = phase, .target = t};
     int rc = plan_file(o, first, err);
+    if (rc == SWIM_OK && t->shards && first->action == PLAN_KEEP)
+        rc = output_look_shards(t->file, &o->access, err);
     for (size_t i = 0; rc == SWIM_OK && t->shards && i < t->shards->n; i++) {
         struct plan *plan = &plans[(*n)++];
         struct shard *shard = &t->shards->list[i];

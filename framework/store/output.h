@@ -111,6 +111,12 @@ int output_look(const char *file, const struct output_spec *specs, size_t n_spec
                 swim_error_t *err);
 void output_found_free(struct output_found *found);
 
+/* Whether all shards that the datasets of a finished output name are beside it, and of
+ * it.  SWIM_ERR_ARG: one is not, with its name and what can be done; as output_look().
+ */
+int output_look_shards(const char *file, const struct store_access *access,
+                       swim_error_t *err);
+
 /* Whether two marks, or a mark and a digest, are of one job. */
 bool output_same_job(const char *mark, const char *digest);
 

@@ -308,6 +308,58 @@ static void a_copy_of_a_master_has_no_data_of_the_next_job(void **state)
     expect_from(s, none);
 }
 
+/* What was in the shards would be fill values in the job that is complete. */
+static void a_finished_master_without_a_shard_is_not_complete(void **state)
+{
+    struct scene *s = *state;
+    char says[120];
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    all_done(s);
+    plan(s, 2, 2, NULL);
+    scene_run(s, "mv out.shard-0001-* kept");
+    snprintf(says, sizeof(says), "%s, with data of ", shard_name(s, 1));
+    scene_refused(s, SWIM_ERR_ARG, says);
+    scene_refused(s, SWIM_ERR_ARG,
+                  " is not there; put it back, or --overwrite makes it anew");
+    scene_run(s, "echo no > out.shard-0001-$(ls | sed -n 's/out.shard-0000-//p')");
+    scene_refused(s, SWIM_ERR_ARG, " cannot be read; put it back");
+    scene_run(s, "mv kept $(ls out.shard-0001-*)");
+    scene_begins(s, OUTPUTS_COMPLETE);
+}
+
+/* In the shard of that name, by a program that is not h5swim. */
+static void a_finished_master_with_a_foreign_shard_is_not_complete(void **state)
+{
+    static const struct {
+        const char *change, *says;
+    } changes[] = {
+        {"f.attrs['h5swim_shard_of'] = 'other.h5'", " is no shard of it; "},
+        {"f['S'].attrs['h5swim_job'] = '0123456789abcdef'", " is of another job; "},
+        {"del f['S']", " has not the dataset; "},
+        {"a = dict(f['S'].attrs); del f['S']; f['S'] = [1.0] * 39; "
+         "f['S'].attrs.update(a)",
+         " has a dataset of another shape; "},
+    };
+    struct scene *s = *state;
+    char command[400];
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    all_done(s);
+    plan(s, 2, 3, NULL);
+    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+        snprintf(command, sizeof(command),
+                 "cp out.shard-0001-* kept; /usr/bin/python3 -c \"import glob, h5py\n"
+                 "with h5py.File(glob.glob('out.shard-0001-*')[0], 'r+') as f:\n"
+                 "    %s\"",
+                 changes[i].change);
+        scene_run(s, command);
+        scene_refused(s, SWIM_ERR_ARG, changes[i].says);
+        scene_run(s, "mv kept $(ls out.shard-0001-*)");
+    }
+    scene_begins(s, OUTPUTS_COMPLETE);
+}
+
 static void checkpoints_come_now_and_then(void **state)
 {
     static const int some[BLOCKS] = {0, 0, 0, -1, -1, -1, -1, -1, -1, -1};
@@ -343,6 +395,8 @@ int main(void)
         TEST(a_master_that_was_taken_over_is_not_replaced),
         TEST(a_shard_that_is_an_input_is_left_alone),
         TEST(a_copy_of_a_master_has_no_data_of_the_next_job),
+        TEST(a_finished_master_without_a_shard_is_not_complete),
+        TEST(a_finished_master_with_a_foreign_shard_is_not_complete),
         TEST(checkpoints_come_now_and_then),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);
