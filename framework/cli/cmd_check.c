@@ -19,7 +19,8 @@ static const char help[] =
     "             or h5swim recover --apply copies them into the file\n"
     "foreign      another program changed or replaced the file meanwhile; it is not\n"
     "             opened until h5swim recover is told what counts\n"
-    "damaged      the journal or the superblock of the file is not as it was written\n"
+    "damaged      the journal or the superblock of the file is not as it was written,\n"
+    "             or a shard of it (layout: sharded) is gone or is another file\n"
     "\n"
     "The checksums of all that is committed in the journal are compared; of the file\n"
     "itself the superblock is looked at, not the data.\n"
@@ -40,7 +41,7 @@ static int check(const char *file, bool json)
     struct verdict *v = NULL;
     swim_error_t err = {0};
 
-    if (verdict_of(file, &v, &err) != SWIM_OK) {
+    if (verdict_with_shards(file, &v, &err) != SWIM_OK) {
         fprintf(stderr, "h5swim check: %s\n", err.text);
         return VERDICT_FAILED;
     }

@@ -107,6 +107,24 @@ static json_t *sides_json(const struct verdict *v)
     return list;
 }
 
+static json_t *shards_json(const struct verdict *v)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < v->n_shards; i++) {
+        const struct verdict_shard *s = &v->shards[i];
+        bool bad = s->why && s->is <= VERDICT_RECOVERABLE;
+        json_t *object = json_object();
+        set(object, "file", text_json(s->path));
+        set(object, "verdict",
+            json_string(verdict_name(bad ? VERDICT_DAMAGED : s->is)));
+        set(object, "why", s->why ? text_json(bad ? s->why : s->found.text) : NULL);
+        set_count(object, "commits", s->commits);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
 int verdict_json(const struct verdict *v)
 {
     json_t *object = json_object();
@@ -124,6 +142,7 @@ int verdict_json(const struct verdict *v)
     set(object, "writer", holder_json(&v->writer));
     set(object, "in_use", holder_json(&v->user));
     set(object, "beside", sides_json(v));
+    set(object, "shards", v->n_shards ? shards_json(v) : NULL);
     set(object, "apply", plan_json(v, RECOVER_APPLY));
     set(object, "discard", plan_json(v, RECOVER_DISCARD));
     int rc = json_dumpf(object, stdout, JSON_INDENT(2));

@@ -25,6 +25,21 @@ int verdict_of(const char *file, struct verdict **out, swim_error_t *err)
     return rc == SWIM_OK ? verdict_open(out, real, &options, err) : rc;
 }
 
+int verdict_with_shards(const char *file, struct verdict **out, swim_error_t *err)
+{
+    struct verdict_options options = {0};
+    int rc = verdict_of(file, out, err);
+
+    boot_id_read(options.boot);
+    if (rc == SWIM_OK)
+        rc = verdict_look_at_shards(*out, &options, err);
+    if (rc != SWIM_OK) {
+        verdict_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
 int verdict_status(const struct verdict *v)
 {
     return v->is == VERDICT_FOREIGN || v->is == VERDICT_DAMAGED ? STATUS_DAMAGED
@@ -179,6 +194,19 @@ static void show_plan(const struct verdict *v, const char *name,
     fact(name, "%s%s", plan.how == RECOVER_CANNOT ? "cannot be done: " : "", plan.text);
 }
 
+static void show_shard(const struct verdict_shard *s)
+{
+    if (s->is > VERDICT_RECOVERABLE)
+        fact("shard", "%s: %s: %s", s->path, verdict_name(s->is), s->found.text);
+    else if (s->why)
+        fact("shard", "%s %s", s->path, s->why);
+    else if (s->is == VERDICT_RECOVERABLE)
+        fact("shard", "%s: recoverable: %" PRIu64 " commit%s in its journal", s->path,
+             s->commits, plural(s->commits));
+    else
+        fact("shard", "%s: clean", s->path);
+}
+
 void verdict_show(const struct verdict *v, bool plans)
 {
     show_headline(v);
@@ -192,6 +220,8 @@ void verdict_show(const struct verdict *v, bool plans)
     for (int i = 0; i < SIDES; i++)
         if (v->sides[i])
             fact("beside", "%s%s", v->path, verdict_side_suffixes[i]);
+    for (size_t i = 0; i < v->n_shards; i++)
+        show_shard(&v->shards[i]);
     if (plans || v->is == VERDICT_FOREIGN || (v->is == VERDICT_DAMAGED && v->has)) {
         show_plan(v, "--apply", RECOVER_APPLY);
         show_plan(v, "--discard", RECOVER_DISCARD);

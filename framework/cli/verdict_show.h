@@ -11,6 +11,9 @@ enum { VERDICT_DONE = 0, VERDICT_FAILED = 1, VERDICT_USAGE = 2, VERDICT_BUSY = 4
 /* Look at the file of that name, as it was given.  Errors: verdict_open(). */
 int verdict_of(const char *file, struct verdict **out, swim_error_t *err);
 
+/* The same, and at its shards. */
+int verdict_with_shards(const char *file, struct verdict **out, swim_error_t *err);
+
 /* A headline and facts; with plans also what recovery would do. */
 void verdict_show(const struct verdict *verdict, bool plans);
 /* SWIM_OK unless the output cannot be written. */

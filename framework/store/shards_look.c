@@ -203,8 +203,6 @@ static int look_at(const char *path, const char *name, const struct parts *parts
         return swim_error_set(err, rc, "%s", why.text);
     h5_release(file);
     H5Eclear2(H5E_DEFAULT);
-    if (look->let_go)
-        look->let_go(look->arg);
     return look->tell(look->arg, path, bad, err);
 }
 

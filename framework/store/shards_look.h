@@ -10,12 +10,10 @@
 #include <h5swim/lock.h>
 
 struct shards_look {
-    /* For reading; *file is given to H5Fclose(), and what was opened to let_go.
-     * SWIM_ERR_ARG, SWIM_ERR_IO, SWIM_ERR_CORRUPT: it cannot be read, which is told;
-     * all else ends the look. */
+    /* For reading; *file is given to H5Fclose().  SWIM_ERR_ARG, SWIM_ERR_IO,
+     * SWIM_ERR_CORRUPT: it cannot be read, which is told; all else ends the look. */
     int (*open)(void *arg, const char *path, hid_t *file, swim_error_t *err);
-    void (*let_go)(void *arg); /* NULL: nothing to do */
-    /* Of each shard; why NULL: it is as it has to be. */
+    /* Of each shard, after open; why, of static life, NULL: it is as it has to be. */
     int (*tell)(void *arg, const char *path, const char *why, swim_error_t *err);
     void *arg;
     const char *shard_of; /* what they must say that they are of; NULL: anything */

@@ -297,6 +297,9 @@ void verdict_close(struct verdict *v)
     if (v->log.fd >= 0)
         v->log.io->close(v->log.fd);
     journal_clear(&v->journal);
+    for (size_t i = 0; i < v->n_shards; i++)
+        free(v->shards[i].path);
+    free(v->shards);
     free(v->path);
     free(v->journal_path);
     free(v);

@@ -39,6 +39,15 @@ struct verdict_holder {
     int64_t pid; /* 0: not of those that this process sees */
 };
 
+/* A file that has data of the one that is looked at. */
+struct verdict_shard {
+    char *path;
+    const char *why;    /* it is not what it has to be: "is not there", ...; or NULL */
+    enum verdict_is is; /* it and its journal; */
+    swim_error_t found; /* foreign, damaged: what was found */
+    uint64_t commits;
+};
+
 struct verdict {
     enum verdict_is is;
     swim_error_t why; /* foreign, damaged: what was found */
@@ -64,6 +73,9 @@ struct verdict {
     struct superblock superblock;       /* of what is committed; foreign: of the file */
     struct verdict_holder writer, user; /* of the journal, of the file */
     bool sides[SIDES];
+
+    struct verdict_shard *shards; /* when they were looked at */
+    size_t n_shards, bad_shards;
 };
 
 struct verdict_options {
@@ -75,6 +87,11 @@ struct verdict_options {
  * SWIM_ERR_ARG: it is no regular file, or no HDF5 file; SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int verdict_open(struct verdict **out, const char *path,
                  const struct verdict_options *options, swim_error_t *err);
+/* Whether the shards of an output in several files are there, and as they have to be;
+ * if one is not, it is damaged.  Of other files nothing is done.  SWIM_ERR_NOMEM. */
+int verdict_look_at_shards(struct verdict *verdict,
+                           const struct verdict_options *options, swim_error_t *err);
+
 /* Accepts NULL. */
 void verdict_close(struct verdict *verdict);
 

@@ -200,6 +200,43 @@ same out.h5
 h5dump -A out.h5 | grep -A 12 '"history"' | grep -q -- '-n 3' || fail "the history is another one"
 passed "killed at $before rows, stopped at $stopped, finished by four ranks: the same bits"
 
+# --- looked at
+# told STATUS PATTERN...: h5swim check says each of out.h5, in lines of their own.
+told() {
+    expect_status "$1" "$h5swim" check out.h5
+    local pattern
+    for pattern in "${@:2}"; do
+        grep -qE -- "$pattern" "$tmp/out" || fail "not said: $pattern: $(cat "$tmp/out")"
+    done
+}
+digest=$("$python" -c 'import h5py; print(h5py.File("out.h5")["Y"].attrs["h5swim_job"])')
+digest=${digest#b\'}
+one_gone=$(shard 1) two_gone=$(shard 2)
+sums=$(cat ./*.h5 | sha256sum)
+told 0 '^clean: ' "^  shard +$PWD/$one_gone: clean\$" "^  shard +$PWD/$two_gone: clean\$"
+[ "$sums" = "$(cat ./*.h5 | sha256sum)" ] || fail "check changed a file"
+mv "$one_gone" gone
+cp in.h5 "$two_gone.in" && mv "$two_gone" kept && mv "$two_gone.in" "$two_gone"
+told 5 '^damaged: .*: of the 4 shards that have its data 2 are not there, or not as' \
+    "^  shard +$PWD/$one_gone is not there\$" "^  shard +$PWD/$two_gone is no shard of it\$" \
+    "^  shard +$PWD/$(shard 0): clean\$"
+expect_status 5 "$h5swim" check out.h5 --json
+"$python" -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["verdict"] == "damaged" and len(d["shards"]) == 4, d
+assert [s["why"] for s in d["shards"] if s["verdict"] == "damaged"].count("is not there") == 1' \
+    "$tmp/out" || fail "--json: $(cat "$tmp/out")"
+expect_status 2 "$h5swim" run pair.yaml --quiet --resume -n 4 "${by_rank[@]}"
+expect_line "$one_gone, with data of .*out.h5, is not there; put it back, or --overwrite makes it anew"
+mv gone "$one_gone"
+mv kept "$two_gone"
+truncate -s -1 "$two_gone"
+told 5 "^  shard +$PWD/$two_gone: damaged: .*"
+rm "$two_gone"
+NAP_MS=0 expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite -n 4 --readers 1 "${by_rank[@]}"
+told 0 '^clean: '
+passed "a shard that is gone, or another file, is told by check and refused by --resume"
+
 # --- under MPI
 NAP_MS=2
 expect_status 0 mpirun -n 2 --oversubscribe "$h5swim" run pair.yaml --quiet --readers 1 \
