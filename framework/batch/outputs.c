@@ -1,12 +1,15 @@
 /* outputs.c - the files that a job writes, made and finished. */
 #include "batch/outputs_private.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/log.h"
+#include "store/journal_format.h"
 
 static uint64_t blocks_of(const struct outputs *o, uint32_t phase)
 {
@@ -412,6 +415,43 @@ int outputs_finish(const struct outputs *o, swim_error_t *err)
     if (rc == SWIM_OK && o->setup->n_phases == 2)
         remove_partials(o, false);
     return rc;
+}
+
+static bool is_copied(const char *file)
+{
+    char journal[PATH_MAX];
+
+    return (size_t)snprintf(journal, sizeof(journal), "%s" JOURNAL_SUFFIX, file) >=
+               sizeof(journal) ||
+           access(journal, F_OK) != 0;
+}
+
+/* How many of them have a journal; copy: try to copy it. */
+static size_t count_journals(const struct outputs *o, bool copy)
+{
+    const struct setup_targets *targets = &o->setup->targets[o->setup->n_phases - 1];
+    size_t n = 0;
+
+    for (size_t i = 0; i < targets->n; i++) {
+        const struct setup_target *t = &targets->list[i];
+        for (size_t k = 0; k <= (t->shards ? t->shards->n : 0); k++) {
+            const char *file = k ? t->shards->list[k - 1].file : t->file;
+            if (copy && !is_copied(file))
+                output_settle(file, o->access.session);
+            n += !is_copied(file);
+        }
+    }
+    return n;
+}
+
+bool outputs_are_copied(const struct outputs *o)
+{
+    return count_journals(o, false) == 0;
+}
+
+void outputs_copy(const struct outputs *o)
+{
+    (void)count_journals(o, true);
 }
 
 void outputs_settle(const struct outputs *o)

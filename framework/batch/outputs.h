@@ -49,6 +49,12 @@ size_t outputs_difference(const struct outputs *outputs, char *text, size_t size
  * finished already stay so.  Errors as of output_finish(). */
 int outputs_finish(const struct outputs *outputs, swim_error_t *err);
 
+/* Whether what is finished is in the files themselves.  It is not when others have one
+ * open, who will copy it, or when the lock server could not tell that nobody has. */
+bool outputs_are_copied(const struct outputs *outputs);
+/* Try that once more. */
+void outputs_copy(const struct outputs *outputs);
+
 /* The job has ended without: what was committed goes into the files themselves, if
  * nobody has them open, and into the masters of outputs that have shards. */
 void outputs_settle(const struct outputs *outputs);

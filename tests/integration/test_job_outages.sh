@@ -69,6 +69,43 @@ expect_status 0 "$h5swim" run pair.yaml --resume --quiet
 one_state out.h5
 passed "the lock server is gone for longer than the lease: $(grep '^h5swim: ' err)"
 
+# Whenever something is put on the disk the lock server is started again: also while the
+# output is being finished, when a server that is new cannot tell whether others have it open.
+cat >slow_disk.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+int fdatasync(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    int told = open("syncing", O_CREAT | O_WRONLY, 0600);
+    if (told >= 0)
+        close(told);
+    usleep(300000);
+    return real(fd);
+}
+C
+cc -shared -fPIC -o slow_disk.so slow_disk.c -ldl
+rm -f out.h5* syncing
+NAP_MS=0 LD_PRELOAD=$PWD/slow_disk.so "$h5swim" run pair.yaml -n 1 --readers 1 --quiet --set 'block=[120, 64]' \
+    --set 'outputs.y.chunks=[120, 64]' --set 'outputs.z.chunks=[120, 64]' 2>err &
+job=$!
+restarts=0
+while kill -0 $job 2>/dev/null; do
+    if [ -e syncing ]; then
+        rm syncing
+        come_back nosave 0
+        restarts=$((restarts + 1))
+    fi
+    sleep 0.02
+done
+wait $job || fail "the job: $(cat err)"
+[ $restarts -ge 4 ] || fail "the server was started again $restarts times alone"
+[ ! -e out.h5.swimlog ] || fail "the result is in a journal yet"
+one_state out.h5
+passed "the lock server is started again $restarts times, also at the end: the result is in the file itself"
+
 # full NAME DIR MESSAGE ROOM...: there is no room for the output in DIR until ROOM makes it.
 full() {
     local name=$1 dir=$2 message=$3 big

@@ -85,3 +85,4 @@ await grep -q 'rank 1: no answer of rank 0 for 12 s' job.err
 ends_with 1
 await no_process
 passed "a rank that hears nothing of rank 0 says so, and mpirun ends the others"
+"$h5swim" serve stop --force >/dev/null 2>&1 || true # it would wait for others, 20 s
