@@ -297,6 +297,8 @@ int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t
 
     *how = OUTPUTS_CREATED;
     if (rc == SWIM_OK)
+        rc = plan_anew(o, plans, n, err);
+    if (rc == SWIM_OK)
         rc = judge_plan(o, plans, n, how, err);
     bool complete = rc == SWIM_OK && *how == OUTPUTS_COMPLETE;
     for (size_t i = 0; rc == SWIM_OK && !complete && i < n; i++)

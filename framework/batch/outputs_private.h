@@ -22,6 +22,7 @@ struct plan {
     char *mark;              /* to be adopted: as it was found */
     struct shard *shard;     /* NULL: a master, or an output in one file */
     const struct plan *made; /* of a shard: that of its master */
+    bool left; /* a shard that this job has finished, and its master is to be adopted */
 };
 
 /* --- outputs.c -------------------------------------------------------------------- */
@@ -36,6 +37,12 @@ void outputs_history(const struct outputs *o, char line[HISTORY_SIZE]);
 
 struct output_job outputs_job(const struct outputs *o, uint32_t phase);
 
+/* --- outputs_anew.c --------------------------------------------------------------- */
+
+/* Once all is planned: finished files of this job beside unfinished ones that lack
+ * blocks are made anew.  A finished shard of a master that is not is refused. */
+int plan_anew(const struct outputs *o, struct plan *plans, size_t n, swim_error_t *err);
+
 /* --- outputs_shards.c ------------------------------------------------------------- */
 
 /* Find the shards of all outputs, before the first plan is made. */
@@ -43,6 +50,9 @@ int find_shards(const struct outputs *o, swim_error_t *err);
 
 /* What is to be done with one, once it is known of its master. */
 int plan_shard(const struct outputs *o, struct plan *plan, swim_error_t *err);
+
+/* The same, once its master is to be made anew, or goes on without what was left. */
+void shard_anew(const struct outputs *o, struct plan *plan);
 
 /* Shards of the outputs before, where there are none now. */
 int remove_old_shards(const struct outputs *o, swim_error_t *err);

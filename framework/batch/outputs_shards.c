@@ -69,12 +69,28 @@ static int plan_found(const struct outputs *o, struct plan *plan,
     }
     if (o->resume && found->state == OUTPUT_UNFINISHED)
         return plan_unfinished(o, plan, found, err);
-    if (o->resume && found->state == OUTPUT_FINISHED && made->action == PLAN_KEEP &&
-        output_same_job(found->digest, o->mark)) {
+    if (o->resume && found->state == OUTPUT_FINISHED &&
+        output_same_job(found->digest, o->mark) &&
+        (made->action == PLAN_KEEP || made->action == PLAN_ADOPT)) {
         plan->action = PLAN_KEEP;
+        plan->left = made->action == PLAN_ADOPT;
         return SWIM_OK;
     }
     return output_refuse_existing(plan->target->file, &o->access, err);
+}
+
+void shard_anew(const struct outputs *o, struct plan *plan)
+{
+    const struct shards *shards = plan->made->target->shards;
+    bool needed = shards_needs(shards, plan->shard, shards_now(o, shards));
+
+    if (plan->left || plan->made->action == PLAN_REPLACE) {
+        if (plan->action == PLAN_NONE)
+            plan->action = needed ? PLAN_CREATE : PLAN_NONE;
+        else
+            plan->action = needed ? PLAN_REPLACE : PLAN_REMOVE;
+    }
+    plan->shard->unused = plan->action == PLAN_REMOVE || plan->action == PLAN_NONE;
 }
 
 /* Of a job whose outputs are finished no shard is made. */

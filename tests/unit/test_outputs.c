@@ -223,6 +223,30 @@ static void a_job_killed_between_two_finished_files_goes_on(void **state)
     assert_false(scene_has(s, "two.h5"));
 }
 
+/* --overwrite had made the first file anew. */
+static void overwriting_killed_between_two_files_goes_on(void **state)
+{
+    struct scene *s = *state;
+
+    begins(s, 1, two_files, OUTPUTS_CREATED);
+    mark_blocks(s, 0, 0, 10);
+    mark_blocks(s, 1, 0, 10);
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
+    scene_run(s, "cp two.h5 kept");
+    scene_plan(s, 2, two_files);
+    s->outputs.overwrite = true;
+    s->outputs.resume = false;
+    scene_begins(s, OUTPUTS_CREATED);
+    mark_blocks(s, 0, 0, 3);
+    scene_run(s, "mv kept two.h5");
+    begins(s, 3, two_files, OUTPUTS_RESUMED);
+    assert_int_equal(scene_count_done(s, 0), 0);
+    mark_blocks(s, 0, 3, 10);
+    mark_blocks(s, 1, 0, 10);
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
+    begins(s, 4, two_files, OUTPUTS_COMPLETE);
+}
+
 static void a_refused_job_makes_no_file(void **state)
 {
     struct scene *s = *state;
@@ -456,6 +480,7 @@ int main(void)
         TEST(what_is_no_output_of_this_job_is_refused),
         TWO(a_block_is_done_when_it_is_in_all_files),
         TWO(a_job_killed_between_two_finished_files_goes_on),
+        TWO(overwriting_killed_between_two_files_goes_on),
         TWO(a_refused_job_makes_no_file),
         TEST(partial_results_outlive_a_run),
         TEST(lost_partial_results_are_made_anew_where_they_are_wanted),

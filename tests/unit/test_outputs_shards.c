@@ -360,6 +360,48 @@ static void a_finished_master_with_a_foreign_shard_is_not_complete(void **state)
     scene_begins(s, OUTPUTS_COMPLETE);
 }
 
+/* The folder as --overwrite by a run of n ranks, which put the files of new in the
+ * place of those of old one after the other, left it when it was killed after some. */
+static void killed_in_overwrite(const struct scene *s, unsigned after)
+{
+    char command[300];
+
+    snprintf(command, sizeof(command),
+             "rm -f out*; cp old/* .; for f in $(ls old | sort | head -n %u); do "
+             "if [ -e new/$f ]; then cp new/$f .; else rm $f; fi; done",
+             after);
+    scene_run(s, command);
+}
+
+static void overwriting_that_was_killed_goes_on(void **state)
+{
+    static const int all[BLOCKS] = {0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+    static const int all_of_one[BLOCKS] = {0};
+    struct scene *s = *state;
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    all_done(s);
+    scene_run(s, "mkdir old new; cp out* old");
+    for (uint32_t n = 1; n <= 2; n++) {
+        scene_run(s, "rm -f new/*");
+        overwrites(s, 2, n, NULL);
+        scene_run(s, "cp out* new; ! ls *.swimlog 2>/dev/null");
+        for (unsigned after = 1; after <= 3; after++) {
+            killed_in_overwrite(s, after);
+            begins(s, 3, n, OUTPUTS_RESUMED);
+            assert_int_equal(count_done(s), 0);
+            assert_true(scene_has(s, shard_name(s, 1)) == (n == 2));
+            write_blocks(s, 0, 0, n == 1 ? 10 : 4);
+            if (n == 2)
+                write_blocks(s, 1, 4, 10);
+            assert_int_equal(outputs_finish(&s->outputs, &s->err), SWIM_OK);
+            expect_from(s, n == 1 ? all_of_one : all);
+        }
+        killed_in_overwrite(s, 0);
+        begins(s, 3, n, OUTPUTS_COMPLETE);
+    }
+}
+
 static void checkpoints_come_now_and_then(void **state)
 {
     static const int some[BLOCKS] = {0, 0, 0, -1, -1, -1, -1, -1, -1, -1};
@@ -397,6 +439,7 @@ int main(void)
         TEST(a_copy_of_a_master_has_no_data_of_the_next_job),
         TEST(a_finished_master_without_a_shard_is_not_complete),
         TEST(a_finished_master_with_a_foreign_shard_is_not_complete),
+        TEST(overwriting_that_was_killed_goes_on),
         TEST(checkpoints_come_now_and_then),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);
