@@ -124,15 +124,35 @@ static int plan_partials(const struct outputs *o, struct plan *plan,
     return SWIM_OK;
 }
 
+/* One that is not readable is no shard, and may be overwritten. */
+static int refuse_shard(const struct outputs *o, const char *file, swim_error_t *err)
+{
+    struct output_found found = {.state = OUTPUT_ABSENT};
+    swim_error_t why = {0};
+    int rc = output_look(file, NULL, 0, &o->access, &found, &why);
+
+    if (found.shard_of)
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "%s has data of %s: it is a shard of that output; give the "
+                            "job another file, or remove both",
+                            file, found.shard_of);
+    else if (rc == SWIM_ERR_CORRUPT)
+        rc = SWIM_OK;
+    else if (rc != SWIM_OK)
+        rc = swim_error_set(err, rc, "%s", why.text);
+    output_found_free(&found);
+    return rc;
+}
+
 static int plan_file(const struct outputs *o, struct plan *plan, swim_error_t *err)
 {
     const struct setup_target *t = plan->target;
     bool partial = is_partial(o, plan->phase);
     struct output_found found = {.state = OUTPUT_ABSENT};
-    int rc = SWIM_OK;
+    int rc = refuse_shard(o, t->file, err);
 
     plan->action = o->overwrite ? PLAN_REPLACE : PLAN_CREATE;
-    if (o->overwrite)
+    if (rc != SWIM_OK || o->overwrite)
         return rc;
     if (!o->resume && !partial)
         return output_refuse_existing(t->file, &o->access, err);

@@ -402,6 +402,44 @@ static void overwriting_that_was_killed_goes_on(void **state)
     }
 }
 
+static void a_shard_is_no_output_of_its_own(void **state)
+{
+    static const char *const how[] = {"", "overwrite", "resume"};
+    struct scene *s = *state;
+    char set[80], says[120];
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    all_done(s);
+    snprintf(set, sizeof(set), "outputs.sum.file=%s", shard_name(s, 1));
+    snprintf(says, sizeof(says), "%s has data of out.h5: ", shard_name(s, 1));
+    for (size_t i = 0; i < sizeof(how) / sizeof(*how); i++) {
+        plan(s, 2, 2, set);
+        s->outputs.overwrite = how[i][0] == 'o';
+        s->outputs.resume = how[i][0] == 'r';
+        scene_refused(s, SWIM_ERR_ARG, says);
+    }
+    begins(s, 3, 2, OUTPUTS_COMPLETE);
+}
+
+/* Names of shards, and what they say, are of the file that the link leads to. */
+static void a_master_by_a_link_is_the_same(void **state)
+{
+    static const int all[BLOCKS] = {0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+    struct scene *s = *state;
+
+    begins(s, 1, 2, OUTPUTS_CREATED);
+    write_blocks(s, 0, 0, 4);
+    scene_run(s, "mkdir sub; ln -s ../out.h5 sub/alias.h5");
+    plan(s, 2, 2, "outputs.sum.file=sub/alias.h5");
+    scene_begins(s, OUTPUTS_RESUMED);
+    assert_int_equal(count_done(s), 4);
+    write_blocks(s, 1, 4, 10);
+    assert_int_equal(outputs_finish(&s->outputs, &s->err), SWIM_OK);
+    expect_from(s, all);
+    begins(s, 3, 2, OUTPUTS_COMPLETE);
+    scene_run(s, "[ $(ls sub | wc -l) = 1 ] && [ $(ls out.* | wc -l) = 3 ]");
+}
+
 static void checkpoints_come_now_and_then(void **state)
 {
     static const int some[BLOCKS] = {0, 0, 0, -1, -1, -1, -1, -1, -1, -1};
@@ -440,6 +478,8 @@ int main(void)
         TEST(a_finished_master_without_a_shard_is_not_complete),
         TEST(a_finished_master_with_a_foreign_shard_is_not_complete),
         TEST(overwriting_that_was_killed_goes_on),
+        TEST(a_shard_is_no_output_of_its_own),
+        TEST(a_master_by_a_link_is_the_same),
         TEST(checkpoints_come_now_and_then),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);
