@@ -134,7 +134,6 @@ int shards_plan(const struct setup *setup, struct setup_target *target,
         return swim_error_set(err, SWIM_ERR_NOMEM, "shards of %s", target->file);
     target->shards->setup = setup;
     target->shards->by_rank = output->by_rank;
-    target->shards->joined = UINT64_MAX;
     for (size_t i = 0; i < target->n; i++)
         target->specs[i].pieces = &none;
     return SWIM_OK;

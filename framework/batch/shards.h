@@ -25,7 +25,8 @@ struct shards {
     bool by_rank;       /* one for each rank, not each node */
     struct shard *list; /* rank 0's, by number: what shards_find() has found */
     size_t n;
-    uint64_t joined; /* blocks that are in the master; UINT64_MAX: not known */
+    bool joined;          /* the master has what this is the hash of: */
+    uint64_t joined_hash; /* which blocks, each from which shard */
 };
 
 /* Shards for a target whose outputs ask for them. */

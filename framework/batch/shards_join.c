@@ -1,6 +1,7 @@
 /* shards_join.c - what the shards of an output have, and the master that says so. */
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "batch/boxes.h"
 #include "batch/shards.h"
@@ -135,6 +136,18 @@ static int parts_find(struct parts *parts, const struct shards_joining *j,
     return rc;
 }
 
+/* Of the blocks, and of where each comes from. */
+static uint64_t parts_hash(const struct parts *parts)
+{
+    size_t n = 2 * parts->ndim * parts->n;
+
+    if (parts->n == 0)
+        return 0;
+    return XXH3_64bits_withSeed(
+        parts->ranges, n * sizeof(*parts->ranges),
+        XXH3_64bits(parts->shard, parts->n * sizeof(*parts->shard)));
+}
+
 /* --- the master ------------------------------------------------------------------- */
 
 /* The same parts as ranges of one output; pieces->ranges is allocated. */
@@ -235,6 +248,7 @@ int shards_join(const struct shards_joining *j, uint64_t *missing, swim_error_t 
     unsigned char *done = calloc((size_t)(n_blocks / 8 + 1), 1);
     struct parts parts = {.ndim = j->setup->blocks.ndim};
     struct output_job job = j->job;
+    struct shards *shards = j->target->shards;
 
     *missing = n_blocks;
     if (!done)
@@ -243,10 +257,12 @@ int shards_join(const struct shards_joining *j, uint64_t *missing, swim_error_t 
     for (uint64_t b = 0; rc == SWIM_OK && b < n_blocks; b++)
         n_done += done[b / 8] >> b % 8 & 1;
     job.done = done;
-    if (rc == SWIM_OK && n_done != j->target->shards->joined)
+    const uint64_t hash = parts_hash(&parts);
+    if (rc == SWIM_OK && !(shards->joined && shards->joined_hash == hash))
         rc = master_make(j, &parts, &job, err);
     if (rc == SWIM_OK) {
-        j->target->shards->joined = n_done;
+        shards->joined = true;
+        shards->joined_hash = hash;
         *missing = n_blocks - n_done;
     }
     parts_free(&parts);

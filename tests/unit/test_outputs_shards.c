@@ -143,6 +143,24 @@ static void a_block_comes_from_the_first_shard_that_has_it(void **state)
     expect_from(s, after);
 }
 
+/* The shard was lost meanwhile, and made anew by who goes on. */
+static void other_blocks_of_the_same_number_are_joined_anew(void **state)
+{
+    static const int before[BLOCKS] = {0, 0, 0, -1, -1, -1, -1, -1, -1, -1};
+    static const int after[BLOCKS] = {-1, -1, -1, 0, 0, 0, -1, -1, -1, -1};
+    struct scene *s = *state;
+
+    begins(s, 1, 1, OUTPUTS_CREATED);
+    scene_run(s, "cp out.shard-0000-* empty");
+    write_blocks(s, 0, 0, 3);
+    outputs_settle(&s->outputs);
+    expect_from(s, before);
+    scene_run(s, "mv empty $(ls out.shard-0000-*)");
+    write_blocks(s, 0, 3, 6);
+    outputs_settle(&s->outputs);
+    expect_from(s, after);
+}
+
 static void shards_of_ranks_that_are_gone_count(void **state)
 {
     static const int all[BLOCKS] = {0, 0, 1, 1, 0, 0, 2, 2, 2, 0};
@@ -467,6 +485,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_block_comes_from_the_first_shard_that_has_it),
+        TEST(other_blocks_of_the_same_number_are_joined_anew),
         TEST(shards_of_ranks_that_are_gone_count),
         TEST(blocks_of_a_lost_shard_are_done_again),
         TEST(a_lost_master_is_made_anew),
