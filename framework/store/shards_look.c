@@ -47,22 +47,23 @@ static char *mapping_name(name_of_mapping *get, hid_t dcpl, size_t index)
     return name;
 }
 
-/* The part of the list that has these names, which are its or freed; NULL: no memory.
- */
+/* The part of the list that has these names, which are its or freed; NULL: there was no
+ * memory, also for one of them. */
 static struct part *parts_get(struct parts *parts, char *file, char *dataset,
                               const char *digest)
 {
     struct part part = {.file = file, .dataset = dataset};
-    struct part *list;
+    struct part *list = NULL;
 
-    for (size_t i = parts->n; i-- > 0;)
+    for (size_t i = file && dataset ? parts->n : 0; i-- > 0;)
         if (strcmp(parts->list[i].file, file) == 0 &&
             strcmp(parts->list[i].dataset, dataset) == 0) {
             part_end(&part);
             return &parts->list[i];
         }
     part.digest = digest ? strdup(digest) : NULL;
-    list = reallocarray(parts->list, parts->n + 1, sizeof(*list));
+    if (file && dataset)
+        list = reallocarray(parts->list, parts->n + 1, sizeof(*list));
     if (!list || (digest && !part.digest)) {
         part_end(&part);
         parts->list = list ? list : parts->list;
@@ -96,9 +97,7 @@ static int parts_of_mappings(struct parts *parts, hid_t dcpl, const char *digest
     for (size_t i = 0; i < n; i++) {
         char *file = mapping_name(H5Pget_virtual_filename, dcpl, i);
         char *dataset = mapping_name(H5Pget_virtual_dsetname, dcpl, i);
-        struct part *part = NULL;
-        if (file && dataset)
-            part = parts_get(parts, file, dataset, digest);
+        struct part *part = parts_get(parts, file, dataset, digest);
         if (!part)
             return SWIM_ERR_NOMEM;
         part_cover(part, dcpl, i);
