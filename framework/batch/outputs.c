@@ -80,6 +80,16 @@ int plan_unfinished(const struct outputs *o, struct plan *plan,
     return rc;
 }
 
+int plan_refused(const struct outputs *o, struct plan *plan, enum plan_action action,
+                 int rc, swim_error_t *err)
+{
+    if (rc != SWIM_ERR_ARG || !o->goes_on)
+        return rc;
+    swim_error_clear(err);
+    plan->action = action;
+    return SWIM_OK;
+}
+
 static int plan_resume(const struct outputs *o, struct plan *plan,
                        struct output_found *found, swim_error_t *err)
 {
@@ -160,6 +170,7 @@ static int plan_file(const struct outputs *o, struct plan *plan, swim_error_t *e
     if (rc == SWIM_OK)
         rc = partial ? plan_partials(o, plan, &found, err)
                      : plan_resume(o, plan, &found, err);
+    rc = plan_refused(o, plan, PLAN_REPLACE, rc, err);
     output_found_free(&found);
     return rc;
 }
@@ -185,7 +196,8 @@ static int plan_target(const struct outputs *o, uint32_t phase,
     *first = (struct plan){.phase = phase, .target = t};
     int rc = plan_file(o, first, err);
     if (rc == SWIM_OK && t->shards && first->action == PLAN_KEEP)
-        rc = output_look_shards(t->file, &o->access, err);
+        rc = plan_refused(o, first, PLAN_REPLACE,
+                          output_look_shards(t->file, &o->access, err), err);
     for (size_t i = 0; rc == SWIM_OK && t->shards && i < t->shards->n; i++) {
         struct plan *plan = &plans[(*n)++];
         struct shard *shard = &t->shards->list[i];
@@ -311,6 +323,7 @@ static void remove_partials(const struct outputs *o, bool any)
 
 int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t *err)
 {
+    const bool overwrite = o->overwrite || o->goes_on;
     struct plan *plans = NULL;
     size_t n = 0;
     int rc = plan_all(o, &plans, &n, err);
@@ -323,11 +336,11 @@ int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t
     bool complete = rc == SWIM_OK && *how == OUTPUTS_COMPLETE;
     for (size_t i = 0; rc == SWIM_OK && !complete && i < n; i++)
         rc = carry_out(o, &plans[i], err);
-    if (rc == SWIM_OK && o->overwrite)
+    if (rc == SWIM_OK && overwrite)
         rc = remove_old_shards(o, err);
     if (rc == SWIM_OK && complete)
         rc = finish_left_shards(o, plans, n, err);
-    if (complete || (rc == SWIM_OK && o->overwrite && o->setup->n_phases == 1))
+    if (complete || (rc == SWIM_OK && overwrite && o->setup->n_phases == 1))
         remove_partials(o, !complete);
     for (size_t i = 0; i < n; i++)
         free(plans[i].mark);

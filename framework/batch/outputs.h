@@ -18,6 +18,7 @@ struct outputs {
     const char *command; /* for the history */
     bool overwrite;      /* replace what is there */
     bool resume;         /* go on with what this job has left; not with overwrite */
+    bool goes_on; /* with resume: this run was to overwrite, and may have begun */
     uint32_t n_ranks, n_hosts; /* that take part, each with a shard; 0: as 1 */
 };
 

@@ -69,6 +69,8 @@ int plan_anew(const struct outputs *o, struct plan *plans, size_t n, swim_error_
     int rc = SWIM_OK;
 
     for (size_t i = 0; i < n; i++) {
+        lacks = lacks || (is_first(o, &plans[i]) && plans[i].action == PLAN_REPLACE &&
+                          !o->overwrite);
         left = plans[i].left ? &plans[i] : left;
         finished = finished || (is_first(o, &plans[i]) && plans[i].action == PLAN_KEEP);
     }

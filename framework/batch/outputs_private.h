@@ -31,6 +31,10 @@ struct plan {
 int plan_unfinished(const struct outputs *o, struct plan *plan,
                     struct output_found *found, swim_error_t *err);
 
+/* What is refused though it is to be overwritten is not; rc: of that. */
+int plan_refused(const struct outputs *o, struct plan *plan, enum plan_action action,
+                 int rc, swim_error_t *err);
+
 /* The line for the history of a file that is made now. */
 #define HISTORY_SIZE 1024
 void outputs_history(const struct outputs *o, char line[HISTORY_SIZE]);

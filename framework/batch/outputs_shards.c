@@ -115,7 +115,8 @@ int plan_shard(const struct outputs *o, struct plan *plan, swim_error_t *err)
     else if (is_input(o->setup, t->file))
         rc = refuse_foreign(plan, "an input of the job", err);
     else
-        rc = plan_found(o, plan, &found, needed, err);
+        rc = plan_refused(o, plan, needed ? PLAN_REPLACE : PLAN_REMOVE,
+                          plan_found(o, plan, &found, needed, err), err);
     plan->shard->unused = plan->action == PLAN_REMOVE || plan->action == PLAN_NONE;
     output_found_free(&found);
     return rc;

@@ -23,6 +23,7 @@ static struct outputs outputs_of(const struct rank *r, int64_t wait_ms)
                             .command = r->options->command,
                             .overwrite = r->options->overwrite && !r->again,
                             .resume = r->options->resume || r->again,
+                            .goes_on = r->options->overwrite && r->again,
                             .n_ranks = r->link->n_ranks,
                             .n_hosts = r->link->n_hosts};
 }

@@ -247,6 +247,23 @@ static void overwriting_killed_between_two_files_goes_on(void **state)
     begins(s, 4, two_files, OUTPUTS_COMPLETE);
 }
 
+/* As a new rank 0 of the run that was to overwrite both. */
+static void overwriting_goes_on_beside_a_finished_file(void **state)
+{
+    struct scene *s = *state;
+
+    begins(s, 1, two_files, OUTPUTS_CREATED);
+    mark_blocks(s, 0, 0, 10);
+    mark_blocks(s, 1, 0, 10);
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
+    scene_run(s, "echo text > two.h5");
+    refused(s, two_files, "two.h5 exists already");
+    scene_plan(s, 2, two_files);
+    s->outputs.goes_on = true;
+    scene_begins(s, OUTPUTS_CREATED);
+    assert_int_equal(scene_count_done(s, 0), 0);
+}
+
 static void a_refused_job_makes_no_file(void **state)
 {
     struct scene *s = *state;
@@ -481,6 +498,7 @@ int main(void)
         TWO(a_block_is_done_when_it_is_in_all_files),
         TWO(a_job_killed_between_two_finished_files_goes_on),
         TWO(overwriting_killed_between_two_files_goes_on),
+        TWO(overwriting_goes_on_beside_a_finished_file),
         TWO(a_refused_job_makes_no_file),
         TEST(partial_results_outlive_a_run),
         TEST(lost_partial_results_are_made_anew_where_they_are_wanted),

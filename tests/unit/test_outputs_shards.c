@@ -344,6 +344,10 @@ static void a_finished_master_without_a_shard_is_not_complete(void **state)
     scene_refused(s, SWIM_ERR_ARG, " cannot be read; put it back");
     scene_run(s, "mv kept $(ls out.shard-0001-*)");
     scene_begins(s, OUTPUTS_COMPLETE);
+    scene_run(s, "rm out.shard-0001-*");
+    s->outputs.goes_on = true;
+    scene_begins(s, OUTPUTS_CREATED);
+    assert_true(scene_has(s, shard_name(s, 1)));
 }
 
 /* In the shard of that name, by a program that is not h5swim. */
@@ -385,7 +389,8 @@ static void killed_in_overwrite(const struct scene *s, unsigned after)
     char command[300];
 
     snprintf(command, sizeof(command),
-             "rm -f out*; cp old/* .; for f in $(ls old | sort | head -n %u); do "
+             "rm -f out*; cp old/* .; "
+             "for f in $(ls old new | grep ^out | sort -u | head -n %u); do "
              "if [ -e new/$f ]; then cp new/$f .; else rm $f; fi; done",
              after);
     scene_run(s, command);
@@ -458,6 +463,32 @@ static void a_master_by_a_link_is_the_same(void **state)
     scene_run(s, "[ $(ls sub | wc -l) = 1 ] && [ $(ls out.* | wc -l) = 3 ]");
 }
 
+/* As a new rank 0 of that run; another job's files are still there. */
+static void a_run_that_overwrites_another_job_goes_on(void **state)
+{
+    static const int all[BLOCKS] = {0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+    struct scene *s = *state;
+
+    begins(s, 1, 3, OUTPUTS_CREATED);
+    all_done(s);
+    scene_run(s, "mkdir old new; cp out* old");
+    scene_run(s, "sed -i 's/chunks: .2./chunks: [4]/' job.yaml");
+    overwrites(s, 2, 2, NULL);
+    scene_run(s, "cp out* new");
+    for (unsigned after = 0; after <= 6; after++) {
+        killed_in_overwrite(s, after);
+        plan(s, 2, 2, NULL);
+        if (after == 0)
+            scene_refused(s, SWIM_ERR_ARG, "--overwrite");
+        s->outputs.goes_on = true;
+        assert_int_equal(scene_begin(s), SWIM_OK);
+        assert_int_equal(count_done(s), 0);
+        scene_run(s, "[ $(ls out.shard-* | wc -l) = 2 ]");
+        all_done(s);
+        expect_from(s, all);
+    }
+}
+
 static void checkpoints_come_now_and_then(void **state)
 {
     static const int some[BLOCKS] = {0, 0, 0, -1, -1, -1, -1, -1, -1, -1};
@@ -499,6 +530,7 @@ int main(void)
         TEST(overwriting_that_was_killed_goes_on),
         TEST(a_shard_is_no_output_of_its_own),
         TEST(a_master_by_a_link_is_the_same),
+        TEST(a_run_that_overwrites_another_job_goes_on),
         TEST(checkpoints_come_now_and_then),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);
