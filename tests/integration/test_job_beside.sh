@@ -143,3 +143,4 @@ for ((round = 0; round < rounds; round++)); do
         one_round mpirun --oversubscribe -n 2 -- --readers 1
     fi
 done
+"$h5swim" serve stop >/dev/null # nobody uses it any more

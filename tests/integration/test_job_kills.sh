@@ -135,3 +135,4 @@ passed "a job that waits for another one goes on when its driver is killed"
 expect_status 0 "$h5swim" run pair.yaml -n 2 --quiet --overwrite
 one_state out.h5
 passed "the job run again gives the right result"
+"$h5swim" serve stop >/dev/null # nobody uses it any more

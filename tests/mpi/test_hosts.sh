@@ -75,7 +75,7 @@ by, wanted, seen, until = sys.argv[3], set(sys.argv[4:]), set(), time.time() + 2
 def look(pid):
     host = spaces.get(os.readlink(f"/proc/{pid}/ns/net"))
     for fd in os.listdir(f"/proc/{pid}/fd") if host else ():
-        shard = re.search(r"/out\.shard-(\d+)\.h5$", os.readlink(f"/proc/{pid}/fd/{fd}"))
+        shard = re.search(r"/out\.shard-(\d+)-[0-9a-f]{8}\.h5$", os.readlink(f"/proc/{pid}/fd/{fd}"))
         if shard:
             rank = re.search(rb"\0OMPI_COMM_WORLD_RANK=(\d+)\0", open(f"/proc/{pid}/environ", "rb").read())
             seen.add(f"{host if by == 'node' else rank.group(1).decode()}:{shard.group(1)}")
@@ -95,7 +95,7 @@ import glob, h5py, numpy as np
 for name in sorted(glob.glob("out.shard-*.h5")):
     n = np.unpackbits(h5py.File(name)["h5swim_progress"][:]).sum()
     if n:
-        print(f"{name[-7:-3]}:{n}")
+        print(f"{name[10:14]}:{n}")
 PY
 }
 # master_blocks: the same, as the master maps them, which HDF5 alone reads.
@@ -104,7 +104,7 @@ master_blocks() {
 import collections, h5py
 n = collections.Counter()
 for s in h5py.File("out.h5")["Y"].virtual_sources():
-    n[s.file_name[-7:-3]] += s.src_space.get_select_npoints() // 64
+    n[s.file_name[10:14]] += s.src_space.get_select_npoints() // 64
 print(*(f"{shard}:{k}" for shard, k in sorted(n.items())), sep="\n")
 PY
 }

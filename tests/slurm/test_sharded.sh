@@ -36,8 +36,8 @@ expect_shards() { # NUMBER...
 # by_whom SHARD: on which nodes its blocks were done; every one of them in one shard alone.
 by_whom() {
     "$python" - "$1" <<'PY'
-import h5py, sys
-f = h5py.File("out.shard-%s.h5" % sys.argv[1])
+import glob, h5py, sys
+f = h5py.File(*glob.glob("out.shard-%s-*.h5" % sys.argv[1]))
 print(*sorted({int(h) for h in f["HOST"][:, 0] if h != f["HOST"].fillvalue}))
 PY
 }
