@@ -33,7 +33,7 @@ int partials_open(const struct setup *setup, const struct store_access *access,
                             "while this one ran",
                             spec->file);
     if (rc == SWIM_OK) {
-        p->info->cache_bytes = spec->chunk[0] * spec->chunk[1];
+        p->info->cache_bytes = DATASET_UNCACHED;
         rc = dataset_open(p->source, p->info, SWIM_TYPE_U8, &p->set, err);
     }
     if (rc == SWIM_OK)

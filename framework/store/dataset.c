@@ -53,7 +53,9 @@ static hid_t chunk_cache(const struct dataset_info *info)
             n_chunks *=
                 (size_t)((info->shape[i] + info->chunk[i] - 1) / info->chunk[i]);
     }
-    if (chunk == 0 || chunk > CACHE_CHUNK_MAX)
+    if (info->cache_bytes == DATASET_UNCACHED)
+        (void)H5Pset_chunk_cache(dapl, 1, 0, 0);
+    if (chunk == 0 || chunk > CACHE_CHUNK_MAX || info->cache_bytes == DATASET_UNCACHED)
         return dapl;
     row = n_chunks > CACHE_MAX / chunk ? CACHE_MAX : n_chunks * chunk;
     bytes = row > chunk ? row : chunk;

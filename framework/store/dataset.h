@@ -14,6 +14,8 @@
 
 #include "store/source.h"
 
+#define DATASET_UNCACHED UINT64_MAX
+
 /* A dataset as found in a file; all memory is its own. */
 struct dataset_info {
     char *file;
@@ -27,7 +29,8 @@ struct dataset_info {
     bool shuffle, fletcher32, other_filters;
     int deflate;          /* level; 0: none */
     uint64_t cache_bytes; /* for decoded chunks while it is open; set by the caller, 0:
-                             a row of chunks, as far as that is 64 MiB */
+                             a row of chunks, as far as that is 64 MiB;
+                             DATASET_UNCACHED: none, each is read at once */
     enum swim_type stored_type;
     bool packed; /* scale_factor or add_offset */
     double scale, offset;

@@ -147,6 +147,7 @@ for ((round = 1; round <= rounds; round++)); do
         status=0
         wait $ended || status=$?
         kill $freeing 2>/dev/null || true
+        wait $freeing 2>/dev/null || true
         if [ $status = 0 ] && [ "$last" != launcher ]; then break; fi
         grep -q 'h5swim: ' err || [ "$last" != none ] || fail "round $round (seed $seed): status $status without a word"
     done
