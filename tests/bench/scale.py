@@ -247,7 +247,7 @@ def mpirun():
     room = os.statvfs("/dev/shm") if os.path.isdir("/dev/shm") else None
     in_memory = room is not None and room.f_bavail * room.f_frsize > 4 << 30
     with tempfile.TemporaryDirectory(dir="/dev/shm" if in_memory else ".") as folder:
-        winds(folder + "/in.h5", 480)
+        winds(folder + "/in.h5", 960)
         file = job("mpi", "wind_speed", {p: f"file: {folder}/in.h5, dataset: {d}"
                                          for p, d in (("u", "UWND"), ("v", "VWND"))},
                    {"speed": f"file: {folder}/out.h5, dataset: WSPD"})
