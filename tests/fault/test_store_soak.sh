@@ -33,6 +33,11 @@ for file in "$folder"/[0-9].h5; do
         cat "$tmp/out"
         give_up "recover $file"
     }
+    # The last one that closed it may have met a lock server that was new.
+    "$h5swim" recover "$file" --apply >"$tmp/out" 2>&1 || {
+        cat "$tmp/out"
+        give_up "recover $file --apply"
+    }
     "$h5swim" check "$file" >"$tmp/out" 2>&1 || {
         cat "$tmp/out"
         give_up "check $file"
