@@ -8,8 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/log.h"
+#include "core/clock.h"
+#include "core/signals.h"
 #include "store/journal_format.h"
+
+#define REMOVE_TRIES 4
+#define REMOVE_NAP_NS 500000000LL
 
 static uint64_t blocks_of(const struct outputs *o, uint32_t phase)
 {
@@ -303,22 +307,34 @@ static int carry_out(const struct outputs *o, const struct plan *plan,
     return SWIM_OK;
 }
 
-/* Remove the file of partial results if it is one: of this job, or of any.  It is in
- * nobody's way, so that a failure is no reason to fail. */
-static void remove_partials(const struct outputs *o, bool any)
+static int try_remove_partials(const struct outputs *o, bool any, swim_error_t *err)
 {
     const char *file = o->setup->partials_file;
     struct output_found found = {.state = OUTPUT_ABSENT};
-    swim_error_t why = {0};
-    int rc = output_look(file, NULL, 0, &o->access, &found, &why);
+    int rc = output_look(file, NULL, 0, &o->access, &found, err);
 
     if (rc == SWIM_OK && found.state == OUTPUT_UNFINISHED &&
         (any || output_same_job(found.mark, o->mark)))
-        rc = output_remove(file, &o->access, &why);
-    if (rc != SWIM_OK)
-        swim_log(SWIM_LOG_WARN, "batch", "partial results are left behind: %s",
-                 why.text);
+        rc = output_remove(file, &o->access, err);
     output_found_free(&found);
+    return rc;
+}
+
+/* Remove the file of partial results if it is one: of this job, or of any.  It is in
+ * nobody's way, so that a failure, which may be that of a lock server that was started
+ * again, is no reason to fail. */
+static void remove_partials(const struct outputs *o, bool any)
+{
+    swim_error_t why = {0};
+    int rc = try_remove_partials(o, any, &why);
+
+    for (int i = 1; rc != SWIM_OK && i < REMOVE_TRIES && !swim_signals_pending(); i++) {
+        swim_clock_nap_ns(REMOVE_NAP_NS);
+        swim_error_clear(&why);
+        rc = try_remove_partials(o, any, &why);
+    }
+    if (rc != SWIM_OK)
+        fprintf(stderr, "h5swim: partial results are left behind: %s\n", why.text);
 }
 
 int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t *err)
