@@ -8,12 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/signals.h"
 #include "store/journal_format.h"
-
-#define REMOVE_TRIES 4
-#define REMOVE_NAP_NS 500000000LL
 
 static uint64_t blocks_of(const struct outputs *o, uint32_t phase)
 {
@@ -307,7 +302,8 @@ static int carry_out(const struct outputs *o, const struct plan *plan,
     return SWIM_OK;
 }
 
-static int try_remove_partials(const struct outputs *o, bool any, swim_error_t *err)
+/* Remove the file of partial results if it is one: of this job, or of any. */
+static int remove_partials(const struct outputs *o, bool any, swim_error_t *err)
 {
     const char *file = o->setup->partials_file;
     struct output_found found = {.state = OUTPUT_ABSENT};
@@ -320,21 +316,13 @@ static int try_remove_partials(const struct outputs *o, bool any, swim_error_t *
     return rc;
 }
 
-/* Remove the file of partial results if it is one: of this job, or of any.  It is in
- * nobody's way, so that a failure, which may be that of a lock server that was started
- * again, is no reason to fail. */
-static void remove_partials(const struct outputs *o, bool any)
+int outputs_clear(const struct outputs *o, enum outputs_begun how, swim_error_t *err)
 {
-    swim_error_t why = {0};
-    int rc = try_remove_partials(o, any, &why);
+    bool complete = how == OUTPUTS_COMPLETE;
 
-    for (int i = 1; rc != SWIM_OK && i < REMOVE_TRIES && !swim_signals_pending(); i++) {
-        swim_clock_nap_ns(REMOVE_NAP_NS);
-        swim_error_clear(&why);
-        rc = try_remove_partials(o, any, &why);
-    }
-    if (rc != SWIM_OK)
-        fprintf(stderr, "h5swim: partial results are left behind: %s\n", why.text);
+    if (complete || ((o->overwrite || o->goes_on) && o->setup->n_phases == 1))
+        return remove_partials(o, !complete, err);
+    return SWIM_OK;
 }
 
 int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t *err)
@@ -356,8 +344,6 @@ int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t
         rc = remove_old_shards(o, err);
     if (rc == SWIM_OK && complete)
         rc = finish_left_shards(o, plans, n, err);
-    if (complete || (rc == SWIM_OK && overwrite && o->setup->n_phases == 1))
-        remove_partials(o, !complete);
     for (size_t i = 0; i < n; i++)
         free(plans[i].mark);
     free(plans);
@@ -463,8 +449,6 @@ int outputs_finish(const struct outputs *o, swim_error_t *err)
         rc = t->shards ? finish_sharded(o, t, err)
                        : output_finish(t->file, t->specs, t->n, &o->access, err);
     }
-    if (rc == SWIM_OK && o->setup->n_phases == 2)
-        remove_partials(o, false);
     return rc;
 }
 

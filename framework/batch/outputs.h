@@ -46,9 +46,15 @@ int outputs_progress(const struct outputs *outputs, uint32_t phase, unsigned cha
  * setup_difference() tells it; "" and 0: nothing, or nothing can be said. */
 size_t outputs_difference(const struct outputs *outputs, char *text, size_t size);
 
-/* All blocks are done: take the marks away, and the partial results.  Files that are
- * finished already stay so.  Errors as of output_finish(). */
+/* All blocks are done: take the marks away.  Files that are finished already stay so.
+ * Errors as of output_finish(). */
 int outputs_finish(const struct outputs *outputs, swim_error_t *err);
+
+/* Remove partial results that nobody wants any more: after outputs_begin(), with what it
+ * said, and after outputs_finish(), with OUTPUTS_COMPLETE.  Errors as of output_look()
+ * and output_remove(); they are in nobody's way. */
+int outputs_clear(const struct outputs *outputs, enum outputs_begun how,
+                  swim_error_t *err);
 
 /* Whether what is finished is in the files themselves.  It is not when others have one
  * open, who will copy it, or when the lock server could not tell that nobody has. */

@@ -136,6 +136,15 @@ int zero_finish(struct rank *r, swim_error_t *err);
 /* The job ends before that. */
 void zero_give_up(struct rank *r);
 
+/* --- rank_late.c: when the result is there, the lock server may have gone --------- */
+
+/* What is finished is to be in the files themselves for programs without h5swim. */
+void late_copy(const struct rank *r, const struct outputs *outputs);
+
+/* outputs_clear(); that it could not is said, and is no reason to fail. */
+void late_clear(const struct rank *r, const struct outputs *outputs,
+                enum outputs_begun how);
+
 /* The result, printed. */
 void zero_print(struct rank *r, int status);
 

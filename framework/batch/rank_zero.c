@@ -10,9 +10,7 @@
 #include "batch/rank.h"
 #include "core/clock.h"
 #include "core/signals.h"
-#include "lock/inspect.h"
 
-#define COPY_NAP_NS 100000000LL
 #define IDLE_PASSES 3 /* that change nothing: something is wrong with the file */
 
 static struct outputs outputs_of(const struct rank *r, int64_t wait_ms)
@@ -176,6 +174,8 @@ int zero_begin(struct rank *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = outputs_begin(&outputs, &r->begun, err);
     r->created = rc == SWIM_OK;
+    if (rc == SWIM_OK)
+        late_clear(r, &outputs, r->begun);
     if (rc == SWIM_OK && r->job->follow)
         rc = follow_begin(r, err);
     if (rc == SWIM_OK && !r->seen.has_work)
@@ -207,39 +207,6 @@ int zero_check(struct rank *r, swim_error_t *err)
                           r->job->name);
 }
 
-/* A lock server that is new, or away, grants nothing. */
-static bool server_grants(const struct rank *r)
-{
-    struct inspector *inspector = NULL;
-    struct inspection *seen = NULL;
-    bool grants = false;
-
-    if (inspect_open(worker_server(&r->worker), &inspector, NULL) == SWIM_OK &&
-        inspector &&
-        inspect_look_at_session(inspector, swim_session_id(r->session), &seen, NULL) ==
-            SWIM_OK)
-        grants = seen->grace_ms == 0;
-    inspection_free(seen);
-    inspect_close(inspector);
-    return grants;
-}
-
-/* What is finished is to be in the files themselves for programs without h5swim, and
- * not only if the lock server was there at that moment. */
-static void copy_late(const struct rank *r, const struct outputs *outputs)
-{
-    int64_t until = swim_clock_mono_ns() + 3 * r->lease_ms * 1000000;
-    bool done = outputs_are_copied(outputs);
-
-    while (!done && swim_clock_mono_ns() < until && !swim_signals_pending()) {
-        done = server_grants(r); /* if it is not copied then, others have it open */
-        outputs_copy(outputs);
-        done = done || outputs_are_copied(outputs);
-        if (!done)
-            swim_clock_nap_ns(COPY_NAP_NS);
-    }
-}
-
 /* The results are of the states that were opened, if those were there to the end. */
 int zero_finish(struct rank *r, swim_error_t *err)
 {
@@ -253,8 +220,10 @@ int zero_finish(struct rank *r, swim_error_t *err)
         zero_give_up(r);
     else if (rc == SWIM_OK)
         rc = outputs_finish(&outputs, err);
-    if (rc == SWIM_OK && !r->seen.n_failed)
-        copy_late(r, &outputs);
+    if (rc == SWIM_OK && !r->seen.n_failed) {
+        late_clear(r, &outputs, OUTPUTS_COMPLETE);
+        late_copy(r, &outputs);
+    }
     return rc;
 }
 

@@ -126,9 +126,11 @@ static int file_enter(const char *file, bool write, const struct store_access *a
     return rc == SWIM_OK ? openfile_enter(*out, err) : rc;
 }
 
-int h5_file_open(const char *file, bool write, const struct store_access *access,
-                 const struct txn_snapshot *at, hid_t *out, struct openfile **open,
-                 swim_error_t *err)
+/* As h5_file_open().  *unreadable: not because of a lock, but of what is in the file.
+ */
+static int file_open(const char *file, bool write, const struct store_access *access,
+                     const struct txn_snapshot *at, hid_t *out, struct openfile **open,
+                     bool *unreadable, swim_error_t *err)
 {
     struct openfile *entered = NULL;
     hid_t fapl = H5I_INVALID_HID;
@@ -137,6 +139,7 @@ int h5_file_open(const char *file, bool write, const struct store_access *access
     if (open)
         *open = NULL;
     int rc = file_check(file, err);
+    *unreadable = rc != SWIM_OK;
     if (rc == SWIM_OK)
         rc = file_enter(file, write, access, at, &entered, err);
     if (rc == SWIM_OK) {
@@ -146,6 +149,7 @@ int h5_file_open(const char *file, bool write, const struct store_access *access
         if (*out < 0)
             rc = h5_fail(err, SWIM_ERR_IO, "open %s%s", file,
                          write ? " for writing" : "");
+        *unreadable = rc == SWIM_ERR_IO;
     }
     h5_release(fapl);
     if (rc == SWIM_OK && open)
@@ -153,6 +157,27 @@ int h5_file_open(const char *file, bool write, const struct store_access *access
     else
         (void)openfile_put(entered, NULL);
     return rc;
+}
+
+int h5_file_open(const char *file, bool write, const struct store_access *access,
+                 const struct txn_snapshot *at, hid_t *out, struct openfile **open,
+                 swim_error_t *err)
+{
+    bool unreadable;
+
+    return file_open(file, write, access, at, out, open, &unreadable, err);
+}
+
+int h5_file_look(const char *file, const struct store_access *access, hid_t *out,
+                 swim_error_t *err)
+{
+    bool unreadable;
+    swim_error_t why = {0};
+    int rc = file_open(file, false, access, NULL, out, NULL, &unreadable, &why);
+
+    if (rc == SWIM_OK || unreadable)
+        return SWIM_OK;
+    return swim_error_set(err, rc, "%s", why.text);
 }
 
 int h5_file_create(const char *file, bool exclusive, const struct store_access *access,

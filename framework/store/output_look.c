@@ -41,17 +41,15 @@ int output_refuse_existing(const char *file, const struct store_access *access,
                            swim_error_t *err)
 {
     struct unfinished found = {NULL, NULL};
-    swim_error_t why = {0};
     hid_t id = H5I_INVALID_HID;
     struct stat st;
-    int rc;
 
     if (stat(file, &st) < 0 && errno == ENOENT)
         return SWIM_OK;
-    rc = h5_file_open(file, false, access, NULL, &id, NULL, &why);
-    if (rc != SWIM_OK && rc != SWIM_ERR_ARG && rc != SWIM_ERR_IO)
-        return swim_error_set(err, rc, "%s", why.text);
-    if (rc == SWIM_OK)
+    int rc = h5_file_look(file, access, &id, err);
+    if (rc != SWIM_OK)
+        return rc;
+    if (id >= 0)
         names_each_dataset(id, unfinished_look, &found);
     if (found.path)
         rc = swim_error_set(
@@ -101,7 +99,6 @@ static void look_inside(hid_t file, const struct output_spec *specs, size_t n_sp
 {
     struct unfinished unfinished = {NULL, NULL};
 
-    found->state = OUTPUT_FOREIGN;
     if (h5_attr_exists(file, SHARD_OF))
         (void)h5_attr_text(file, SHARD_OF, &found->shard_of, NULL);
     names_each_dataset(file, unfinished_look, &unfinished);
@@ -122,21 +119,17 @@ int output_look(const char *file, const struct output_spec *specs, size_t n_spec
                 swim_error_t *err)
 {
     hid_t id = H5I_INVALID_HID;
-    swim_error_t why = {0};
     struct stat st;
 
     memset(found, 0, sizeof(*found));
     if (stat(file, &st) < 0 && errno == ENOENT)
         return SWIM_OK;
-    int rc = h5_file_open(file, false, access, NULL, &id, NULL, &why);
-    if (rc == SWIM_ERR_ARG || rc == SWIM_ERR_IO) {
-        found->state = OUTPUT_FOREIGN;
-        rc = SWIM_OK;
-    } else if (rc != SWIM_OK) {
-        return swim_error_set(err, rc, "%s", why.text);
-    } else {
+    int rc = h5_file_look(file, access, &id, err);
+    if (rc != SWIM_OK)
+        return rc;
+    found->state = OUTPUT_FOREIGN;
+    if (id >= 0)
         look_inside(id, specs, n_specs, found);
-    }
     H5Eclear2(H5E_DEFAULT);
     h5_release(id);
     return rc;

@@ -67,6 +67,12 @@ int h5_file_open(const char *file, bool write, const struct store_access *access
                  const struct txn_snapshot *at, hid_t *out, struct openfile **open,
                  swim_error_t *err);
 
+/* The same for reading a file of which nothing is expected: with SWIM_OK *out is
+ * H5I_INVALID_HID when it is no file that HDF5 can read.  Errors: those of
+ * openfile_enter(), as when the lock server is away. */
+int h5_file_look(const char *file, const struct store_access *access, hid_t *out,
+                 swim_error_t *err);
+
 /* Make a file anew; it takes the name at the first commit.  exclusive: only where there
  * is none. */
 int h5_file_create(const char *file, bool exclusive, const struct store_access *access,

@@ -8,13 +8,8 @@
 . "$(dirname "$0")/../support/execlib.sh"
 export SWIM_LEASE_MS=1000
 stopped=
-end_stopped() {
-    local status=$?
-    [ -z "$stopped" ] || kill -KILL "$stopped" 2>/dev/null || true
-    return $status
-}
-# Under set -e a status that is not 0 would end the trap between the two.
-trap 'end_stopped || cleanup; cleanup' EXIT
+end_stopped() { [ -z "$stopped" ] || kill -KILL "$stopped"; }
+on_exit end_stopped
 
 make_file() {
     rm -f f.h5*

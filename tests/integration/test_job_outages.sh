@@ -20,12 +20,8 @@ answers() { redis-cli -s "$socket" ping 2>/dev/null | grep -q PONG; }
 redis_stop() { # save or nosave
     redis-cli -s "$socket" shutdown "$1" >/dev/null 2>&1 || true
 }
-at_exit() {
-    redis_stop nosave
-    umount "$tmp/work/full" "$tmp/work/quota" 2>/dev/null || true
-    cleanup
-}
-trap at_exit EXIT
+on_exit 'redis_stop nosave'
+on_exit "umount '$tmp/work/full' '$tmp/work/quota' 2>/dev/null"
 redis_start
 export SWIM_REDIS_URL=unix://$socket
 job_store_files
@@ -105,6 +101,69 @@ wait $job || fail "the job: $(cat err)"
 [ ! -e out.h5.swimlog ] || fail "the result is in a journal yet"
 one_state out.h5
 passed "the lock server is started again $restarts times, also at the end: the result is in the file itself"
+
+# The private lock server is killed when the result is in its file, and nobody starts it
+# again: what remains to be done is done all the same.
+cat >kill_late.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+#define PARTIALS "sum.h5.h5swim-partials"
+static int is_copied; /* in this process, once there are partial results */
+static int is_named(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    return strcmp(slash ? slash + 1 : path, name) == 0;
+}
+int unlink(const char *path)
+{
+    int (*real)(const char *) = (int (*)(const char *))dlsym(RTLD_NEXT, "unlink");
+    if (is_named(path, "sum.h5.swimlog") && access(PARTIALS, F_OK) == 0)
+        is_copied = 1;
+    return real(path);
+}
+int open(const char *path, int flags, ...)
+{
+    int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+    va_list more;
+    va_start(more, flags);
+    int mode = flags & O_CREAT ? va_arg(more, int) : 0;
+    va_end(more);
+    if (is_copied && is_named(path, PARTIALS)) {
+        close(real("copied", O_CREAT | O_WRONLY, 0600));
+        while (access("killed", F_OK) != 0)
+            usleep(1000);
+    }
+    return real(path, flags, mode);
+}
+C
+cc -shared -fPIC -o kill_late.so kill_late.c -ldl
+cat >sum.yaml <<YAML
+kernel: $support/kernels/breaks_sum.c
+inputs: {u: {file: in.h5, dataset: U}}
+outputs: {y: {file: sum.h5, dataset: Y}}
+block: [6, 16]
+YAML
+env -u SWIM_REDIS_URL "$h5swim" run sum.yaml --quiet
+mv sum.h5 sum_want.h5
+(
+    unset SWIM_REDIS_URL
+    LD_PRELOAD=$PWD/kill_late.so exec "$h5swim" run sum.yaml --quiet 2>err
+) &
+job=$!
+await test -e copied
+! h5dump -A sum.h5 | grep -q h5swim_unfinished || fail "the result is not finished yet"
+# shellcheck disable=SC2046 # a list of numbers
+kill -KILL $(server_pids)
+touch killed
+wait $job || fail "the job: $(cat err)"
+[ "$(echo sum.h5*)" = sum.h5 ] || fail "left beside the result: $(echo sum.h5*) ($(cat err))"
+! grep '^h5swim: ' err || fail "it complains"
+diff <(h5dump -d Y sum_want.h5 | tail -n +2) <(h5dump -d Y sum.h5 | tail -n +2) || fail "the result is another"
+passed "the private lock server is killed when the result is there: nothing is left beside it"
 
 # full NAME DIR MESSAGE ROOM...: there is no room for the output in DIR until ROOM makes it.
 full() {

@@ -3,17 +3,6 @@
 : "${tmp:?source testlib.sh first}"
 hold_lock=$SWIM_BUILD/tests/hold_lock
 
-# on_exit COMMAND: run when the test ends, the last one first.
-exit_commands=()
-on_exit() { exit_commands=("$1" "${exit_commands[@]}"); }
-run_exit_commands() {
-    local status=$? command
-    for command in "${exit_commands[@]}"; do eval "$command" || true; done
-    return $status
-}
-# Under set -e a status that is not 0 would end the trap between the two.
-trap 'run_exit_commands || cleanup; cleanup' EXIT
-
 # hold FILE MODE: somebody has the lock of the file, until let_go.
 hold() {
     local word

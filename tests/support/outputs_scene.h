@@ -120,7 +120,8 @@ static inline void scene_plan(struct scene *s, unsigned run, const char *const *
 static inline int scene_begin(struct scene *s)
 {
     s->err = (swim_error_t){0};
-    return outputs_begin(&s->outputs, &s->how, &s->err);
+    int rc = outputs_begin(&s->outputs, &s->how, &s->err);
+    return rc == SWIM_OK ? outputs_clear(&s->outputs, s->how, &s->err) : rc;
 }
 
 /* The run that is planned begins, and finds that. */

@@ -17,10 +17,15 @@ export SWIM_SERVER_DIR=$tmp/server SWIM_SERVER_IDLE_S=2 LC_ALL=C
 # Debian's Open MPI refuses root, and more ranks than cores must not spin.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
+# on_exit COMMAND: run when the test ends, the last one first.
+exit_commands=()
+on_exit() { exit_commands=("$1" "${exit_commands[@]}"); }
+
 # The lock server ends by itself when it has been idle; whoever is left in the folder
 # after that is a mistake, but no reason to leave the folder behind.
 cleanup() {
-    local status=$? left
+    local status=$? left command
+    for command in "${exit_commands[@]}"; do eval "$command" || true; done
     for _ in $(seq 50); do
         left=$(server_pids)
         [ -n "$left" ] || break

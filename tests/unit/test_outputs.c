@@ -307,6 +307,7 @@ static void partial_results_outlive_a_run(void **state)
     assert_int_equal(scene_count_done(s, 1), 4);
     write_blocks(s, 1, 4, 10);
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
+    assert_int_equal(outputs_clear(&s->outputs, OUTPUTS_COMPLETE, NULL), SWIM_OK);
     scene_run(s, "test \"$(ls)\" = \"in.h5\njob.yaml\nout.h5\"");
 }
 
