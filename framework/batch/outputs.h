@@ -50,9 +50,9 @@ size_t outputs_difference(const struct outputs *outputs, char *text, size_t size
  * Errors as of output_finish(). */
 int outputs_finish(const struct outputs *outputs, swim_error_t *err);
 
-/* Remove partial results that nobody wants any more: after outputs_begin(), with what it
- * said, and after outputs_finish(), with OUTPUTS_COMPLETE.  Errors as of output_look()
- * and output_remove(); they are in nobody's way. */
+/* Remove partial results that nobody wants any more: after outputs_begin(), with what
+ * it said, and after outputs_finish(), with OUTPUTS_COMPLETE.  Errors as of
+ * output_look() and output_remove(); they are in nobody's way. */
 int outputs_clear(const struct outputs *outputs, enum outputs_begun how,
                   swim_error_t *err);
 

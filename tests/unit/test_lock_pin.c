@@ -331,7 +331,8 @@ static void who_comes_after_the_grace_with_pins_is_lost(void **state)
     s->a = session_at(s->redis.url, LEASE_MS, NULL);
     assert_int_equal(set(s->a, 7), SWIM_OK);
     int64_t until = test_now_ms() + 20000; /* after that it says nothing of its own */
-    while (redis_fixture_calls(&s->redis, "blpop") == listeners && test_now_ms() < until)
+    while (redis_fixture_calls(&s->redis, "blpop") == listeners &&
+           test_now_ms() < until)
         test_nap_ms(1);
     assert_int_equal(redis_fixture_calls(&s->redis, "blpop"), listeners + 1);
     flush(s);
