@@ -214,6 +214,8 @@ static int act(struct recovery *r, const struct recover_plan *plan, swim_error_t
     switch (plan->how) {
     case RECOVER_NOTHING:
         return SWIM_OK;
+    case RECOVER_LEFTOVER:
+        return recover_leftover(r, err);
     case RECOVER_TIDY:
         return by_transaction(r, false, err);
     case RECOVER_CHECKPOINT:

@@ -15,6 +15,7 @@ enum recover_action { RECOVER_APPLY, RECOVER_DISCARD };
 
 enum recover_how {
     RECOVER_NOTHING,    /* there is no journal */
+    RECOVER_LEFTOVER,   /* ... but a file that was to take its name, and never did */
     RECOVER_TIDY,       /* nothing is committed: as the next writer does */
     RECOVER_CHECKPOINT, /* copy what is committed into the file */
     RECOVER_REBUILD,    /* a new file: what is committed over what is there */

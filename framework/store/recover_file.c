@@ -17,8 +17,7 @@ static bool is_zero(const unsigned char *bytes, size_t size)
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* What one that was stopped has left, or a program that was making the file anew. */
-static int leftover_remove(struct recovery *r, swim_error_t *err)
+int recover_leftover(struct recovery *r, swim_error_t *err)
 {
     struct stat st;
 
@@ -105,7 +104,7 @@ static int new_finish(const struct recovery *r, const struct io_file *file,
 static int new_make(struct recovery *r, bool cut_back, int *fd, swim_error_t *err)
 {
     struct io_file file = {r->io, -1, r->new_path, NULL};
-    int rc = leftover_remove(r, err);
+    int rc = recover_leftover(r, err);
 
     if (rc == SWIM_OK) {
         file.fd = *fd =

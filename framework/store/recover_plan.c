@@ -62,7 +62,13 @@ static void plan_discard(const struct verdict *v, struct recover_plan *p)
 void recover_plan(const struct verdict *v, enum recover_action action,
                   struct recover_plan *p)
 {
-    if (v->has == JOURNAL_NONE) {
+    if (v->has == JOURNAL_NONE && v->sides[SIDE_NEW]) {
+        p->how = RECOVER_LEFTOVER;
+        snprintf(p->text, sizeof(p->text),
+                 "removes %s" JOURNAL_NEW_SUFFIX
+                 ", which a program that was stopped was making",
+                 v->path);
+    } else if (v->has == JOURNAL_NONE) {
         p->how = RECOVER_NOTHING;
         snprintf(p->text, sizeof(p->text), "does nothing: there is no journal");
     } else if ((v->has == JOURNAL_EMPTY || v->has == JOURNAL_OVER) && !v->foreign) {

@@ -18,6 +18,10 @@ int recover_sync_dir(const struct recovery *r, swim_error_t *err);
 /* SWIM_ERR_TIMEOUT: somebody else has it. */
 int recover_flock(struct recovery *r, int fd, const char *path, swim_error_t *err);
 
+/* Remove what one that was stopped has left, or a program that was making the file
+ * anew. SWIM_ERR_TIMEOUT: somebody is making it. */
+int recover_leftover(struct recovery *r, swim_error_t *err);
+
 /* Put a new file in the place of the old one, which stays as saved_path: with cut_back
  * as it was when the journal was begun, else with what is committed.  The directory is
  * not synced after that. */

@@ -197,6 +197,21 @@ static void without_a_journal_nothing_is_done(void **state)
     assert_kept(s, false, false);
 }
 
+/* A program was killed while it made the file anew. */
+static void what_was_to_take_its_name_is_removed(void **state)
+{
+    struct scene *s = *state;
+
+    for (int discard = 0; discard < 2; discard++) {
+        assert_int_equal(
+            scratch_dir_run(&s->dir, "echo half > a.h5" JOURNAL_NEW_SUFFIX), 0);
+        must_recover(s, discard ? RECOVER_DISCARD : RECOVER_APPLY, RECOVER_LEFTOVER);
+        assert_is(s->path, s->old, BYTES);
+        assert_opens(s, BYTES);
+        assert_kept(s, false, false);
+    }
+}
+
 static void where_nothing_is_committed_the_rest_is_tidied_up(void **state)
 {
     struct scene *s = *state;
@@ -484,6 +499,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(without_a_journal_nothing_is_done),
+        TEST(what_was_to_take_its_name_is_removed),
         TEST(where_nothing_is_committed_the_rest_is_tidied_up),
         TEST(what_is_committed_is_applied),
         TEST(what_is_committed_can_be_given_up_and_is_kept),
