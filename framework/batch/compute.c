@@ -15,8 +15,7 @@
 struct compute_output {
     struct codec *codec;
     void *array;  /* as the kernel writes it */
-    void *stored; /* as it is stored, or NULL when chunks are taken from converted parts
-                   */
+    void *stored; /* as it is stored: the same memory, where it is of the same type */
     void *chunk;
     unsigned char fill[16];    /* one stored element */
     unsigned char missing[16]; /* one of the kernel's */
@@ -48,7 +47,7 @@ static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
         chunk *= spec->chunk[d];
     o->chunk_bytes = chunk * o->element_size;
     o->array = malloc(elements * swim_type_size(so->type));
-    o->stored = malloc(elements * o->element_size);
+    o->stored = so->type == spec->type ? o->array : malloc(elements * o->element_size);
     o->chunk = malloc(o->chunk_bytes);
     if (!o->array || !o->stored || !o->chunk)
         return swim_error_set(err, SWIM_ERR_NOMEM, "buffers for output %s",
@@ -130,8 +129,9 @@ void compute_destroy(struct compute *c)
         free(c->in[i]);
     for (uint32_t i = 0; c->out && i < c->setup->n_outputs; i++) {
         codec_destroy(c->out[i].codec);
+        if (c->out[i].stored != c->out[i].array)
+            free(c->out[i].stored);
         free(c->out[i].array);
-        free(c->out[i].stored);
         free(c->out[i].chunk);
     }
     work_destroy(c->work);
@@ -304,6 +304,19 @@ static void record_end(void *payload, uint64_t *at, uint64_t n_bytes)
     *at += sizeof(*record) + payload_round(n_bytes);
 }
 
+static const void *chunk_of(struct compute_output *o, const struct output_spec *spec,
+                            const struct block_range *out, const uint64_t *coords)
+{
+    const void *in_place = codec_find(o->stored, spec->ndim, out->count, out->start,
+                                      o->element_size, coords, spec->chunk);
+
+    if (in_place)
+        return in_place;
+    codec_gather(o->stored, spec->ndim, out->count, out->start, o->element_size, coords,
+                 spec->chunk, o->fill, o->chunk);
+    return o->chunk;
+}
+
 static int encode_chunks(struct compute *c, uint32_t number,
                          const struct block_range *out, void *payload, uint64_t room,
                          uint64_t *at, swim_error_t *err)
@@ -326,9 +339,8 @@ static int encode_chunks(struct compute *c, uint32_t number,
                                   " bytes is too small for output %s",
                                   room, spec->dataset);
         void *to = record_begin(payload, *at, number, coords, spec->ndim);
-        codec_gather(o->stored, spec->ndim, out->count, out->start, o->element_size,
-                     coords, spec->chunk, o->fill, o->chunk);
-        int rc = codec_encode(o->codec, o->chunk, to, &n_bytes, err);
+        int rc =
+            codec_encode(o->codec, chunk_of(o, spec, out, coords), to, &n_bytes, err);
         if (rc != SWIM_OK)
             return rc;
         record_end(payload, at, n_bytes);

@@ -12,21 +12,38 @@ struct inputs {
     unsigned char (*constants)[16];
 };
 
-static int inputs_open(struct inputs *in, swim_error_t *err)
+static int inputs_open(struct inputs *in, struct region *region, uint32_t reader,
+                       swim_error_t *err)
 {
     const struct setup *setup = in->setup;
+    struct chunk_cache cache;
     int rc = SWIM_OK;
 
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
         rc = codec_convert(SWIM_TYPE_F64, &setup->plan.edge_value,
                            setup->inputs[i].type, in->constants[i], 1, false, 0, err);
-    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++) {
+        bool cached = setup_chunk_cache(setup, i, region_cache(region),
+                                        region->n_readers, reader, &cache);
         rc = dataset_open(setup->inputs[i].source, setup->inputs[i].info,
-                          setup->inputs[i].type, &in->datasets[i], err);
+                          setup->inputs[i].type, cached ? &cache : NULL,
+                          &in->datasets[i], err);
+    }
     return rc;
 }
 
-int inputs_create(struct setup *setup, struct inputs **out, swim_error_t *err)
+void inputs_forget(const struct setup *setup, struct region *region, uint32_t reader)
+{
+    struct chunk_cache cache;
+
+    for (uint32_t i = 0; i < setup->n_inputs; i++)
+        if (setup_chunk_cache(setup, i, region_cache(region), region->n_readers, reader,
+                              &cache))
+            chunk_cache_forget(&cache, reader);
+}
+
+int inputs_create(struct setup *setup, struct region *region, uint32_t reader,
+                  struct inputs **out, swim_error_t *err)
 {
     struct inputs *in = calloc(1, sizeof(*in));
     int rc = SWIM_OK;
@@ -38,7 +55,7 @@ int inputs_create(struct setup *setup, struct inputs **out, swim_error_t *err)
     in->datasets = calloc(setup->n_inputs, sizeof(*in->datasets));
     in->constants = calloc(setup->n_inputs, sizeof(*in->constants));
     if (in->datasets && in->constants)
-        rc = inputs_open(in, err);
+        rc = inputs_open(in, region, reader, err);
     else
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "inputs");
     if (rc == SWIM_OK)

@@ -2,12 +2,18 @@
 #ifndef SWIM_BATCH_INPUTS_H
 #define SWIM_BATCH_INPUTS_H
 
+#include "batch/region.h"
 #include "batch/setup.h"
 
 struct inputs;
 
-int inputs_create(struct setup *setup, struct inputs **out, swim_error_t *err);
+/* For a reader of the region, which has a cache of chunks. */
+int inputs_create(struct setup *setup, struct region *region, uint32_t reader,
+                  struct inputs **out, swim_error_t *err);
 void inputs_destroy(struct inputs *inputs);
+
+/* A reader is dead: what it was putting into the cache is not there. */
+void inputs_forget(const struct setup *setup, struct region *region, uint32_t reader);
 
 /* Before a block: whether the files are still what they were (source_look). */
 int inputs_begin(struct inputs *inputs, swim_error_t *err);

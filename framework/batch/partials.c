@@ -34,7 +34,7 @@ int partials_open(const struct setup *setup, const struct store_access *access,
                             spec->file);
     if (rc == SWIM_OK) {
         p->info->cache_bytes = DATASET_UNCACHED;
-        rc = dataset_open(p->source, p->info, SWIM_TYPE_U8, &p->set, err);
+        rc = dataset_open(p->source, p->info, SWIM_TYPE_U8, NULL, &p->set, err);
     }
     if (rc == SWIM_OK)
         *out = p;

@@ -134,7 +134,7 @@ static int prepare(struct rank *r, swim_error_t *err)
         rc = setup_divide_memory(r->setup, &readers, fewer, &slots_each, err);
     if (rc == SWIM_OK)
         rc = region_layout(r->worker.region, readers, slots_each, r->setup->slot_bytes,
-                           err);
+                           readers * r->setup->cache_bytes, err);
     if (rc == SWIM_OK) {
         r->timed_out = calloc(readers, sizeof(*r->timed_out));
         if (!r->timed_out)

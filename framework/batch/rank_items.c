@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "batch/inputs.h"
 #include "batch/rank.h"
 #include "core/clock.h"
 #include "core/signals.h"
@@ -223,6 +224,7 @@ static int reader_ended(struct rank *r, const struct worker_event *event,
     struct reader_shared *shared = region_reader(r->worker.region, reader);
     char text[400];
 
+    inputs_forget(r->setup, r->worker.region, reader);
     items_collect(r); /* what it has refused before */
     if (region_reader_gone(r->worker.region, reader, &item)) {
         describe_block(r, event, r->worker.region->items[item].block, text,

@@ -55,7 +55,7 @@ static int reader_open(struct reader *r, swim_error_t *err)
     if (rc == SWIM_OK && worker->job->follow)
         setup_close_inputs(r->setup); /* until there is something to read */
     else if (rc == SWIM_OK)
-        rc = inputs_create(r->setup, &r->inputs, err);
+        rc = inputs_create(r->setup, r->region, worker->index, &r->inputs, err);
     if (rc == SWIM_OK)
         rc = compute_create(r->setup, r->inputs, r->region, &r->compute, err);
     return rc;
@@ -136,7 +136,7 @@ static int epoch_open(struct reader *r, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     r->open = true;
-    rc = inputs_create(r->setup, &r->inputs, err);
+    rc = inputs_create(r->setup, r->region, r->worker->index, &r->inputs, err);
     compute_take_inputs(r->compute, r->inputs);
     return rc;
 }

@@ -56,8 +56,19 @@ void region_destroy(struct region *region)
         munmap(region, region->mapped_bytes);
 }
 
+static size_t cache_offset(const struct region *region)
+{
+    return payload_offset(region) +
+           (size_t)region->n_readers * region->slots_each * region->slot_stride;
+}
+
+void *region_cache(struct region *region)
+{
+    return (char *)region + cache_offset(region);
+}
+
 int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each,
-                  uint64_t slot_bytes, swim_error_t *err)
+                  uint64_t slot_bytes, uint64_t cache_bytes, swim_error_t *err)
 {
     if (n_readers == 0 || n_readers > READERS_MOST)
         return swim_error_set(err, SWIM_ERR_ARG, "%u readers: 1 to %u are possible",
@@ -66,12 +77,11 @@ int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each
     region->slots_each = slots_each;
     region->slot_bytes = slot_bytes;
     region->slot_stride = round_up(slot_bytes, PAGE);
-    size_t need =
-        payload_offset(region) + (size_t)n_readers * slots_each * region->slot_stride;
+    size_t need = cache_offset(region) + cache_bytes;
     if (need > region->mapped_bytes)
         return swim_error_set(
             err, SWIM_ERR_ARG,
-            "%u readers need %zu bytes for finished blocks, there are "
+            "%u readers need %zu bytes for blocks and chunks, there are "
             "%zu: give \"memory\" more, or fewer --readers",
             n_readers, need, region->mapped_bytes);
     for (uint32_t i = 0; i < n_readers; i++)

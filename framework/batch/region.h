@@ -129,9 +129,11 @@ void region_mark(struct region *region, char mark[REGION_MARK_SIZE]);
 int region_create(uint64_t bytes_for_slots, struct region **out, swim_error_t *err);
 void region_destroy(struct region *region);
 
-/* Lay out readers and slots.  SWIM_ERR_ARG: does not fit into what was mapped. */
+/* Lay out readers and slots, and cache_bytes of memory for chunks, all zero.
+ * SWIM_ERR_ARG: does not fit into what was mapped. */
 int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each,
-                  uint64_t slot_bytes, swim_error_t *err);
+                  uint64_t slot_bytes, uint64_t cache_bytes, swim_error_t *err);
+void *region_cache(struct region *region);
 
 struct reader_shared *region_reader(struct region *region, uint32_t reader);
 struct slot *region_slot(struct region *region, uint32_t slot);

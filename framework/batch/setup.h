@@ -37,7 +37,8 @@ struct setup_input {
     struct dataset_info *info;
     struct swim_field field;
     const struct swim_axis **axes;
-    enum swim_type type; /* as the kernel sees it */
+    enum swim_type type;  /* as the kernel sees it */
+    uint64_t cache_bytes; /* of each reader's part of the rank's cache of its chunks */
 };
 
 struct setup_output {
@@ -110,6 +111,7 @@ struct setup {
     uint64_t phase_blocks[SETUP_PHASES_MAX];
 
     uint64_t input_bytes;  /* of a slice of all inputs, with halo, and chunk caches */
+    uint64_t cache_bytes;  /* of those, what is a part of the rank's caches */
     uint64_t output_bytes; /* of a block of all outputs, the kernel's and stored */
     uint64_t slot_bytes;   /* at most, of a finished block */
     struct setup_targets targets[SETUP_PHASES_MAX];
@@ -175,6 +177,11 @@ void setup_output_range(const struct setup_output *output,
 
 /* What a reader needs, with one slot. */
 uint64_t setup_reader_bytes(const struct setup *setup);
+
+/* The rank's cache of the chunks of an input, for a reader, in memory of n_readers
+ * times cache_bytes; false: it has none. */
+bool setup_chunk_cache(const struct setup *setup, uint32_t input, void *memory,
+                       uint32_t n_readers, uint32_t reader, struct chunk_cache *out);
 
 /* What all processes of a rank take, about, blocks and all else. */
 uint64_t setup_rank_bytes(const struct setup *setup, uint32_t n_readers,

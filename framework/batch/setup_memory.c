@@ -53,8 +53,9 @@ static int output_memory(struct setup *setup, swim_error_t *err)
             return rc;
         setup->slot_bytes +=
             chunks_in(spec, &out) * (codec_bound(codec) + RECORD_BYTES);
-        setup->output_bytes +=
-            out.elements * (swim_type_size(setup->outputs[i].type) + element) + chunk;
+        enum swim_type type = setup->outputs[i].type;
+        uint64_t apart = type == spec->type ? 0 : element;
+        setup->output_bytes += out.elements * (swim_type_size(type) + apart) + chunk;
         codec_destroy(codec);
     }
     if (setup->job->follow) /* the coordinates of its rows */
@@ -63,6 +64,21 @@ static int output_memory(struct setup *setup, swim_error_t *err)
     if (setup->slot_bytes < setup->acc_bytes + RECORD_BYTES)
         setup->slot_bytes = setup->acc_bytes + RECORD_BYTES;
     return SWIM_OK;
+}
+
+/* Whether a chunk of an input may be needed for more than one block, or slice of one.
+ */
+static bool chunks_are_shared(const struct setup *setup,
+                              const struct dataset_info *info)
+{
+    for (uint32_t a = 0; a < info->ndim; a++) {
+        uint64_t slice = setup->slice[a], block = setup->blocks.size[a];
+        if (setup->plan.halo_lo[a] + setup->plan.halo_hi[a] > 0 ||
+            (slice < info->shape[a] && slice % info->chunk[a]) ||
+            (block < info->shape[a] && block % info->chunk[a]))
+            return true;
+    }
+    return false;
 }
 
 /* Room for decoded chunks: those along the last axes, three deep where blocks have
@@ -81,6 +97,15 @@ static uint64_t chunk_cache(const struct setup *setup, const struct dataset_info
     return bytes < (double)most ? (uint64_t)bytes : most;
 }
 
+/* At least two chunks, in whole pages. */
+static uint64_t cache_part(uint64_t wanted, const struct dataset_info *info)
+{
+    uint64_t least = chunk_cache_bytes(2, dataset_chunk_bytes(info));
+    uint64_t bytes = wanted > least ? wanted : least;
+
+    return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
 static void input_memory(struct setup *setup)
 {
     uint64_t elements = 1;
@@ -88,14 +113,35 @@ static void input_memory(struct setup *setup)
     for (uint32_t a = 0; a < setup->blocks.ndim; a++)
         elements *= setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
-        struct dataset_info *info = setup->inputs[i].info;
-        if (info->chunked)
+        struct setup_input *in = &setup->inputs[i];
+        struct dataset_info *info = in->info;
+        bool direct = dataset_is_direct(info);
+        if (info->chunked && !direct)
             info->cache_bytes = chunk_cache(setup, info);
-        setup->input_bytes +=
-            elements * swim_type_size(setup->inputs[i].type) + info->cache_bytes;
-        if (info->packed) /* read as it is stored, before it is unpacked */
-            setup->input_bytes += elements * swim_type_size(info->stored_type);
+        /* Of one that grows, the last chunk of a state is another in the next one. */
+        if (direct && !setup->job->follow && chunks_are_shared(setup, info))
+            in->cache_bytes = cache_part(chunk_cache(setup, info), info);
+        setup->cache_bytes += in->cache_bytes;
+        setup->input_bytes += elements * swim_type_size(in->type) + info->cache_bytes +
+                              in->cache_bytes +
+                              elements * dataset_staged_bytes(info, in->type);
     }
+}
+
+bool setup_chunk_cache(const struct setup *setup, uint32_t input, void *memory,
+                       uint32_t n_readers, uint32_t reader, struct chunk_cache *out)
+{
+    const struct setup_input *in = &setup->inputs[input];
+    char *at = memory;
+
+    for (uint32_t i = 0; i < input; i++)
+        at += n_readers * setup->inputs[i].cache_bytes;
+    *out = (struct chunk_cache){
+        .memory = at, .chunk_bytes = dataset_chunk_bytes(in->info), .user = reader};
+    if (in->cache_bytes == 0)
+        return false;
+    out->n_entries = chunk_cache_entries(n_readers * in->cache_bytes, out->chunk_bytes);
+    return out->n_entries > 0;
 }
 
 uint64_t setup_reader_bytes(const struct setup *setup)

@@ -1,4 +1,4 @@
-/* box.c - walking over a box of elements inside a C array, row by row. */
+/* box.c - a box of elements inside a C array, walked over row by row. */
 #include "store/box.h"
 
 #include <string.h>
@@ -44,4 +44,51 @@ bool box_next(struct box *box)
         box->at[i - 1] = 0;
     }
     return false;
+}
+
+/* Rows of the two boxes may differ in length; the shorter one divides the other. */
+void box_copy(uint32_t ndim, const uint64_t *count, size_t size, const void *src,
+              const uint64_t *src_shape, const uint64_t *src_start, void *dst,
+              const uint64_t *dst_shape, const uint64_t *dst_start)
+{
+    const unsigned char *from = (const unsigned char *)src;
+    unsigned char *to = (unsigned char *)dst;
+    size_t in_used = 0, out_used = 0;
+    struct box in, out;
+
+    bool more = box_begin(&in, ndim, src_shape, src_start, count) &&
+                box_begin(&out, ndim, dst_shape, dst_start, count);
+    while (more) {
+        size_t in_left = in.row - in_used, out_left = out.row - out_used;
+        size_t len = in_left < out_left ? in_left : out_left;
+        memcpy(to + (out.offset + out_used) * size, from + (in.offset + in_used) * size,
+               len * size);
+        in_used = len == in_left ? 0 : in_used + len;
+        out_used = len == out_left ? 0 : out_used + len;
+        more = (in_used || box_next(&in)) && (out_used || box_next(&out));
+    }
+}
+
+/* By doubling what is there already. */
+void box_fill(void *dst, size_t n, const void *element, size_t size)
+{
+    unsigned char *to = (unsigned char *)dst;
+    size_t have = 1;
+
+    if (n == 0)
+        return;
+    memcpy(to, element, size);
+    for (; have * 2 <= n; have *= 2)
+        memcpy(to + have * size, to, have * size);
+    memcpy(to + have * size, to, (n - have) * size);
+}
+
+void box_fill_part(uint32_t ndim, const uint64_t *count, const void *element,
+                   size_t size, void *dst, const uint64_t *shape, const uint64_t *start)
+{
+    struct box box;
+
+    for (bool more = box_begin(&box, ndim, shape, start, count); more;
+         more = box_next(&box))
+        box_fill((unsigned char *)dst + box.offset * size, box.row, element, size);
 }

@@ -1,4 +1,4 @@
-/* box.h - walking over a box of elements inside a C array, row by row. */
+/* box.h - a box of elements inside a C array, walked over row by row. */
 #ifndef SWIM_STORE_BOX_H
 #define SWIM_STORE_BOX_H
 
@@ -26,5 +26,16 @@ bool box_begin(struct box *box, uint32_t ndim, const uint64_t *shape,
 
 /* To the next row; false: there is none. */
 bool box_next(struct box *box);
+
+/* Copy a box of count[] elements of size bytes from one array to another. */
+void box_copy(uint32_t ndim, const uint64_t *count, size_t size, const void *src,
+              const uint64_t *src_shape, const uint64_t *src_start, void *dst,
+              const uint64_t *dst_shape, const uint64_t *dst_start);
+
+/* Set n elements of size bytes, or a box of them, to one. */
+void box_fill(void *dst, size_t n, const void *element, size_t size);
+void box_fill_part(uint32_t ndim, const uint64_t *count, const void *element,
+                   size_t size, void *dst, const uint64_t *shape,
+                   const uint64_t *start);
 
 #endif /* SWIM_STORE_BOX_H */

@@ -13,8 +13,8 @@
 
 #include <h5swim/kernel.h>
 
-/* Turn n elements of type from into elements of type to; dst and src may not overlap
- * and are aligned as their types want.
+/* Turn n elements of type from into elements of type to; dst and src do not overlap, or
+ * are the same and so are the types.  They are aligned as their types want.
  * Floating-point NaN becomes fill where to is an integer type or fill is not NaN.
  * Values out of range of an integer type become fill as well (has_fill), else the
  * nearest value. */
@@ -41,5 +41,10 @@ int codec_encode(struct codec *codec, const void *chunk, void *dst, size_t *n_by
 void codec_gather(const void *array, uint32_t ndim, const uint64_t *shape,
                   const uint64_t *offset, size_t element_size, const uint64_t *coords,
                   const uint64_t *chunk, const void *fill, void *dst);
+
+/* Where that chunk lies in the array in one piece: there; NULL: it does not. */
+const void *codec_find(const void *array, uint32_t ndim, const uint64_t *shape,
+                       const uint64_t *offset, size_t element_size,
+                       const uint64_t *coords, const uint64_t *chunk);
 
 #endif /* SWIM_STORE_CODEC_H */

@@ -229,7 +229,8 @@ int codec_convert(enum swim_type from, const void *src, enum swim_type to, void 
     int rc = SWIM_OK;
 
     if (from == to) {
-        memcpy(dst, src, n * swim_type_size(to));
+        if (dst != src)
+            memcpy(dst, src, n * swim_type_size(to));
     } else if (from == SWIM_TYPE_F64 && to == SWIM_TYPE_F32) {
         convert_narrow((const double *)src, (float *)dst, n);
     } else if (from == SWIM_TYPE_F32 && to == SWIM_TYPE_F64) {

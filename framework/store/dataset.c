@@ -1,9 +1,14 @@
 /* dataset.c - reading parts of a dataset as a kernel sees them.
  *
- * Where each stored value is also a value of the wanted type, HDF5 reads straight into
- * the caller's array and one pass over the rows just read makes missing values NaN and
- * unpacks.  Else the stored elements go through a buffer, because missing values must
- * be recognised before the conversion makes their neighbours equal to them. */
+ * Chunks whose filters are known here are decoded one by one (chunks.h), everything
+ * else HDF5 reads.
+ *
+ * Where each stored value is also a value of the wanted type, the values are read
+ * straight into the caller's array and one pass over the rows just read makes missing
+ * values NaN and unpacks.  Else the stored elements go through a buffer, because
+ * missing values must be recognised before the conversion makes their neighbours equal
+ * to them.
+ */
 #include "store/dataset.h"
 
 #include <errno.h>
@@ -12,6 +17,7 @@
 #include <string.h>
 
 #include "store/box.h"
+#include "store/chunks.h"
 #include "store/codec.h"
 #include "store/store_private.h"
 #include "store/vfd.h"
@@ -23,7 +29,8 @@
 #define PART 4096       /* elements converted at a time */
 
 struct dataset {
-    hid_t set;
+    hid_t set, type;       /* as stored */
+    struct chunks *chunks; /* NULL: HDF5 reads it */
     char *file_name, *path;
     uint32_t ndim;
     enum swim_type stored, mem;
@@ -38,9 +45,34 @@ struct dataset {
 
 /* --- opening --------------------------------------------------------------------- */
 
+bool dataset_is_direct(const struct dataset_info *info)
+{
+    return info->chunked && !info->other_filters;
+}
+
+uint64_t dataset_chunk_bytes(const struct dataset_info *info)
+{
+    uint64_t bytes = swim_type_size(info->stored_type);
+
+    for (uint32_t i = 0; i < info->ndim; i++)
+        bytes *= info->chunk[i];
+    return bytes;
+}
+
+size_t dataset_staged_bytes(const struct dataset_info *info, enum swim_type mem_type)
+{
+    size_t stored = swim_type_size(info->stored_type), mem = swim_type_size(mem_type);
+
+    if (info->packed)
+        return stored;
+    if (!dataset_is_direct(info) || (info->native && info->stored_type == mem_type))
+        return 0;
+    return stored > mem ? stored : mem;
+}
+
 /* Room for all chunks along the last dimensions, so that reading on along the first
  * one does not decode a chunk twice. */
-static hid_t chunk_cache(const struct dataset_info *info)
+static hid_t chunk_cache(const struct dataset_info *info, bool none)
 {
     hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
     size_t chunk = swim_type_size(info->stored_type), row, n_chunks = 1, bytes;
@@ -53,9 +85,9 @@ static hid_t chunk_cache(const struct dataset_info *info)
             n_chunks *=
                 (size_t)((info->shape[i] + info->chunk[i] - 1) / info->chunk[i]);
     }
-    if (info->cache_bytes == DATASET_UNCACHED)
+    if (none)
         (void)H5Pset_chunk_cache(dapl, 1, 0, 0);
-    if (chunk == 0 || chunk > CACHE_CHUNK_MAX || info->cache_bytes == DATASET_UNCACHED)
+    if (chunk == 0 || chunk > CACHE_CHUNK_MAX || none)
         return dapl;
     row = n_chunks > CACHE_MAX / chunk ? CACHE_MAX : n_chunks * chunk;
     bytes = row > chunk ? row : chunk;
@@ -69,17 +101,44 @@ static hid_t chunk_cache(const struct dataset_info *info)
     return dapl;
 }
 
-static int dataset_open_set(struct dataset *ds, const struct source *source,
-                            const struct dataset_info *info, swim_error_t *err)
+static int dataset_open_by(struct dataset *ds, const struct source *source,
+                           const struct dataset_info *info, bool uncached,
+                           swim_error_t *err)
 {
-    hid_t dapl = chunk_cache(info);
+    hid_t dapl = chunk_cache(info, uncached);
     int rc = SWIM_OK;
 
     ds->set = H5Dopen2(source_file(source), info->path, dapl < 0 ? H5P_DEFAULT : dapl);
-    if (ds->set < 0)
+    if (ds->set >= 0)
+        ds->type = H5Dget_type(ds->set);
+    if (ds->type < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "open %s in %s", info->path, info->file);
     h5_release(dapl);
     return rc;
+}
+
+/* HDF5's cache of chunks is for what HDF5 decodes. */
+static int dataset_open_set(struct dataset *ds, const struct source *source,
+                            const struct dataset_info *info,
+                            const struct chunk_cache *cache, swim_error_t *err)
+{
+    bool uncached = info->cache_bytes == DATASET_UNCACHED;
+    bool direct = dataset_is_direct(info);
+    swim_error_t why = {0};
+
+    int rc = dataset_open_by(ds, source, info, uncached || direct, err);
+    if (rc != SWIM_OK || !direct)
+        return rc;
+    rc = chunks_open(ds->set, cache, &ds->chunks, &why);
+    if (rc != SWIM_OK)
+        return swim_error_set(err, rc, "open %s in %s: %s", info->path, info->file,
+                              why.text);
+    if (ds->chunks || uncached)
+        return rc;
+    h5_release(ds->type);
+    h5_release(ds->set);
+    ds->set = ds->type = H5I_INVALID_HID;
+    return dataset_open_by(ds, source, info, false, err);
 }
 
 /* How the values are to be treated, see the top of this file. */
@@ -114,7 +173,8 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
 }
 
 int dataset_open(const struct source *source, const struct dataset_info *info,
-                 enum swim_type mem_type, struct dataset **out, swim_error_t *err)
+                 enum swim_type mem_type, const struct chunk_cache *cache,
+                 struct dataset **out, swim_error_t *err)
 {
     struct dataset *ds = (struct dataset *)calloc(1, sizeof(*ds));
     int rc;
@@ -122,7 +182,7 @@ int dataset_open(const struct source *source, const struct dataset_info *info,
     *out = NULL;
     if (!ds)
         return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", info->file);
-    ds->set = H5I_INVALID_HID;
+    ds->set = ds->type = H5I_INVALID_HID;
     ds->mem = mem_type;
     ds->file_name = strdup(info->file);
     ds->path = strdup(info->path);
@@ -134,7 +194,7 @@ int dataset_open(const struct source *source, const struct dataset_info *info,
     else
         rc = dataset_prepare(ds, info, err);
     if (rc == SWIM_OK)
-        rc = dataset_open_set(ds, source, info, err);
+        rc = dataset_open_set(ds, source, info, cache, err);
     if (rc == SWIM_OK)
         *out = ds;
     else
@@ -148,6 +208,8 @@ void dataset_close(struct dataset *ds)
 
     if (!ds)
         return;
+    chunks_close(ds->chunks);
+    h5_release(ds->type);
     h5_release(ds->set);
     free(ds->buffer);
     free(ds->path);
@@ -283,7 +345,7 @@ static int buffered_box(struct dataset *ds, unsigned char *buf, const uint64_t *
     return rc;
 }
 
-/* --- reading ---------------------------------------------------------------------- */
+/* --- by HDF5 ---------------------------------------------------------------------- */
 
 static int buffer_grow(struct dataset *ds, size_t bytes, swim_error_t *err)
 {
@@ -368,19 +430,14 @@ static int dataset_read_into(struct dataset *ds, hid_t in_file, hid_t in_memory,
     return check_sources(ds, err);
 }
 
-int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *count,
-                 void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
-                 swim_error_t *err)
+static int read_whole(struct dataset *ds, size_t n, const uint64_t *start,
+                      const uint64_t *count, void *buf, const uint64_t *buf_shape,
+                      const uint64_t *buf_start, swim_error_t *err)
 {
     unsigned char *bytes = (unsigned char *)buf;
     hid_t in_file = H5I_INVALID_HID, in_memory = H5I_INVALID_HID;
-    size_t n = 1;
     int rc = SWIM_OK;
 
-    for (uint32_t i = 0; i < ds->ndim; i++)
-        n *= (size_t)count[i];
-    if (n == 0)
-        return SWIM_OK;
     in_file = space_of_file(ds, start, count);
     if (ds->buffered) {
         in_memory = space_select(ds->ndim, count, NULL, count);
@@ -398,4 +455,77 @@ int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *coun
     h5_release(in_memory);
     h5_release(in_file);
     return rc;
+}
+
+/* --- chunk by chunk -----------------------------------------------------------------
+ */
+
+static int read_chunks(struct dataset *ds, const uint64_t *start, const uint64_t *count,
+                       void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
+                       swim_error_t *err)
+{
+    swim_error_t why = {0};
+    int rc = chunks_read(ds->chunks, start, count, buf, buf_shape, buf_start, &why);
+
+    return rc == SWIM_OK ? rc
+                         : swim_error_set(err, rc, "read %s in %s: %s", ds->path,
+                                          ds->file_name, why.text);
+}
+
+/* The n stored elements of a box, in ds->buffer, as elements of type. */
+static int read_converted(struct dataset *ds, size_t n, const uint64_t *start,
+                          const uint64_t *count, enum swim_type type, swim_error_t *err)
+{
+    static const uint64_t origin[SWIM_NDIM_MAX];
+    size_t stored = H5Tget_size(ds->type), size = swim_type_size(type);
+    hid_t native = types_native(type);
+
+    int rc = buffer_grow(ds, n * (stored > size ? stored : size), err);
+    if (rc == SWIM_OK)
+        rc = read_chunks(ds, start, count, ds->buffer, count, origin, err);
+    if (rc == SWIM_OK && H5Tequal(ds->type, native) <= 0 &&
+        H5Tconvert(ds->type, native, n, ds->buffer, NULL, H5P_DEFAULT) < 0)
+        rc = h5_fail(err, SWIM_ERR_IO, "read %s in %s: convert", ds->path,
+                     ds->file_name);
+    return rc;
+}
+
+static int read_by_chunks(struct dataset *ds, size_t n, const uint64_t *start,
+                          const uint64_t *count, void *buf, const uint64_t *buf_shape,
+                          const uint64_t *buf_start, swim_error_t *err)
+{
+    static const uint64_t origin[SWIM_NDIM_MAX];
+    int rc;
+
+    if (ds->buffered) {
+        rc = read_converted(ds, n, start, count, ds->stored, err);
+        return rc == SWIM_OK ? buffered_box(ds, buf, buf_shape, buf_start, count, err)
+                             : rc;
+    }
+    if (H5Tequal(ds->type, types_native(ds->mem)) > 0) {
+        rc = read_chunks(ds, start, count, buf, buf_shape, buf_start, err);
+    } else {
+        rc = read_converted(ds, n, start, count, ds->mem, err);
+        if (rc == SWIM_OK)
+            box_copy(ds->ndim, count, swim_type_size(ds->mem), ds->buffer, count,
+                     origin, buf, buf_shape, buf_start);
+    }
+    if (rc == SWIM_OK)
+        finish_box(ds, buf, buf_shape, buf_start, count);
+    return rc;
+}
+
+int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *count,
+                 void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
+                 swim_error_t *err)
+{
+    size_t n = 1;
+
+    for (uint32_t i = 0; i < ds->ndim; i++)
+        n *= (size_t)count[i];
+    if (n == 0)
+        return SWIM_OK;
+    return ds->chunks
+               ? read_by_chunks(ds, n, start, count, buf, buf_shape, buf_start, err)
+               : read_whole(ds, n, start, count, buf, buf_shape, buf_start, err);
 }

@@ -12,6 +12,7 @@
 
 #include <h5swim/kernel.h>
 
+#include "store/chunk_cache.h"
 #include "store/source.h"
 
 #define DATASET_UNCACHED UINT64_MAX
@@ -28,10 +29,11 @@ struct dataset_info {
     uint64_t chunk[SWIM_NDIM_MAX];
     bool shuffle, fletcher32, other_filters;
     int deflate;          /* level; 0: none */
-    uint64_t cache_bytes; /* for decoded chunks while it is open; set by the caller, 0:
-                             a row of chunks, as far as that is 64 MiB;
+    uint64_t cache_bytes; /* for chunks that HDF5 decodes while it is open; set by the
+                             caller, 0: a row of chunks, as far as that is 64 MiB;
                              DATASET_UNCACHED: none, each is read at once */
     enum swim_type stored_type;
+    bool native; /* in the form of this machine */
     bool packed; /* scale_factor or add_offset */
     double scale, offset;
     bool has_missing; /* _FillValue or missing_value (the two may differ) */
@@ -75,11 +77,22 @@ enum swim_type dataset_natural_type(const struct dataset_info *info);
 
 struct dataset;
 
-/* Open for reading as elements of mem_type (not SWIM_TYPE_ANY).  source is the one that
- * was inspected, or another process's at the same state; it is closed after the
+/* Open for reading as elements of mem_type (not SWIM_TYPE_ANY).  cache: of its chunks
+ * in this state, for those that are decoded by h5swim; NULL: none.  source is the one
+ * that was inspected, or another process's at the same state; it is closed after the
  * dataset. Errors: SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int dataset_open(const struct source *source, const struct dataset_info *info,
-                 enum swim_type mem_type, struct dataset **out, swim_error_t *err);
+                 enum swim_type mem_type, const struct chunk_cache *cache,
+                 struct dataset **out, swim_error_t *err);
+
+/* Whether chunks of it are decoded by h5swim, and not by HDF5, as far as is known. */
+bool dataset_is_direct(const struct dataset_info *info);
+
+/* Bytes of one chunk. */
+uint64_t dataset_chunk_bytes(const struct dataset_info *info);
+
+/* Bytes for each element that wait to be converted while it is read as mem_type. */
+size_t dataset_staged_bytes(const struct dataset_info *info, enum swim_type mem_type);
 
 /* Read count[] elements from start[] into a C array of shape buf_shape[], there at
  * buf_start[]; all ndim long.  Converted, unpacked, missing values as kernel.h has

@@ -62,6 +62,28 @@ int h5_fail(swim_error_t *err, int code, const char *fmt, ...)
                           cause.text[0] ? cause.text : "no cause given");
 }
 
+struct where {
+    const char *function;
+    bool is;
+};
+
+static herr_t where_look(unsigned n, const H5E_error2_t *entry, void *arg)
+{
+    struct where *where = (struct where *)arg;
+
+    where->is = n == 0 &&
+                strcmp(entry->func_name ? entry->func_name : "", where->function) == 0;
+    return 1; /* stop */
+}
+
+bool h5_failed_in(const char *function)
+{
+    struct where where = {function, false};
+
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, where_look, &where);
+    return where.is;
+}
+
 void h5_release(hid_t id)
 {
     if (id >= 0)

@@ -43,6 +43,7 @@ static int inspect_type(hid_t set, struct dataset_info *info, swim_error_t *err)
         return h5_fail(err, SWIM_ERR_IO, "read the type of %s in %s", info->path,
                        info->file);
     info->stored_type = types_from_h5(type);
+    info->native = H5Tequal(type, types_native(info->stored_type)) > 0;
     if (info->stored_type == SWIM_TYPE_ANY)
         rc =
             swim_error_set(err, SWIM_ERR_ARG,

@@ -33,6 +33,10 @@ const char *types_describe(hid_t type);
  * before any other HDF5 call.  Returns the code. */
 int h5_fail(swim_error_t *err, int code, const char *fmt, ...) SWIM_PRINTF(3, 4);
 
+/* Whether the HDF5 call that has failed just now did so in that function of HDF5
+ * itself, and not in what it called. */
+bool h5_failed_in(const char *function);
+
 /* Close an id of any kind; H5I_INVALID_HID and failures are ignored. */
 void h5_release(hid_t id);
 

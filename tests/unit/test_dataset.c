@@ -96,7 +96,7 @@ static void read_all(void **state, const char *dataset, enum swim_type mem, void
     struct dataset *ds = NULL;
     swim_error_t err = {0};
 
-    if (dataset_open(store_source_of(info), info, mem, &ds, &err) ||
+    if (dataset_open(store_source_of(info), info, mem, NULL, &ds, &err) ||
         dataset_read(ds, zero, info->shape, buf, info->shape, zero, &err))
         fail_msg("%s", err.text);
     dataset_close(ds);
@@ -291,7 +291,8 @@ static void reads_unusual_numbers(void **state)
     assert_string_equal(info->axes[0].name, "row");
     assert_string_equal(info->units, "variable length");
     assert_int_equal(
-        dataset_open(store_source_of(info), info, SWIM_TYPE_F64, &ds, NULL), SWIM_OK);
+        dataset_open(store_source_of(info), info, SWIM_TYPE_F64, NULL, &ds, NULL),
+        SWIM_OK);
     assert_int_equal(
         dataset_read(ds, &zero, info->shape, out, info->shape, &zero, NULL), SWIM_OK);
     assert_true(out[0] == 1 && out[1] == -2 && isnan(out[2]));
@@ -423,7 +424,8 @@ static void reads_a_part_into_a_part(void **state)
     for (int i = 0; i < 60; i++)
         buf[i] = -1; /* the missing value: must stay where nothing was read */
     assert_int_equal(
-        dataset_open(store_source_of(info), info, SWIM_TYPE_F32, &ds, &err), SWIM_OK);
+        dataset_open(store_source_of(info), info, SWIM_TYPE_F32, NULL, &ds, &err),
+        SWIM_OK);
     assert_int_equal(dataset_read(ds, start, count, buf, shape, at, &err), SWIM_OK);
     for (int i = 0; i < 60; i++) {
         int x = i / 20 - 1, y = i / 5 % 4 - 1, z = i % 5 - 2;
@@ -448,7 +450,7 @@ static void no_type_is_no_type_to_read_as(void **state)
     struct dataset *ds = NULL;
 
     assert_int_equal(
-        dataset_open(store_source_of(info), info, SWIM_TYPE_ANY, &ds, NULL),
+        dataset_open(store_source_of(info), info, SWIM_TYPE_ANY, NULL, &ds, NULL),
         SWIM_ERR_ARG);
     dataset_close(NULL);
     dataset_info_destroy(NULL);

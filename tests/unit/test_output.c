@@ -164,7 +164,7 @@ static void read_all(const struct dataset_info *info, float *buf)
     struct dataset *ds = NULL;
     swim_error_t err = {0};
 
-    if (dataset_open(store_source_of(info), info, SWIM_TYPE_F32, &ds, &err) ||
+    if (dataset_open(store_source_of(info), info, SWIM_TYPE_F32, NULL, &ds, &err) ||
         dataset_read(ds, zero, info->shape, buf, info->shape, zero, &err))
         fail_msg("%s", err.text);
     dataset_close(ds);

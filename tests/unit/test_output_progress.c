@@ -134,7 +134,8 @@ static bool row_is(const struct scene *s, const char *dataset, uint64_t row,
 
     assert_int_equal(store_inspect(s->file, dataset, &info, NULL), SWIM_OK);
     assert_int_equal(
-        dataset_open(store_source_of(info), info, SWIM_TYPE_I32, &set, NULL), SWIM_OK);
+        dataset_open(store_source_of(info), info, SWIM_TYPE_I32, NULL, &set, NULL),
+        SWIM_OK);
     assert_int_equal(dataset_read(set, start, count, found, count, zero, NULL),
                      SWIM_OK);
     dataset_close(set);

@@ -24,7 +24,7 @@ static int setup(void **state)
     if (region_create(1 << 20, &region, &err) != SWIM_OK)
         return -1;
     *state = region;
-    return region_layout(region, READERS, 2, 1000, &err);
+    return region_layout(region, READERS, 2, 1000, 0, &err);
 }
 
 static int teardown(void **state)
@@ -223,9 +223,9 @@ static void a_layout_that_does_not_fit_is_refused(void **state)
 {
     swim_error_t err = {0};
 
-    assert_int_equal(region_layout(*state, READERS, 2, 1 << 20, &err), SWIM_ERR_ARG);
-    assert_int_equal(region_layout(*state, 0, 2, 1, NULL), SWIM_ERR_ARG);
-    assert_int_equal(region_layout(*state, 1 << 20, 2, 1, NULL), SWIM_ERR_ARG);
+    assert_int_equal(region_layout(*state, READERS, 2, 1 << 20, 0, &err), SWIM_ERR_ARG);
+    assert_int_equal(region_layout(*state, 0, 2, 1, 0, NULL), SWIM_ERR_ARG);
+    assert_int_equal(region_layout(*state, 1 << 20, 2, 1, 0, NULL), SWIM_ERR_ARG);
 }
 
 static void the_first_error_wins(void **state)

@@ -148,7 +148,7 @@ static int value_there(const struct scene *s)
     if (source_open(s->path, &store_now, &handed_on, &source, NULL) != SWIM_OK)
         return -1;
     if (dataset_inspect(source, "x", &info, NULL) != SWIM_OK ||
-        dataset_open(source, info, SWIM_TYPE_I32, &set, NULL) != SWIM_OK ||
+        dataset_open(source, info, SWIM_TYPE_I32, NULL, &set, NULL) != SWIM_OK ||
         dataset_read(set, &zero, &n, values, &n, &zero, NULL) != SWIM_OK)
         return -1;
     for (int i = 1; i < N; i++)
