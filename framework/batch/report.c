@@ -222,10 +222,11 @@ static void plan_inputs_outputs(const struct setup *setup)
                  deflate, spec->fletcher32 ? " fletcher32" : "");
         swim_text_shape(spec->shape, spec->ndim, shape, sizeof(shape));
         swim_text_shape(spec->chunk, spec->ndim, chunk, sizeof(chunk));
-        printf("  output %-7s %s:%s, %s, %s, chunks %s, %s, fill %g%s\n",
+        printf("  output %-7s %s:%s, %s, %s, chunks %s (%s), %s (%s), fill %g%s\n",
                setup->kernel->outputs[i].name, spec->file, spec->dataset, shape,
-               swim_type_name(spec->type), chunk,
-               filters[0] ? filters + 1 : "no filters", spec->fill,
+               swim_type_name(spec->type), chunk, setup->outputs[i].chunks_why,
+               filters[0] ? filters + 1 : "no filters", setup->outputs[i].filters_why,
+               spec->fill,
                !setup->outputs[i].sharded  ? ""
                : setup->outputs[i].by_rank ? ", a shard of each rank"
                                            : ", a shard of each node");

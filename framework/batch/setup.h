@@ -47,8 +47,9 @@ struct setup_output {
     enum swim_type type;        /* as the kernel writes it */
     double missing;             /* what the kernel's integers say for a missing value */
     bool refill;                /* and which spec.fill replaces after conversion */
-    char file[PATH_MAX];        /* its real path */
-    bool sharded, by_rank;      /* the file joins one of each node, or rank: shards.h */
+    const char *chunks_why, *filters_why; /* for people: whence they are */
+    char file[PATH_MAX];                  /* its real path */
+    bool sharded, by_rank; /* the file joins one of each node, or rank: shards.h */
 };
 
 /* What of the inputs a job that follows them is at: rows that all of them have, and

@@ -110,11 +110,13 @@ static int check_planned(const struct setup *setup, const struct swim_output *pl
 }
 
 /* Like the first input's chunks where the axes are the same, else about 1 MiB. */
-static void choose_chunks(const struct setup *setup, struct output_spec *spec)
+static void choose_chunks(const struct setup *setup, struct output_spec *spec,
+                          const char **why)
 {
     const struct dataset_info *first = setup->inputs[0].info;
     uint64_t bytes = swim_type_size(spec->type);
 
+    *why = first->chunked ? "as the first input" : "about 1 MiB";
     for (uint32_t d = 0; d < spec->ndim; d++) {
         spec->chunk[d] = 1;
         if (spec->from_axis[d] >= 0 && first->chunked) {
@@ -128,11 +130,28 @@ static void choose_chunks(const struct setup *setup, struct output_spec *spec)
         uint32_t d = spec->ndim - 1 - i;
         if (spec->from_axis[d] >= 0 && first->chunked)
             continue;
+        if (first->chunked)
+            *why = "as the first input along its axes";
         uint64_t room =
             bytes && bytes < CHUNK_BYTES_WANTED ? CHUNK_BYTES_WANTED / bytes : 1;
         spec->chunk[d] = spec->shape[d] < room ? spec->shape[d] : room;
         bytes *= spec->chunk[d];
     }
+}
+
+/* Fast ones where the first input has any, none where it has none. */
+static void choose_filters(const struct dataset_info *first,
+                           const struct job_output *given, struct setup_output *out)
+{
+    bool filtered =
+        first->shuffle || first->deflate || first->fletcher32 || first->other_filters;
+
+    out->filters_why = "as given";
+    if (given->filters_set)
+        return;
+    out->spec.shuffle = filtered;
+    out->spec.deflate = filtered ? 1 : 0;
+    out->filters_why = filtered ? "as the first input has some" : "as the first input";
 }
 
 static int take_chunks(const struct job_output *given, struct output_spec *spec,
@@ -228,9 +247,9 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         .dataset = given->dataset,
         .type = given->type ? given->type : planned->type,
         .ndim = planned->ndim,
-        .shuffle = given->filters_set ? given->shuffle : true,
+        .shuffle = given->shuffle,
         .fletcher32 = given->fletcher32,
-        .deflate = given->filters_set ? given->deflate : 1,
+        .deflate = given->deflate,
         .units = planned->units,
         .long_name = planned->long_name,
         .cell_methods = planned->cell_methods,
@@ -245,7 +264,10 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         out->spec.axes[d] = a < 0 ? planned->axes[d] : NULL;
         out->spec.shape[d] = a < 0 ? planned->shape[d] : first->shape[a];
     }
-    choose_chunks(setup, &out->spec);
+    choose_filters(first, given, out);
+    choose_chunks(setup, &out->spec, &out->chunks_why);
+    if (given->n_chunks)
+        out->chunks_why = "as given";
     if (given->n_chunks)
         rc = take_chunks(given, &out->spec, err);
     if (rc == SWIM_OK)

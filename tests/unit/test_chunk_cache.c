@@ -1,6 +1,7 @@
 /* test_chunk_cache.c - decoded chunks that processes share. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +23,7 @@
 
 struct shared {
     atomic_uint made[CHUNKS_MOST];
-    atomic_uint wrong, making;
+    atomic_uint wrong, making, ready;
 };
 
 struct scene {
@@ -162,6 +163,41 @@ static void what_fits_is_made_once_whoever_needs_it(void **state)
     scene_close(&s);
 }
 
+/* Two processes want the same chunk at the same moment, again and again. */
+static void want_together(struct scene *s, uint32_t user)
+{
+    s->cache.user = user;
+    for (unsigned r = 0; r < CHUNKS_MOST; r++) {
+        atomic_fetch_add(&s->shared->ready, 1);
+        while (atomic_load(&s->shared->ready) < 2 * (r + 1))
+            sched_yield();
+        if (get(s, r) != SWIM_OK)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+static void what_two_want_at_once_is_made_once(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct scene s;
+        pid_t pids[2];
+        scene_open(&s, 4 * CHUNKS_MOST);
+        for (uint32_t u = 0; u < 2; u++)
+            if ((pids[u] = fork()) == 0)
+                want_together(&s, u);
+        for (uint32_t u = 0; u < 2; u++) {
+            int status = -1;
+            assert_int_equal(waitpid(pids[u], &status, 0), pids[u]);
+            assert_int_equal(status, 0);
+        }
+        assert_int_equal(atomic_load(&s.shared->wrong), 0);
+        assert_int_equal(made_in_all(&s), CHUNKS_MOST);
+        scene_close(&s);
+    }
+}
+
 static void what_is_replaced_meanwhile_is_never_seen_in_parts(void **state)
 {
     struct scene s;
@@ -281,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_fits_is_made_once_whoever_needs_it),
+        cmocka_unit_test(what_two_want_at_once_is_made_once),
         cmocka_unit_test(what_is_replaced_meanwhile_is_never_seen_in_parts),
         cmocka_unit_test(the_oldest_goes_first),
         cmocka_unit_test(what_could_not_be_made_is_not_there),
