@@ -1,7 +1,7 @@
 /* test_chunk_cache.c - decoded chunks that processes share. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
