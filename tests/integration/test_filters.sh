@@ -66,7 +66,7 @@ with h5py.File("in.h5", "w") as f:
     print("nbit")
 PY
 # Debian's plug-in of lzf does not name the library it needs; h5dump cannot load it either.
-lzf=$(ldconfig -p | awk '/liblzf\.so/ { print $NF; exit }')
+lzf=$(ldconfig -p | awk '/liblzf\.so/ { path = $NF } END { print path }')
 while read -r name; do
     expect_status 0 env LD_PRELOAD="$lzf" "$h5swim" run job.yaml --quiet --overwrite --readers 2 --set "inputs.x.dataset=$name"
     "$python" - "$name" <<'PY' || fail "$name is not read as HDF5 reads it"
