@@ -1,23 +1,41 @@
-"""make_winds.py IN.nc OUT.nc TIMES
+"""make_winds.py IN.nc OUT.nc MONTHS [--finer N] [--points LAT,LON] [--chunks T,Y,X]
+                [--gzip LEVEL] [--only NAME]
 
-The real winds on a grid four times as fine in both directions (linear between the
-points), the whole record repeated TIMES times; 177 MB of values each time.
+The real winds on a grid N times (4) as fine in both directions, linear between the
+points, and as long as is asked for: the record is repeated, 12 months at a time.
 """
-import sys
+import argparse
 
 import h5py
 import numpy as np
 
-FINER = 4
+PART = 12
 
 
-def finer(values, axis):
-    """FINER points for each one; behind the last, it is repeated."""
+def numbers(text):
+    return tuple(int(n) for n in text.split(","))
+
+
+def options():
+    p = argparse.ArgumentParser()
+    p.add_argument("source")
+    p.add_argument("out")
+    p.add_argument("months", type=int)
+    p.add_argument("--finer", type=int, default=4)
+    p.add_argument("--points", type=numbers, help="of the finer grid, from its first corner on")
+    p.add_argument("--chunks", type=numbers, default=(12, 73, 144))
+    p.add_argument("--gzip", type=int, default=1)
+    p.add_argument("--only", help="one of the components, and no coordinates")
+    return p.parse_args()
+
+
+def finer(values, axis, n):
+    """n points for each one; behind the last, it is repeated."""
     after = np.concatenate([values.take(range(1, values.shape[axis]), axis),
                             values.take([-1], axis)], axis)
-    parts = [values + (after - values) * np.float32(k / FINER) for k in range(FINER)]
+    parts = [values + (after - values) * np.float32(k / n) for k in range(n)]
     shape = list(values.shape)
-    shape[axis] *= FINER
+    shape[axis] *= n
     return np.stack(parts, axis + 1).reshape(shape)
 
 
@@ -28,33 +46,45 @@ def coordinates(out, like, values):
     return scale
 
 
+def scales(f, out, o, shape):
+    time = f["TIME"][()]
+    span = time[-1] - time[0] + (time[1] - time[0])
+    records = -(-o.months // len(time))
+    times = np.concatenate([time + k * span for k in range(records)])[:o.months]
+    lat, lon = f["FNOCY"][()], f["FNOCX"][()]
+    lats = np.linspace(lat[0], lat[-1], len(lat) * o.finer)[:shape[1]]
+    lons = (lon[0] + 360 / len(lon) / o.finer * np.arange(len(lon) * o.finer))[:shape[2]]
+    return [coordinates(out, f[name], values)
+            for name, values in (("TIME", times), ("FNOCY", lats), ("FNOCX", lons))]
+
+
+def component(f, out, name, shape, o, axes):
+    source = f[name]
+    fill = source.attrs["_FillValue"]
+    d = out.create_dataset(name, shape, "f4", chunks=tuple(map(min, o.chunks, shape)), shuffle=True,
+                           compression="gzip", compression_opts=o.gzip,
+                           fillvalue=np.ravel(fill)[0])
+    d.attrs["_FillValue"] = fill
+    d.attrs["units"] = source.attrs["units"]
+    for axis, scale in enumerate(axes):
+        d.dims[axis].attach_scale(scale)
+    values = source[()]
+    for first in range(0, min(PART * (len(values) // PART), shape[0]), PART):
+        part = finer(finer(values[first:first + PART], 1, o.finer), 2, o.finer)
+        part = part[:, :shape[1], :shape[2]]
+        for at in range(first, shape[0], len(values)):
+            d[at:at + PART] = part[:shape[0] - at]
+
+
 def main():
-    times = int(sys.argv[3])
-    with h5py.File(sys.argv[1], "r") as f, h5py.File(sys.argv[2], "w") as out:
-        time = f["TIME"][()]
-        span = time[-1] - time[0] + (time[1] - time[0])
-        scales = [coordinates(out, f["TIME"],
-                              np.concatenate([time + k * span for k in range(times)]))]
-        lat, lon = f["FNOCY"][()], f["FNOCX"][()]
-        scales.append(coordinates(out, f["FNOCY"],
-                                  np.linspace(lat[0], lat[-1], len(lat) * FINER)))
-        scales.append(coordinates(out, f["FNOCX"],
-                                  lon[0] + 360 / len(lon) / FINER * np.arange(len(lon) * FINER)))
-        shape = tuple(len(s) for s in scales)
-        for name in ("UWND", "VWND"):
-            fill = f[name].attrs["_FillValue"]
-            d = out.create_dataset(name, shape, "f4", chunks=(12, 73, 144), shuffle=True,
-                                   compression="gzip", compression_opts=1,
-                                   fillvalue=np.ravel(fill)[0])
-            d.attrs["_FillValue"] = fill
-            d.attrs["units"] = f[name].attrs["units"]
-            for axis, scale in enumerate(scales):
-                d.dims[axis].attach_scale(scale)
-            for first in range(0, len(time), 12):
-                part = finer(finer(f[name][first:first + 12], 1), 2)
-                for k in range(times):
-                    at = k * len(time) + first
-                    d[at:at + part.shape[0]] = part
+    o = options()
+    with h5py.File(o.source, "r") as f, h5py.File(o.out, "w") as out:
+        whole = f["UWND"].shape
+        points = o.points or (whole[1] * o.finer, whole[2] * o.finer)
+        shape = (o.months, *points)
+        axes = [] if o.only else scales(f, out, o, shape)
+        for name in [o.only] if o.only else ("UWND", "VWND"):
+            component(f, out, name, shape, o, axes)
 
 
 main()

@@ -1,0 +1,328 @@
+"""run.py - tests/bench/run runs it, in the folder of the data, with its options in
+BENCH_* of the environment."""
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+from bench_data import make_raw, make_small_file, make_winds, winds_months
+from bench_measure import memory_of_run, same_values, synced_run, timed
+
+BUILD, SOURCE = os.environ["SWIM_BUILD"], os.environ["SWIM_SOURCE"]
+H5SWIM = BUILD + "/bin/h5swim"
+HANDTUNED = BUILD + "/tests/handtuned/"
+KERNELS = BUILD + "/tests/bench_kernels/"
+BENCH = SOURCE + "/tests/bench/"
+SIZE = int(os.environ["BENCH_SIZE"])
+RUNS = int(os.environ["BENCH_RUNS"])
+PEER_RUNS = int(os.environ["BENCH_PEER_RUNS"])
+PROCESSES = os.environ["BENCH_PROCESSES"]
+ONLY = [name for name in os.environ["BENCH_ONLY"].split(",") if name]
+MIB, GIB = 1 << 20, 1 << 30
+
+rows = []
+wrong = []
+
+
+def say(text):
+    print(text, flush=True)
+
+
+# --- h5swim
+
+def h5swim_run(job, sets, *more):
+    command = [H5SWIM, "run", job, "--quiet", "-n", "1", "--readers", PROCESSES]
+    for key, value in sets.items():
+        command += ["--set", f"{key}={value}"]
+    return [*command, *more]
+
+
+def job_file(name, kernel, inputs, outputs):
+    """A job file: inputs and outputs are (port, file, dataset)."""
+    lines = [f"kernel: {kernel}"]
+    for what, ports in (("inputs", inputs), ("outputs", outputs)):
+        lines.append(f"{what}:")
+        lines += [f"  {port}: {{file: {file}, dataset: {dataset}}}" for port, file, dataset in ports]
+    with open(name, "w") as f:
+        f.write("\n".join([*lines, ""]))
+    return os.path.abspath(name)
+
+
+def gzip_1(port, chunks):
+    return {f"outputs.{port}.chunks": list(chunks),
+            f"outputs.{port}.filters": "{shuffle: true, deflate: 1}"}
+
+
+# --- a work: the same by all
+
+class Work:
+    """What h5swim, a hand-tuned program and the others do, each into a file of its own."""
+
+    def __init__(self, name, title, goal, source, dataset):
+        self.name, self.title, self.goal, self.source = name, title, goal, source
+        self.dataset = dataset  # of the output
+        self.ways = {}  # command by who does it
+        self.ulps = {}  # how far from h5swim's; 0: the same bits
+        self.goals = {}  # of peers: how many times as long as h5swim they take at least
+
+    def out(self, who):
+        return os.path.abspath(f"out_{self.name}.{who.replace(' ', '_')}.nc")
+
+    def add(self, who, command, ulps=0, goal=None):
+        self.ways[who], self.ulps[who], self.goals[who] = command, ulps, goal
+
+    def hand(self, program, ulps=0):
+        self.add("hand-tuned", [HANDTUNED + program, self.source, self.out("hand-tuned"), PROCESSES],
+                 ulps)
+
+    def peer(self, who, command, ulps=1, goal=None):
+        if PEER_RUNS and (shutil.which(command[0]) or os.path.exists(command[0])):
+            self.add(who, command, ulps, goal)
+
+    def python_peer(self, who, tool, module, work, goal=None):
+        if subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True).returncode:
+            return
+        self.peer(who, [sys.executable, BENCH + "peers.py", tool, work, self.source, self.out(who),
+                        PROCESSES], goal=goal)
+
+
+def winds_work(name, title, goal, chunks, **grid):
+    source, shape = make_winds(name, winds_months(SIZE, **grid), chunks, **grid)
+    chunks = [min(c, n) for c, n in zip(chunks, shape)]
+    w = Work(name, f"{title}, {shape[0]} x {shape[1]} x {shape[2]}", goal, source, "WSPD")
+    sets = {"inputs.u.file": source, "inputs.v.file": source,
+            "outputs.speed.file": w.out("h5swim"), **gzip_1("speed", chunks)}
+    w.add("h5swim", h5swim_run(SOURCE + "/jobs/wind_speed.yaml", sets))
+    w.hand("wind_speed")
+    w.peer("plain HDF5", [BUILD + "/tests/plain_wind_speed", source, w.out("plain HDF5")], 0)
+    return w, chunks
+
+
+def wind_speed():
+    w, chunks = winds_work("wind_speed", "wind speed, chunks 12 x 73 x 144", 1.05, (12, 73, 144))
+    w.python_peer("h5py+mp", "h5py", "h5py", "wind_speed", goal=3.2)
+    w.python_peer("xarray+dask", "dask", "xarray, dask, netCDF4", "wind_speed")
+    speed = "WSPD=sqrt(UWND*UWND+VWND*VWND)"
+    w.peer("CDO", ["cdo", "-s", "-O", "-P", PROCESSES, "-f", "nc4", "-z", "zip_1", f"expr,{speed}",
+                   w.source, w.out("CDO")], goal=6.5)
+    sizes = [a for d, n in zip(("TIME", "FNOCY", "FNOCX"), chunks) for a in ("--cnk_dmn", f"{d},{n}")]
+    w.peer("NCO", ["ncap2", "-O", "-4", "-L", "1", "-t", PROCESSES, *sizes, "-v", "-s", speed,
+                   w.source, w.out("NCO")], goal=6.5)
+    return w
+
+
+def wind_step():
+    return winds_work("wind_step", "wind speed, chunks 1 x 721 x 1440", 1.1, (1, 721, 1440),
+                      finer=10, points=(721, 1440))[0]
+
+
+def wind_cubes():
+    return winds_work("wind_cubes", "wind speed, chunks 64 x 64 x 64", 1.1, (64, 64, 64))[0]
+
+
+def wind_small():
+    return winds_work("wind_small", "wind speed, chunks 1 x 8 x 16", 1.3, (1, 8, 16))[0]
+
+
+def raw_work(name, kernel, program, goal, mib):
+    source = make_raw(mib)
+    w = Work(name, f"{kernel}, contiguous, {mib} MiB", goal, source, "Y")
+    job = job_file(f"{name}.yaml", f"{KERNELS}{kernel}.so", [("x", source, "X")],
+                   [("y", w.out("h5swim"), "Y")])
+    w.add("h5swim", h5swim_run(job, {"outputs.y.filters": "{}"}))
+    w.hand(program)
+    return w
+
+
+def raw_map(mib=min(SIZE, 1024) if SIZE < 1000 else 1024, goal=1.5, name="raw_map"):
+    w = raw_work(name, "linear", "raw_map", goal, mib)
+    w.python_peer("h5py+mp", "h5py", "h5py", "linear")
+    return w
+
+
+def stencil(mib=min(SIZE, 1024) if SIZE < 1000 else 1024, goal=1.5, name="stencil"):
+    return raw_work(name, "mean3x3", "stencil", goal, mib)
+
+
+def months():
+    source, shape = make_winds("wind_speed", winds_months(SIZE), (12, 73, 144))
+    w = Work("months", f"months, {shape[0]} x {shape[1]} x {shape[2]} to 12", 1.05, source, "UWND")
+    sets = {"inputs.x.file": source, "outputs.mean.file": w.out("h5swim"),
+            **gzip_1("mean", (12, 73, 144))}
+    w.add("h5swim", h5swim_run(SOURCE + "/jobs/wind_climatology.yaml", sets))
+    w.hand("months", 1)  # sums of float64 in another order
+    w.peer("CDO", ["cdo", "-s", "-O", "-f", "nc4", "-z", "zip_1", "ymonmean", "-selname,UWND", source,
+                   w.out("CDO")], None)  # its sums are of float32
+    return w
+
+
+def recompress():
+    source, shape = make_winds("recompress", winds_months(2 * SIZE), (12, 73, 144), gzip=4,
+                               only="UWND")
+    w = Work("recompress", f"gzip 4 to 1, {shape[0]} x {shape[1]} x {shape[2]}", None, source, "UWND")
+    own = subprocess.run([H5SWIM, "kernel", "info", "recompress"], capture_output=True).returncode == 0
+    job = job_file("recompress.yaml", "recompress" if own else KERNELS + "copy.so",
+                   [("x", source, "UWND")], [("y", w.out("h5swim"), "UWND")])
+    w.add("h5swim", h5swim_run(job, gzip_1("y", (12, 73, 144))))
+    w.hand("recompress")
+    w.peer("h5repack", ["h5repack", "-f", "UWND:SHUF", "-f", "UWND:GZIP=1", source,
+                        w.out("h5repack")], 0, goal=8)
+    return w
+
+
+# --- measuring a work
+
+def run_all(work):
+    """Seconds by who, in turn."""
+    times = {who: [] for who in work.ways}
+    for turn in range(RUNS + 1):
+        for who, command in work.ways.items():
+            peer = who not in ("h5swim", "hand-tuned")
+            # the first run warms; other tools need none, and take long
+            if turn > PEER_RUNS and peer or turn == 0 and peer:
+                continue
+            seconds = synced_run(command, work.out(who), work.source)
+            if turn:
+                times[who].append(seconds)
+    return times
+
+
+def check_all(work):
+    """What is not as h5swim has it."""
+    for who, ulps in work.ulps.items():
+        if who == "h5swim" or ulps is None:
+            continue
+        why = same_values(work.out("h5swim"), work.out(who), work.dataset, ulps)
+        if why:
+            wrong.append(f"{work.name}: {who}: {why}")
+
+
+def forget_outputs(work):
+    for who in work.ways:
+        if os.path.exists(work.out(who)):
+            os.remove(work.out(who))
+
+
+def verdict(met):
+    return "" if met is None else "met" if met else "NOT MET"
+
+
+def measure(work):
+    times = run_all(work)
+    check_all(work)
+    forget_outputs(work)
+    medians = {who: statistics.median(t) for who, t in times.items()}
+    swim, hand = medians["h5swim"], medians["hand-tuned"]
+    ratio = swim / hand
+    met = None if work.goal is None else ratio <= work.goal
+    peers = {who: {"seconds": s, "times": times[who], "ratio": s / swim, "goal": work.goals[who],
+                   "met": None if work.goals[who] is None else s / swim >= work.goals[who]}
+             for who, s in medians.items() if who not in ("h5swim", "hand-tuned")}
+    rows.append({"name": work.name, "work": work.title, "h5swim_s": swim, "handtuned_s": hand,
+                 "h5swim_times": times["h5swim"], "handtuned_times": times["hand-tuned"],
+                 "ratio": ratio, "goal": work.goal, "met": met, "peers": peers})
+    goal = f"<= {work.goal}" if work.goal else ""
+    say(f"{work.title:<52} {swim:>8.2f} {hand:>10.2f} {ratio:>6.2f} {goal:<8} {verdict(met)}")
+    for who, p in peers.items():
+        goal = f">= {p['goal']}" if p["goal"] else ""
+        say(f"{'    ' + who:<52} {p['seconds']:>8.2f} {'':>10} {p['ratio']:>6.2f} {goal:<8} "
+            f"{verdict(p['met'])}")
+
+
+# --- figures without a hand-tuned program
+
+def figure(name, title, seen, goal="", met=None, **more):
+    rows.append({"name": name, "work": title, "seen": seen, "goal": goal, "met": met, **more})
+    say(f"{title:<52} {seen:<34} {goal:<8} {verdict(met)}".rstrip())
+
+
+def first_block():
+    source = make_small_file()
+    job = job_file("first_block.yaml", KERNELS + "first_block.so", [("x", source, "X")],
+                   [("y", os.path.abspath("out_first_block.h5"), "Y")])
+    mark = os.path.abspath("first_block.time")
+    command = h5swim_run(job, {"params.file": mark})
+    blocks, wholes = [], []
+    for turn in range(max(3 * RUNS, 5) + 1):
+        for file in (mark, "out_first_block.h5"):
+            if os.path.exists(file):
+                os.remove(file)
+        begin, seconds = timed(command)
+        if turn:
+            with open(mark) as f:
+                blocks.append((float(f.read()) - begin) * 1000)
+            wholes.append(seconds * 1000)
+    block, whole = statistics.median(blocks), statistics.median(wholes)
+    figure("first_block", "start to first block, server runs",
+           f"{block:.0f} ms, all of the job {whole:.0f} ms", "<= 60 ms", block <= 60,
+           first_block_ms=block, job_ms=whole)
+
+
+def memory():
+    """File pages are the kernel's, and given back; they are not counted beyond the
+    program itself.  The sum of VmHWM counts what processes share once for each."""
+    work = wind_speed()
+    command = work.ways["h5swim"]
+    said = json.loads(timed_output([*command, "--dry-run", "--json"]))["memory_per_rank"]
+    took, high = memory_of_run(command, work.out("h5swim"))
+    forget_outputs(work)
+    figure("memory", "peak memory, wind_speed",
+           f"{took / MIB:.0f} of {said / MIB:.0f} MiB said (VmHWM {high / MIB:.0f})", "<= said",
+           took <= said, took=took, said=said, vm_hwm=high)
+
+
+def timed_output(command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def unsafe():
+    work = wind_speed()
+    with_it, without = work.ways["h5swim"], [*work.ways["h5swim"], "--unsafe-bench"]
+    title = "wind_speed, beside --unsafe-bench"
+    if subprocess.run([*without, "--dry-run"], capture_output=True).returncode:
+        figure("unsafe", title, "skipped: this build has no --unsafe-bench", "<= 1.03")
+        return
+    times = {False: [], True: []}
+    for turn in range(RUNS + 1):
+        for key, command in ((False, with_it), (True, without)):
+            seconds = synced_run(command, work.out("h5swim"), work.source)
+            if turn:
+                times[key].append(seconds)
+    forget_outputs(work)
+    safe, bare = (statistics.median(times[key]) for key in (False, True))
+    figure("unsafe", title, f"{safe / bare:.3f} ({safe:.2f} and {bare:.2f} s)", "<= 1.03",
+           safe / bare <= 1.03, safe_s=safe, unsafe_s=bare)
+
+
+# --- all of it
+
+WORKS = (wind_speed, wind_step, wind_cubes, wind_small, raw_map, stencil, months, recompress)
+FIGURES = (first_block, memory, unsafe)
+
+
+def main():
+    say(f"{SIZE} MB, {PROCESSES} processes, {RUNS} runs, {os.cpu_count()} processors, "
+        f"{platform.machine()}")
+    say(f"{'work':<52} {'h5swim s':>8} {'hand-tuned':>10} {'ratio':>6} goal")
+    for make in WORKS:
+        if not ONLY or make.__name__ in ONLY:
+            measure(make())
+            if os.environ["BENCH_LARGE"] and make in (raw_map, stencil):
+                measure(make(8192, 1.15, make.__name__ + "_8"))
+    for make in FIGURES:
+        if not ONLY or make.__name__ in ONLY:
+            make()
+    for why in wrong:
+        print(f"bench: {why}", file=sys.stderr)
+    if os.environ["BENCH_JSON"]:
+        with open(os.environ["BENCH_JSON"], "w") as f:
+            json.dump({"size_mb": SIZE, "processes": int(PROCESSES), "runs": RUNS,
+                       "processors": os.cpu_count(), "works": rows, "wrong": wrong}, f, indent=1)
+    sys.exit(1 if wrong else 0)
+
+
+main()
