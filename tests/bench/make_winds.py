@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 PART = 12
+CACHE = 256 << 20  # a layer of chunks stays in it until it is whole
 
 
 def numbers(text):
@@ -58,6 +59,10 @@ def scales(f, out, o, shape):
             for name, values in (("TIME", times), ("FNOCY", lats), ("FNOCX", lons))]
 
 
+def years_part(values, shape, o):
+    return finer(finer(values, 1, o.finer), 2, o.finer)[:, :shape[1], :shape[2]]
+
+
 def component(f, out, name, shape, o, axes):
     source = f[name]
     fill = source.attrs["_FillValue"]
@@ -69,16 +74,15 @@ def component(f, out, name, shape, o, axes):
     for axis, scale in enumerate(axes):
         d.dims[axis].attach_scale(scale)
     values = source[()]
-    for first in range(0, min(PART * (len(values) // PART), shape[0]), PART):
-        part = finer(finer(values[first:first + PART], 1, o.finer), 2, o.finer)
-        part = part[:, :shape[1], :shape[2]]
-        for at in range(first, shape[0], len(values)):
-            d[at:at + PART] = part[:shape[0] - at]
+    years = [years_part(values[k:k + PART], shape, o)
+             for k in range(0, PART * (len(values) // PART), PART)]
+    for k, at in enumerate(range(0, shape[0], PART)):
+        d[at:at + PART] = years[k % len(years)][:shape[0] - at]
 
 
 def main():
     o = options()
-    with h5py.File(o.source, "r") as f, h5py.File(o.out, "w") as out:
+    with h5py.File(o.source, "r") as f, h5py.File(o.out, "w", rdcc_nbytes=CACHE) as out:
         whole = f["UWND"].shape
         points = o.points or (whole[1] * o.finer, whole[2] * o.finer)
         shape = (o.months, *points)

@@ -137,7 +137,7 @@ static void walk(const struct handtuned_file *map, struct handtuned_set *set,
             continue;
         }
         for (int d = 0; d < set->ndim; d++)
-            offset[d] = read_64(p + 8 + 8 * d);
+            offset[d] = read_64(p + 8 + 8 * (size_t)d);
         place_chunk(set, offset, child, read_32(p));
     }
 }
