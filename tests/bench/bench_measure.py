@@ -1,6 +1,7 @@
 """bench_measure.py - how tests/bench/run measures a process and compares what it made."""
 import os
 import re
+import resource
 import subprocess
 import time
 
@@ -32,18 +33,36 @@ def remove(name):
         os.remove(name)
 
 
+class Usage:
+    """Of processor time: what processes of ours that have ended took, and all others."""
+
+    def __init__(self):
+        with open("/proc/stat") as f:
+            user, nice, system, _, _, irq, softirq, steal = map(int, f.readline().split()[1:9])
+        busy = user + nice + system + irq + softirq + steal
+        self.busy = busy / os.sysconf("SC_CLK_TCK")
+        ours = resource.getrusage(resource.RUSAGE_CHILDREN)
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        self.cpu = ours.ru_utime + ours.ru_stime
+        self.all_ours = self.cpu + own.ru_utime + own.ru_stime
+
+
 def synced_run(command, out, source):
     """Seconds from start to end, its output synced: those that have not done it find work
-    to do, for the others it is nothing.  Nothing else waits to be written meanwhile."""
+    to do, for the others it is nothing.  Nothing else waits to be written meanwhile.
+    Then the seconds of processor time that it took, and that others took beside it."""
     remove(out)
     cache(source)
     os.sync()
+    before = Usage()
     begin, _ = timed(command)
     fd = os.open(out, os.O_RDWR)
     os.fsync(fd)
     seconds = time.monotonic() - begin
     os.close(fd)
-    return seconds
+    after = Usage()
+    others = after.busy - before.busy - (after.all_ours - before.all_ours)
+    return seconds, after.cpu - before.cpu, max(0.0, others)
 
 
 # --- memory

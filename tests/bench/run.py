@@ -7,7 +7,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 
 from bench_data import make_raw, make_small_file, make_winds, winds_months
 from bench_measure import memory_of_run, same_values, synced_run, timed
@@ -176,19 +175,35 @@ def recompress():
 
 # --- measuring a work
 
+class Seen:
+    """What was seen of one who does a work."""
+
+    def __init__(self):
+        self.times, self.cpu, self.others = [], [], []
+
+    def take(self, seconds, cpu, others):
+        self.times.append(seconds)
+        self.cpu.append(cpu)
+        self.others.append(others)
+
+    def json(self):
+        return {"seconds": statistics.median(self.times), "times": self.times,
+                "cpu_s": statistics.median(self.cpu), "others_s": sum(self.others)}
+
+
 def run_all(work):
-    """Seconds by who, in turn."""
-    times = {who: [] for who in work.ways}
+    """By who, in turn."""
+    seen = {who: Seen() for who in work.ways}
     for turn in range(RUNS + 1):
         for who, command in work.ways.items():
             peer = who not in ("h5swim", "hand-tuned")
             # the first run warms; other tools need none, and take long
-            if turn > PEER_RUNS and peer or turn == 0 and peer:
+            if peer and (turn == 0 or turn > PEER_RUNS):
                 continue
-            seconds = synced_run(command, work.out(who), work.source)
+            took = synced_run(command, work.out(who), work.source)
             if turn:
-                times[who].append(seconds)
-    return times
+                seen[who].take(*took)
+    return {who: s.json() for who, s in seen.items()}
 
 
 def check_all(work):
@@ -211,33 +226,46 @@ def verdict(met):
     return "" if met is None else "met" if met else "NOT MET"
 
 
+def busy_note(seen):
+    """Whether others had more than 3 % of the processors meanwhile."""
+    share = sum(s["others_s"] for s in seen) / sum(sum(s["times"]) for s in seen) / os.cpu_count()
+    return f" (busy: others had {100 * share:.0f} % of the processors)" if share > 0.03 else ""
+
+
+def show(title, swim, hand, ratio, cpu, goal, met, note=""):
+    say(f"{title:<50} {swim:>8} {hand:>10} {ratio:>6.2f} {cpu:>6} {goal:<8} {verdict(met)}{note}".rstrip())
+
+
+def show_peer(who, peer, swim):
+    goal = peer["goal"]
+    peer["ratio"] = peer["seconds"] / swim["seconds"]
+    peer["met"] = None if goal is None else peer["ratio"] >= goal
+    show("    " + who, f"{peer['seconds']:.2f}", "", peer["ratio"], "", f">= {goal}" if goal else "",
+         peer["met"], busy_note([peer]))
+
+
 def measure(work):
-    times = run_all(work)
+    seen = run_all(work)
     check_all(work)
     forget_outputs(work)
-    medians = {who: statistics.median(t) for who, t in times.items()}
-    swim, hand = medians["h5swim"], medians["hand-tuned"]
-    ratio = swim / hand
+    swim, hand = seen.pop("h5swim"), seen.pop("hand-tuned")
+    ratio, cpu = (swim[k] / hand[k] for k in ("seconds", "cpu_s"))
     met = None if work.goal is None else ratio <= work.goal
-    peers = {who: {"seconds": s, "times": times[who], "ratio": s / swim, "goal": work.goals[who],
-                   "met": None if work.goals[who] is None else s / swim >= work.goals[who]}
-             for who, s in medians.items() if who not in ("h5swim", "hand-tuned")}
-    rows.append({"name": work.name, "work": work.title, "h5swim_s": swim, "handtuned_s": hand,
-                 "h5swim_times": times["h5swim"], "handtuned_times": times["hand-tuned"],
-                 "ratio": ratio, "goal": work.goal, "met": met, "peers": peers})
-    goal = f"<= {work.goal}" if work.goal else ""
-    say(f"{work.title:<52} {swim:>8.2f} {hand:>10.2f} {ratio:>6.2f} {goal:<8} {verdict(met)}")
-    for who, p in peers.items():
-        goal = f">= {p['goal']}" if p["goal"] else ""
-        say(f"{'    ' + who:<52} {p['seconds']:>8.2f} {'':>10} {p['ratio']:>6.2f} {goal:<8} "
-            f"{verdict(p['met'])}")
+    for who, peer in seen.items():
+        peer["goal"] = work.goals[who]
+    rows.append({"name": work.name, "work": work.title, "h5swim": swim, "handtuned": hand,
+                 "ratio": ratio, "cpu_ratio": cpu, "goal": work.goal, "met": met, "peers": seen})
+    show(work.title, f"{swim['seconds']:.2f}", f"{hand['seconds']:.2f}", ratio, f"{cpu:.2f}",
+         f"<= {work.goal}" if work.goal else "", met, busy_note([swim, hand]))
+    for who, peer in seen.items():
+        show_peer(who, peer, swim)
 
 
 # --- figures without a hand-tuned program
 
 def figure(name, title, seen, goal="", met=None, **more):
     rows.append({"name": name, "work": title, "seen": seen, "goal": goal, "met": met, **more})
-    say(f"{title:<52} {seen:<34} {goal:<8} {verdict(met)}".rstrip())
+    say(f"{title:<50} {seen:<33} {goal:<8} {verdict(met)}".rstrip())
 
 
 def first_block():
@@ -256,6 +284,8 @@ def first_block():
             with open(mark) as f:
                 blocks.append((float(f.read()) - begin) * 1000)
             wholes.append(seconds * 1000)
+    for file in (mark, "out_first_block.h5"):
+        os.remove(file)
     block, whole = statistics.median(blocks), statistics.median(wholes)
     figure("first_block", "start to first block, server runs",
            f"{block:.0f} ms, all of the job {whole:.0f} ms", "<= 60 ms", block <= 60,
@@ -289,9 +319,9 @@ def unsafe():
     times = {False: [], True: []}
     for turn in range(RUNS + 1):
         for key, command in ((False, with_it), (True, without)):
-            seconds = synced_run(command, work.out("h5swim"), work.source)
+            took = synced_run(command, work.out("h5swim"), work.source)
             if turn:
-                times[key].append(seconds)
+                times[key].append(took[0])
     forget_outputs(work)
     safe, bare = (statistics.median(times[key]) for key in (False, True))
     figure("unsafe", title, f"{safe / bare:.3f} ({safe:.2f} and {bare:.2f} s)", "<= 1.03",
@@ -307,7 +337,7 @@ FIGURES = (first_block, memory, unsafe)
 def main():
     say(f"{SIZE} MB, {PROCESSES} processes, {RUNS} runs, {os.cpu_count()} processors, "
         f"{platform.machine()}")
-    say(f"{'work':<52} {'h5swim s':>8} {'hand-tuned':>10} {'ratio':>6} goal")
+    say(f"{'work':<50} {'h5swim s':>8} {'hand-tuned':>10} {'ratio':>6} {'cpu':>6} goal")
     for make in WORKS:
         if not ONLY or make.__name__ in ONLY:
             measure(make())
