@@ -4,12 +4,13 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 
 from bench_data import make_raw, make_small_file, make_winds, winds_months
-from bench_measure import memory_of_run, same_values, synced_run, timed
+from bench_measure import memory_of_run, remove, same_values, synced_run, timed
 
 BUILD, SOURCE = os.environ["SWIM_BUILD"], os.environ["SWIM_SOURCE"]
 H5SWIM = BUILD + "/bin/h5swim"
@@ -238,9 +239,8 @@ def check_all(work):
 
 
 def forget_outputs(work):
-    for who in work.ways:
-        if os.path.exists(work.out(who)):
-            os.remove(work.out(who))
+    for who in work.ulps:
+        remove(work.out(who))
 
 
 def verdict(met):
@@ -266,9 +266,11 @@ def show_peer(who, peer, swim):
 
 
 def measure(work):
-    seen = run_all(work)
-    check_all(work)
-    forget_outputs(work)
+    try:
+        seen = run_all(work)
+        check_all(work)
+    finally:
+        forget_outputs(work)
     swim, hand = seen.pop("h5swim"), seen.pop("hand-tuned")
     ratio, cpu = (swim[k] / hand[k] for k in ("seconds", "cpu_s"))
     met = None if work.goal is None else ratio <= work.goal
@@ -297,16 +299,15 @@ def first_block():
     command = h5swim_run(job, {"params.file": mark})
     blocks, wholes = [], []
     for turn in range(max(3 * RUNS, 5) + 1):
-        for file in (mark, "out_first_block.h5"):
-            if os.path.exists(file):
-                os.remove(file)
+        remove(mark)
+        remove("out_first_block.h5")
         begin, seconds = timed(command)
         if turn:
             with open(mark) as f:
                 blocks.append((float(f.read()) - begin) * 1000)
             wholes.append(seconds * 1000)
-    for file in (mark, "out_first_block.h5"):
-        os.remove(file)
+    remove(mark)
+    remove("out_first_block.h5")
     block, whole = statistics.median(blocks), statistics.median(wholes)
     figure("first_block", "start to first block, server runs",
            f"{block:.0f} ms, all of the job {whole:.0f} ms", "<= 60 ms", block <= 60,
@@ -356,6 +357,7 @@ FIGURES = (first_block, memory, unsafe)
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # outputs go
     say(f"{SIZE} MB, {PROCESSES} processes, {RUNS} runs, {os.cpu_count()} processors, "
         f"{platform.machine()}")
     say(f"{'work':<50} {'h5swim s':>8} {'hand-tuned':>10} {'ratio':>6} {'cpu':>6} goal")
