@@ -281,7 +281,7 @@ static int preset_plan(struct setup *setup, swim_error_t *err)
     return job_edges(setup, err);
 }
 
-static int ask_kernel(struct setup *setup, swim_error_t *err)
+int setup_ask_kernel(struct setup *setup, swim_error_t *err)
 {
     const struct swim_kernel *k = &setup->kernel->api;
     int rc = preset_plan(setup, err);
@@ -323,7 +323,7 @@ int setup_create(const struct job *job, const struct setup_access *access,
     if (rc == SWIM_OK)
         rc = check_shapes(setup, err);
     if (rc == SWIM_OK)
-        rc = ask_kernel(setup, err);
+        rc = setup_ask_kernel(setup, err);
     if (rc == SWIM_OK)
         rc = setup_plan_outputs(setup, err);
     if (rc == SWIM_OK)

@@ -157,6 +157,13 @@ size_t setup_difference(const char *then, const char *now, char *text, size_t si
  * open.  Allocated; NULL: no memory. */
 char *setup_translate(const struct setup *setup, const char *then);
 
+/* Steps of setup_create(): the preset of the plan, open() and plan(); whether the kernel
+ * planned an output, and halos, that there can be. */
+int setup_ask_kernel(struct setup *setup, swim_error_t *err);
+int setup_check_planned(const struct setup *setup, const struct swim_output *planned,
+                        swim_error_t *err);
+int setup_check_halo(const struct setup *setup, swim_error_t *err);
+
 /* What a job that follows needs besides, in setup_follow.c: before the kernel is asked,
  * and after the blocks were planned; how many rows a block has. */
 int setup_follow_inputs(struct setup *setup, swim_error_t *err);

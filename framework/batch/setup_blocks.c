@@ -163,7 +163,7 @@ static void plan_phases(struct setup *setup)
     }
 }
 
-static int check_halo(const struct setup *setup, swim_error_t *err)
+int setup_check_halo(const struct setup *setup, swim_error_t *err)
 {
     const struct dataset_info *first = setup->inputs[0].info;
     bool stencil = setup->kernel->api.kind == SWIM_KERNEL_STENCIL;
@@ -188,7 +188,7 @@ int setup_plan_blocks(struct setup *setup, swim_error_t *err)
     bool reduce = setup->kernel->api.kind == SWIM_KERNEL_REDUCE;
     struct blocks *b = &setup->blocks;
     struct blocks_wish wish;
-    int rc = check_halo(setup, err);
+    int rc = setup_check_halo(setup, err);
 
     if (rc != SWIM_OK)
         return rc;

@@ -70,8 +70,8 @@ static const struct job_output *output_of_port(const struct job *job, const char
 }
 
 /* A kernel's plan() is foreign code: check it before it is used as sizes. */
-static int check_planned(const struct setup *setup, const struct swim_output *planned,
-                         swim_error_t *err)
+int setup_check_planned(const struct setup *setup, const struct swim_output *planned,
+                        swim_error_t *err)
 {
     const struct dataset_info *first = setup->inputs[0].info;
     const char *name = setup->kernel->api.name;
@@ -233,7 +233,7 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "%s: kernel %s needs the output \"%s\"", setup->job->path,
                               setup->kernel->api.name, port->name);
-    int rc = check_planned(setup, planned, err);
+    int rc = setup_check_planned(setup, planned, err);
     if (rc == SWIM_OK)
         rc = check_directory(given->file, err);
     /* One file under two names would be locked twice. */
