@@ -18,9 +18,12 @@ enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 static const char help[] =
     "Usage: h5swim kernel list [--json]\n"
     "       h5swim kernel info NAME|PATH [--json]\n"
+    "       h5swim kernel test NAME|PATH [OPTION...]\n"
     "\n"
     "list   the kernels that job files can name, with kind and summary\n"
     "info   what a kernel takes, gives and can be told; PATH is a .so or a .c file\n"
+    "test   run a kernel alone on made data and look for mistakes (kernel test "
+    "--help)\n"
     "\n"
     "  --json   for programs\n"
     "  --help   this text\n"
@@ -411,6 +414,8 @@ int cmd_kernel(int argc, char **argv)
     bool json = false;
     int option = 0;
 
+    if (argc > 1 && strcmp(argv[1], "test") == 0)
+        return cmd_kernel_test(argc - 1, argv + 1);
     opterr = 0;
     optind = 0; /* glibc: start anew, whoever parsed before */
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -425,12 +430,12 @@ int cmd_kernel(int argc, char **argv)
     const char *verb = optind < argc ? argv[optind] : NULL;
     int n = argc - optind - 1;
     if (!verb)
-        return usage("list or info?", "");
+        return usage("list, info or test?", "");
     if (strcmp(verb, "list") == 0)
         return n == 0 ? kernel_list(json)
                       : usage("list takes no argument, not ", argv[optind + 1]);
     if (strcmp(verb, "info") == 0)
         return n == 1 ? kernel_info(argv[optind + 1], json)
                       : usage("info takes one NAME or PATH", "");
-    return usage("list or info, not ", verb);
+    return usage("list, info or test, not ", verb);
 }

@@ -1,0 +1,591 @@
+/* probe_checks.c - what is run and compared, for each kind of kernel. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cli/probe.h"
+#include "core/text.h"
+
+/* Sums in another order, or a vector's lanes and its rest, differ in the last bits. */
+#define TOLERANCE 1e-5
+#define BLOCKS_MOST 20000 /* a cut into more is left out */
+#define SLOTS_MOST ((size_t)1 << 30)
+#define LARGEST_TYPE 16 /* bytes: a slot has room whatever type an output becomes */
+
+/* A check of a kind; false: the next ones would only say the same again. */
+struct check {
+    const char *name;
+    bool (*run)(struct probe *p, const char *name);
+};
+
+struct kind {
+    enum swim_kernel_kind kind;
+    const struct check *checks; /* the last one has no name */
+};
+
+void probe_say(struct probe *p, const char *check, enum probe_result result,
+               const char *fmt, ...)
+{
+    struct probe_line *line = &p->lines[p->n_lines];
+    va_list args;
+
+    if (p->n_lines == PROBE_LINES)
+        return;
+    p->n_lines++;
+    line->check = check;
+    line->result = result;
+    va_start(args, fmt);
+    vsnprintf(line->text, sizeof(line->text), fmt, args);
+    va_end(args);
+}
+
+/* --- Helpers -------------------------------------------------------------------------
+ */
+
+static bool cut_is_small(const struct probe *p, enum probe_cut cut)
+{
+    uint64_t n = 1;
+
+    for (uint32_t a = 0; a < p->ndim; a++)
+        if (cut == PROBE_SINGLE || (cut == PROBE_ROWS && a + 1 < p->ndim))
+            n *= p->shape[a] > BLOCKS_MOST ? BLOCKS_MOST + 1 : p->shape[a];
+    return n <= BLOCKS_MOST;
+}
+
+/* A run that a check depends on: whether it did what it should, else that is said. */
+static bool run_said(struct probe *p, const char *check, const struct probe_run *run,
+                     enum probe_slot slot, const char *how)
+{
+    char text[PROBE_TEXT];
+
+    if (probe_run(p, run, slot, text) == PROBE_DONE)
+        return true;
+    probe_say(p, check, PROBE_FAILED, "%s%s%s", text, *how ? "; " : "", how);
+    return false;
+}
+
+/* Which run it is: the first ones need no word. */
+static const char *run_how(const struct probe_run *run, char *text, size_t size)
+{
+    snprintf(text, size, "data %s%s", probe_cut_name(run->cut),
+             run->from_start ? ", buffers begin at a guard page" : "");
+    return text;
+}
+
+static const char *output_name(const struct probe *p, uint32_t number)
+{
+    return p->shared->outputs[number];
+}
+
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void difference_said(struct probe *p, const char *check,
+                            const struct probe_difference *d, const char *a,
+                            const char *b, const char *why)
+{
+    probe_say(p, check, PROBE_FAILED,
+              "%" PRIu64 " element%s of the outputs: %s%s is %.9g %s, and %.9g %s: %s",
+              d->n, plural(d->n), output_name(p, d->output), d->index, d->a, a, d->b, b,
+              why);
+}
+
+/* --- Checks of every kind ------------------------------------------------------------
+ */
+
+static bool check_memory(struct probe *p, const char *name)
+{
+    char how[100], done[200] = "";
+
+    for (int cut = 0; cut < PROBE_CUTS; cut++) {
+        if (!cut_is_small(p, (enum probe_cut)cut))
+            continue;
+        for (int start = 0; start < 2; start++) {
+            const struct probe_run run = {.goal = PROBE_BLOCKS,
+                                          .cut = (enum probe_cut)cut,
+                                          .from_start = start,
+                                          .pattern =
+                                              start ? PROBE_PATTERN_B : PROBE_PATTERN_A,
+                                          .type = p->type};
+            int slot = (start ? SLOT_STARTS : SLOT_CUTS) + cut;
+            if (!run_said(p, name, &run, (enum probe_slot)slot,
+                          run_how(&run, how, sizeof(how))))
+                return false;
+        }
+        size_t used = strlen(done);
+        snprintf(done + used, sizeof(done) - used, "%s%s", used ? ", " : "",
+                 probe_cut_name((enum probe_cut)cut));
+    }
+    probe_say(p, name, PROBE_OK, "nothing is touched beside the buffers (%s)", done);
+    return true;
+}
+
+static bool check_output(struct probe *p, const char *name)
+{
+    for (int cut = 0; cut < PROBE_CUTS; cut++) {
+        const enum probe_slot a = (enum probe_slot)(SLOT_CUTS + cut),
+                              b = (enum probe_slot)(SLOT_STARTS + cut);
+        struct probe_unwritten u;
+        struct probe_difference d;
+        if (!cut_is_small(p, (enum probe_cut)cut))
+            continue;
+        probe_find_unwritten(p, a, b, &u);
+        probe_compare(p, a, b, 0, &d);
+        if (u.n)
+            probe_say(p, name, PROBE_FAILED,
+                      "%" PRIu64 " element%s of the outputs %s never written, first "
+                      "%s%s; data %s",
+                      u.n, plural(u.n), u.n == 1 ? "is" : "are",
+                      output_name(p, u.output), u.index,
+                      probe_cut_name((enum probe_cut)cut));
+        else if (d.n)
+            difference_said(p, name, &d, "in one run", "in another",
+                            "it depends on what was in memory before");
+        if (u.n || d.n)
+            return false;
+    }
+    probe_say(p, name, PROBE_OK, "every element is written, whatever was there before");
+    return true;
+}
+
+/* Blocks that do not know of each other give the same in any order. */
+static bool check_state(struct probe *p, const char *name)
+{
+    static const struct {
+        enum probe_order order;
+        const char *when;
+    } orders[] = {{PROBE_TWICE, "when the block is computed a second time"},
+                  {PROBE_REVERSE, "when the blocks come in reverse order"},
+                  {PROBE_ANEW, "when the kernel is opened anew for each block"}};
+    struct probe_difference d;
+
+    for (size_t i = 0; i < SWIM_COUNT_OF(orders); i++) {
+        const struct probe_run run = {.goal = PROBE_BLOCKS,
+                                      .cut = PROBE_THIRDS,
+                                      .order = orders[i].order,
+                                      .pattern = PROBE_PATTERN_A,
+                                      .type = p->type};
+        if (!run_said(p, name, &run, SLOT_OTHER, orders[i].when))
+            return false;
+        probe_compare(p, (enum probe_slot)(SLOT_CUTS + PROBE_THIRDS), SLOT_OTHER, 0,
+                      &d);
+        if (d.n == 0)
+            continue;
+        difference_said(p, name, &d, "at first", orders[i].when,
+                        "one block leaves something to another");
+        return false;
+    }
+    probe_say(p, name, PROBE_OK,
+              "no state is shared between blocks (twice, in reverse order, opened "
+              "anew)");
+    return true;
+}
+
+/* One type: 0 when it is said what went wrong. */
+static bool missing_type(struct probe *p, const char *name, enum swim_type type)
+{
+    const struct probe_run plan = {.goal = PROBE_PLAN, .missing = true, .type = type};
+    const struct probe_run run = {.goal = PROBE_BLOCKS,
+                                  .missing = true,
+                                  .pattern = PROBE_PATTERN_A,
+                                  .type = type};
+    struct probe_unwritten lost;
+    char text[PROBE_TEXT], how[100];
+
+    snprintf(how, sizeof(how), "with missing values, %s",
+             p->shared->any ? swim_type_name(type) : "types as declared");
+    if (probe_run(p, &plan, SLOT_OTHER, text) == PROBE_REFUSED) {
+        probe_say(p, name, PROBE_NOTE, "%s; %s", text, how);
+        return true;
+    }
+    p->planned = p->shared->planned;
+    if (!run_said(p, name, &run, SLOT_OTHER, how))
+        return false;
+    probe_find_lost(p, SLOT_OTHER, &lost);
+    if (lost.n)
+        probe_say(p, name, PROBE_NOTE,
+                  "%" PRIu64
+                  " element%s of the outputs %s a value where the inputs are "
+                  "missing, first %s%s; %s",
+                  lost.n, plural(lost.n), lost.n == 1 ? "has" : "have",
+                  output_name(p, lost.output), lost.index, how);
+    else
+        probe_say(p, name, PROBE_OK, "computes %s", how);
+    return true;
+}
+
+static bool check_missing(struct probe *p, const char *name)
+{
+    const struct probe_planned planned = p->planned;
+    bool good = missing_type(p, name, p->type);
+
+    if (good && p->shared->any && !p->options->type)
+        good = missing_type(p, name, SWIM_TYPE_I16);
+    p->planned = planned;
+    return good;
+}
+
+/* --- Map, stencil --------------------------------------------------------------------
+ */
+
+static bool check_cuts(struct probe *p, const char *name)
+{
+    double largest = 0;
+
+    for (int cut = 0; cut < PROBE_CUTS; cut++) {
+        struct probe_difference d;
+        if (cut == PROBE_WHOLE || !cut_is_small(p, (enum probe_cut)cut))
+            continue;
+        probe_compare(p, SLOT_CUTS, (enum probe_slot)(SLOT_CUTS + cut), TOLERANCE, &d);
+        if (d.largest > largest)
+            largest = d.largest;
+        if (d.beyond == 0)
+            continue;
+        char when[60];
+        snprintf(when, sizeof(when), "when they are %s",
+                 probe_cut_name((enum probe_cut)cut));
+        difference_said(p, name, &d, "when the data are one block", when,
+                        "more is read than the element and its halo, or it heeds how "
+                        "they are cut");
+        return false;
+    }
+    if (largest > 0)
+        probe_say(
+            p, name, PROBE_NOTE,
+            "the result depends on how data are cut, by %.1g of the largest value",
+            largest);
+    else
+        probe_say(p, name, PROBE_OK, "the result does not depend on how data are cut");
+    return true;
+}
+
+/* Whether the kernel does without this mode. */
+static bool edge_is_refused(const struct probe *p, enum probe_end end)
+{
+    return end == PROBE_REFUSED &&
+           (p->shared->call == PROBE_CALL_PLAN || p->shared->call == PROBE_CALL_OPEN);
+}
+
+static bool edge_mode(struct probe *p, const char *name, enum swim_edge edge,
+                      const char *mode)
+{
+    struct probe_run run = {.goal = PROBE_BLOCKS,
+                            .with_edge = true,
+                            .edge = edge,
+                            .pattern = PROBE_PATTERN_A,
+                            .type = p->type};
+    char text[PROBE_TEXT], how[60];
+    struct probe_difference d;
+
+    snprintf(how, sizeof(how), "edges: %s", mode);
+    enum probe_end end = probe_run(p, &run, SLOT_OTHER, text);
+    if (edge_is_refused(p, end)) {
+        probe_say(p, name, PROBE_NOTE, "%s; %s", text, how);
+        return true;
+    }
+    if (end != PROBE_DONE) {
+        probe_say(p, name, PROBE_FAILED, "%s; %s", text, how);
+        return false;
+    }
+    run.cut = PROBE_THIRDS;
+    run.from_start = true;
+    run.pattern = PROBE_PATTERN_B;
+    if (!run_said(p, name, &run, SLOT_ANOTHER, how))
+        return false;
+    probe_compare(p, SLOT_OTHER, SLOT_ANOTHER, TOLERANCE, &d);
+    if (d.beyond == 0)
+        return true;
+    difference_said(p, name, &d, "when the data are one block",
+                    "when they are in thirds", how);
+    return false;
+}
+
+static bool check_edges(struct probe *p, const char *name)
+{
+    static const char *const modes[] = {[SWIM_EDGE_NEAREST] = "nearest",
+                                        [SWIM_EDGE_REFLECT] = "reflect",
+                                        [SWIM_EDGE_WRAP] = "wrap",
+                                        [SWIM_EDGE_CONSTANT] = "constant"};
+    uint32_t before = p->n_lines;
+
+    for (size_t i = 0; i < SWIM_COUNT_OF(modes); i++)
+        if (!edge_mode(p, name, (enum swim_edge)i, modes[i]))
+            return false;
+    if (p->n_lines == before)
+        probe_say(p, name, PROBE_OK, "nearest, reflect, wrap, constant");
+    return true;
+}
+
+/* --- Reduce --------------------------------------------------------------------------
+ */
+
+/* Against one partial() over all: merged parts of each cut, and slices. */
+static bool check_merge(struct probe *p, const char *name)
+{
+    const struct probe_run slices = {.goal = PROBE_BLOCKS,
+                                     .cut = PROBE_THIRDS,
+                                     .parts = PROBE_SLICES,
+                                     .pattern = PROBE_PATTERN_A,
+                                     .type = p->type};
+    double largest = 0;
+
+    if (!run_said(p, name, &slices, SLOT_OTHER, "one accumulator for all parts"))
+        return false;
+    for (int slot = SLOT_CUTS + 1; slot <= SLOT_OTHER; slot++) {
+        struct probe_difference d;
+        if (slot >= SLOT_STARTS && slot < SLOT_OTHER)
+            continue;
+        if (slot < SLOT_STARTS && !cut_is_small(p, (enum probe_cut)slot))
+            continue;
+        probe_compare(p, SLOT_CUTS, (enum probe_slot)slot, TOLERANCE, &d);
+        if (d.largest > largest)
+            largest = d.largest;
+        if (d.beyond == 0)
+            continue;
+        difference_said(p, name, &d, "from one partial() over all",
+                        slot == SLOT_OTHER ? "from partial() over its parts"
+                                           : "from parts that were merged",
+                        "partial() and merge() must only add to an accumulator");
+        return false;
+    }
+    if (largest > 0)
+        probe_say(p, name, PROBE_OK,
+                  "parts merged in order give the whole but for %.1g of the largest "
+                  "value (not the same bits)",
+                  largest);
+    else
+        probe_say(p, name, PROBE_OK,
+                  "parts merged in order give the whole, to the bit");
+    return true;
+}
+
+/* As a job does it: accumulators are stored, and merged by whoever comes. */
+static bool check_elsewhere(struct probe *p, const char *name)
+{
+    struct probe_run run = {.goal = PROBE_BLOCKS,
+                            .cut = PROBE_THIRDS,
+                            .parts = PROBE_PARTIALS,
+                            .pattern = PROBE_PATTERN_A,
+                            .type = p->type};
+    const char *how = "accumulators of another process: are there pointers in them?";
+    struct probe_difference d;
+
+    if (!run_said(p, name, &run, SLOT_OTHER, ""))
+        return false;
+    run.parts = PROBE_MERGES;
+    if (!run_said(p, name, &run, SLOT_OTHER, how))
+        return false;
+    probe_compare(p, (enum probe_slot)(SLOT_CUTS + PROBE_THIRDS), SLOT_OTHER, 0, &d);
+    if (d.n == 0) {
+        probe_say(p, name, PROBE_OK, "accumulators may be merged by another process");
+        return true;
+    }
+    difference_said(p, name, &d, "where partial() ran", "in another process", how);
+    return false;
+}
+
+/* --- The table
+ * ------------------------------------------------------------------------ */
+
+static const struct check map_checks[] = {
+    {"memory", check_memory}, {"output", check_output},   {"state", check_state},
+    {"cuts", check_cuts},     {"missing", check_missing}, {NULL, NULL}};
+static const struct check stencil_checks[] = {{"memory", check_memory},
+                                              {"output", check_output},
+                                              {"state", check_state},
+                                              {"cuts", check_cuts},
+                                              {"edges", check_edges},
+                                              {"missing", check_missing},
+                                              {NULL, NULL}};
+static const struct check reduce_checks[] = {{"memory", check_memory},
+                                             {"output", check_output},
+                                             {"state", check_state},
+                                             {"merge", check_merge},
+                                             {"elsewhere", check_elsewhere},
+                                             {"missing", check_missing},
+                                             {NULL, NULL}};
+
+static const struct kind kinds[] = {
+    {SWIM_KERNEL_MAP, map_checks},
+    {SWIM_KERNEL_STENCIL, stencil_checks},
+    {SWIM_KERNEL_REDUCE, reduce_checks},
+};
+
+static const struct kind *kind_find(struct probe *p)
+{
+    char known[100] = "";
+
+    for (size_t i = 0; i < SWIM_COUNT_OF(kinds); i++) {
+        size_t used = strlen(known);
+        if (kinds[i].kind == p->shared->kind)
+            return &kinds[i];
+        snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
+                 kernel_kind_name(kinds[i].kind));
+    }
+    swim_error_set(&p->err, SWIM_ERR_ARG,
+                   "test kernel %s: it is of the kind %s; kernel test knows %s",
+                   p->shared->name, kernel_kind_name(p->shared->kind), known);
+    return NULL;
+}
+
+/* --- Before the checks
+ * ---------------------------------------------------------------- */
+
+static int declare(struct probe *p)
+{
+    const struct probe_run run = {.goal = PROBE_DECLARE};
+    const struct probe_shared *s = p->shared;
+    char text[PROBE_TEXT];
+    enum probe_end end = probe_run(p, &run, SLOT_OTHER, text);
+
+    if (end == PROBE_USAGE || end == PROBE_REFUSED) {
+        swim_error_set(&p->err, SWIM_ERR_ARG, "%s", s->text);
+        return end == PROBE_USAGE ? 2 : 1;
+    }
+    if (end != PROBE_DONE) {
+        probe_say(p, "load", PROBE_FAILED, "%s", text);
+        return 1;
+    }
+    probe_say(p, "load", PROBE_OK,
+              "%s kernel %s, %u input%s, %u output%s, %u parameter%s",
+              kernel_kind_name(s->kind), s->name, s->n_inputs, plural(s->n_inputs),
+              s->n_outputs, plural(s->n_outputs), s->n_params, plural(s->n_params));
+    return 0;
+}
+
+static void shape_set(struct probe *p, uint32_t ndim, const uint64_t *shape)
+{
+    p->ndim = ndim;
+    memcpy(p->shape, shape, ndim * sizeof(*shape));
+}
+
+static void planned_said(struct probe *p)
+{
+    char text[600] = "", shape[200];
+
+    for (uint32_t i = 0; i < p->shared->n_outputs; i++) {
+        size_t used = strlen(text);
+        swim_text_shape(p->planned.outputs[i].shape, p->planned.outputs[i].ndim, shape,
+                        sizeof(shape));
+        snprintf(text + used, sizeof(text) - used, "; %s: %s, %s", output_name(p, i),
+                 swim_type_name((enum swim_type)p->planned.outputs[i].type), shape);
+    }
+    swim_text_shape(p->shape, p->ndim, shape, sizeof(shape));
+    probe_say(p, "plan", PROBE_OK, "of %s inputs, %s%s", shape,
+              p->shared->any ? swim_type_name(p->type) : "types as declared", text);
+}
+
+/* Of data with three axes, else two, else one, unless a shape was asked for. */
+static bool plan(struct probe *p)
+{
+    static const uint64_t shape[] = {4, 11, 37};
+    const struct probe_run run = {.goal = PROBE_PLAN, .type = p->type};
+    char text[PROBE_TEXT], first[PROBE_TEXT] = "";
+    enum probe_end end = PROBE_REFUSED;
+    const uint32_t given = p->options->ndim;
+
+    for (uint32_t drop = 0; drop < (given ? 1 : SWIM_COUNT_OF(shape)); drop++) {
+        if (given)
+            shape_set(p, given, p->options->shape);
+        else
+            shape_set(p, SWIM_COUNT_OF(shape) - drop, shape + drop);
+        end = probe_run(p, &run, SLOT_OTHER, text);
+        if (drop == 0 || end != PROBE_REFUSED)
+            memcpy(first, text, sizeof(first));
+        if (end != PROBE_REFUSED)
+            break;
+    }
+    if (end == PROBE_DONE) {
+        p->planned = p->shared->planned;
+        planned_said(p);
+        return true;
+    }
+    probe_say(p, "plan", PROBE_FAILED, "%s%s", first,
+              end == PROBE_REFUSED ? "; --shape and --type make other data" : "");
+    return false;
+}
+
+static bool slots_map(struct probe *p)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < p->shared->n_outputs; i++)
+        bytes += (probe_output_count(&p->planned, i) + 1) * LARGEST_TYPE;
+    if (bytes > SLOTS_MOST / PROBE_SLOTS) {
+        swim_error_set(&p->err, SWIM_ERR_ARG,
+                       "test kernel %s: the outputs of such data are too large: give a "
+                       "smaller --shape",
+                       p->shared->name);
+        return false;
+    }
+    p->slot_bytes = bytes;
+    char *map = mmap(NULL, bytes * PROBE_SLOTS, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *accs = mmap(NULL, PROBE_ACCS, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    p->accs = accs == MAP_FAILED ? NULL : accs;
+    for (int i = 0; i < PROBE_SLOTS && map != MAP_FAILED; i++)
+        p->slots[i] = map + (size_t)i * bytes;
+    if (map != MAP_FAILED && p->accs)
+        return true;
+    swim_error_sys(&p->err, errno, "map memory for outputs");
+    return false;
+}
+
+static void checks_run(struct probe *p, const struct kind *kind)
+{
+    bool go = true;
+
+    for (const struct check *check = kind->checks; check->name; check++) {
+        if (go)
+            go = check->run(p, check->name);
+        else
+            probe_say(p, check->name, PROBE_SKIPPED, "not looked at after that");
+        if (p->err.code != SWIM_OK)
+            return;
+    }
+}
+
+int probe_all(struct probe *p)
+{
+    const struct kind *kind = NULL;
+
+    p->shared = mmap(NULL, sizeof(*p->shared), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p->shared == MAP_FAILED) {
+        p->shared = NULL;
+        swim_error_sys(&p->err, errno, "map memory");
+        return 1;
+    }
+    p->type = p->options->type ? p->options->type : SWIM_TYPE_F32;
+    int status = declare(p);
+    if (status == 0 && !(kind = kind_find(p)))
+        status = 2;
+    if (status != 0)
+        return status;
+    if (!plan(p))
+        return 1;
+    if (!slots_map(p))
+        return 2;
+    checks_run(p, kind);
+    if (p->err.code != SWIM_OK)
+        return 1;
+    for (uint32_t i = 0; i < p->n_lines; i++)
+        if (p->lines[i].result == PROBE_FAILED)
+            status = 1;
+    return status;
+}
+
+void probe_free(struct probe *p)
+{
+    if (p->slots[0])
+        munmap(p->slots[0], p->slot_bytes * PROBE_SLOTS);
+    if (p->accs)
+        munmap(p->accs, PROBE_ACCS);
+    if (p->shared)
+        munmap(p->shared, sizeof(*p->shared));
+}
