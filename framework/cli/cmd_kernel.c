@@ -18,10 +18,12 @@ enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 static const char help[] =
     "Usage: h5swim kernel list [--json]\n"
     "       h5swim kernel info NAME|PATH [--json]\n"
+    "       h5swim kernel new NAME [OPTION...]\n"
     "       h5swim kernel test NAME|PATH [OPTION...]\n"
     "\n"
     "list   the kernels that job files can name, with kind and summary\n"
     "info   what a kernel takes, gives and can be told; PATH is a .so or a .c file\n"
+    "new    write a kernel to begin with, a job for it and a test (kernel new --help)\n"
     "test   run a kernel alone on made data and look for mistakes (kernel test "
     "--help)\n"
     "\n"
@@ -414,6 +416,8 @@ int cmd_kernel(int argc, char **argv)
     bool json = false;
     int option = 0;
 
+    if (argc > 1 && strcmp(argv[1], "new") == 0)
+        return cmd_kernel_new(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "test") == 0)
         return cmd_kernel_test(argc - 1, argv + 1);
     opterr = 0;
@@ -430,12 +434,12 @@ int cmd_kernel(int argc, char **argv)
     const char *verb = optind < argc ? argv[optind] : NULL;
     int n = argc - optind - 1;
     if (!verb)
-        return usage("list, info or test?", "");
+        return usage("list, info, new or test?", "");
     if (strcmp(verb, "list") == 0)
         return n == 0 ? kernel_list(json)
                       : usage("list takes no argument, not ", argv[optind + 1]);
     if (strcmp(verb, "info") == 0)
         return n == 1 ? kernel_info(argv[optind + 1], json)
                       : usage("info takes one NAME or PATH", "");
-    return usage("list, info or test, not ", verb);
+    return usage("list, info, new or test, not ", verb);
 }

@@ -24,7 +24,7 @@ static const struct {
     {"locks", cmd_locks, "who holds locks and who waits; end a session"},
     {"serve", cmd_serve, "start and stop the lock server, also for other hosts"},
     {"selftest", cmd_selftest, "check whether locks work on this host"},
-    {"kernel", cmd_kernel, "list, show and test kernels"},
+    {"kernel", cmd_kernel, "list, show, begin and test kernels"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
