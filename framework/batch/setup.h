@@ -157,8 +157,8 @@ size_t setup_difference(const char *then, const char *now, char *text, size_t si
  * open.  Allocated; NULL: no memory. */
 char *setup_translate(const struct setup *setup, const char *then);
 
-/* Steps of setup_create(): the preset of the plan, open() and plan(); whether the kernel
- * planned an output, and halos, that there can be. */
+/* Steps of setup_create(): the preset of the plan, open() and plan(); whether the
+ * kernel planned an output, and halos, that there can be. */
 int setup_ask_kernel(struct setup *setup, swim_error_t *err);
 int setup_check_planned(const struct setup *setup, const struct swim_output *planned,
                         swim_error_t *err);
