@@ -87,6 +87,7 @@ static void shard_spec(const struct shard *shard, const struct output_spec *mast
     spec->plain = true;
     spec->like = NULL;
     spec->like_source = NULL;
+    spec->verbatim = false;
     spec->pieces = NULL;
     for (uint32_t d = 0; d < spec->ndim; d++) {
         spec->from_axis[d] = -1;

@@ -34,6 +34,7 @@ struct dataset_info {
                              DATASET_UNCACHED: none, each is read at once */
     enum swim_type stored_type;
     bool native; /* in the form of this machine */
+    bool raw;    /* dataset_take_raw() */
     bool packed; /* scale_factor or add_offset */
     double scale, offset;
     bool has_missing; /* _FillValue or missing_value (the two may differ) */
@@ -74,6 +75,9 @@ int dataset_coordinates(const struct source *source, const struct dataset_info *
 /* The type in which a kernel that asks for SWIM_TYPE_ANY gets it: the stored one, or a
  * floating-point one for packed data. */
 enum swim_type dataset_natural_type(const struct dataset_info *info);
+
+/* The stored numbers are wanted: nothing is packed, and no value is missing. */
+void dataset_take_raw(struct dataset_info *info);
 
 struct dataset;
 

@@ -390,6 +390,13 @@ void dataset_info_destroy(struct dataset_info *info)
     free(info);
 }
 
+void dataset_take_raw(struct dataset_info *info)
+{
+    info->raw = true;
+    info->packed = info->has_missing = false;
+    info->n_missing = 0;
+}
+
 enum swim_type dataset_natural_type(const struct dataset_info *info)
 {
     if (!info->packed || info->stored_type == SWIM_TYPE_LDOUBLE)

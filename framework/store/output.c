@@ -112,15 +112,33 @@ static bool spec_chunks(hid_t dcpl, const struct output_spec *spec)
            (!spec->fletcher32 || H5Pset_fletcher32(dcpl) >= 0);
 }
 
+/* The fill value of like to the last bit, if it has one. */
+static bool dcpl_fill_like(hid_t dcpl, const struct output_spec *spec, hid_t like)
+{
+    _Alignas(16) unsigned char fill[16] = {0};
+    hid_t native = types_native(spec->type), of_like = H5Dget_create_plist(like);
+    H5D_fill_value_t defined = H5D_FILL_VALUE_ERROR;
+    bool ok = of_like >= 0 && H5Pfill_value_defined(of_like, &defined) >= 0;
+
+    if (ok && defined == H5D_FILL_VALUE_USER_DEFINED)
+        ok = H5Pget_fill_value(of_like, native, fill) >= 0 &&
+             H5Pset_fill_value(dcpl, native, fill) >= 0;
+    h5_release(of_like);
+    return ok;
+}
+
 static hid_t spec_dcpl(const struct output_spec *spec, const char *path,
-                       const void *fill)
+                       const void *fill, hid_t like)
 {
     hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
     unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
     bool ok = dcpl >= 0 && H5Pset_attr_creation_order(dcpl, order) >= 0 &&
-              H5Pset_fill_value(dcpl, types_native(spec->type), fill) >= 0 &&
               H5Pset_fill_time(dcpl, H5D_FILL_TIME_IFSET) >= 0;
 
+    if (ok && spec->verbatim && like >= 0)
+        ok = dcpl_fill_like(dcpl, spec, like);
+    else if (ok)
+        ok = H5Pset_fill_value(dcpl, types_native(spec->type), fill) >= 0;
     if (ok && spec->pieces)
         ok = virtual_layout(dcpl, spec, path, NULL) == SWIM_OK;
     else if (ok && spec->ndim > 0)
@@ -133,7 +151,7 @@ static hid_t spec_dcpl(const struct output_spec *spec, const char *path,
 }
 
 static int spec_make(hid_t file, const struct output_spec *spec, const char *path,
-                     hid_t *out, swim_error_t *err)
+                     hid_t like, hid_t *out, swim_error_t *err)
 {
     _Alignas(16) unsigned char fill[16] = {0};
     hsize_t dims[SWIM_NDIM_MAX] = {0}, most[SWIM_NDIM_MAX];
@@ -151,7 +169,7 @@ static int spec_make(hid_t file, const struct output_spec *spec, const char *pat
     }
     space = spec->ndim ? H5Screate_simple((int)spec->ndim, dims, most)
                        : H5Screate(H5S_SCALAR);
-    dcpl = spec_dcpl(spec, path, fill);
+    dcpl = spec_dcpl(spec, path, fill, like);
     if (space >= 0 && dcpl >= 0)
         *out = H5Dcreate2(file, path, types_native(spec->type), space, H5P_DEFAULT,
                           dcpl, H5P_DEFAULT);
@@ -174,6 +192,13 @@ static bool spec_skip_attribute(const char *name)
         if (strcmp(name, skipped[i]) == 0)
             return true;
     return scales_skip_attribute(name);
+}
+
+static bool verbatim_skip_attribute(const char *name)
+{
+    return strcmp(name, "units") == 0 || strcmp(name, "long_name") == 0 ||
+           strcmp(name, "cell_methods") == 0 || strcmp(name, "bounds") == 0 ||
+           scales_skip_attribute(name);
 }
 
 /* A text of the output: given, or as the input's, or none. */
@@ -200,9 +225,11 @@ static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like
     _Alignas(16) unsigned char fill[16] = {0};
     int rc = spec_fill(spec, fill, err);
 
-    if (rc == SWIM_OK)
+    bool verbatim = spec->verbatim && like >= 0;
+    if (rc == SWIM_OK && !verbatim)
         rc = h5_attr_put_number(set, "_FillValue", native, fill, err);
-    if (rc == SWIM_OK && like >= 0 && h5_attr_exists(like, "missing_value"))
+    if (rc == SWIM_OK && !verbatim && like >= 0 &&
+        h5_attr_exists(like, "missing_value"))
         rc = h5_attr_put_number(set, "missing_value", native, fill, err);
     if (rc == SWIM_OK)
         rc = spec_put_text(set, "units", spec->units, like, err);
@@ -211,7 +238,8 @@ static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like
     if (rc == SWIM_OK)
         rc = spec_put_text(set, "cell_methods", spec->cell_methods, like, err);
     if (rc == SWIM_OK && like >= 0)
-        rc = h5_attr_copy_all(like, set, spec_skip_attribute, err);
+        rc = h5_attr_copy_all(
+            like, set, verbatim ? verbatim_skip_attribute : spec_skip_attribute, err);
     return rc;
 }
 
@@ -283,7 +311,7 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
     if (rc == SWIM_OK)
         rc = group_make(file, spec, group, err);
     if (rc == SWIM_OK)
-        rc = spec_make(file, spec, path, &set, err);
+        rc = spec_make(file, spec, path, like, &set, err);
     if (rc == SWIM_OK && !spec->plain)
         rc = spec_attributes(set, spec, like, err);
     if (rc == SWIM_OK)
