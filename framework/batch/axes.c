@@ -1,5 +1,7 @@
-/* axes.c - what an axis is by the CF conventions, and how a reduce kernel drops one. */
+/* axes.c - what an axis is by the CF conventions, and how a reduce kernel drops some.
+ */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -80,6 +82,100 @@ int swim_field_axis(const struct swim_field *field, enum swim_axis_kind kind)
         }
     }
     return best;
+}
+
+/* "dim_0" and so on for axes without a name. */
+static int is_dim_number(const struct swim_axis *axis, uint32_t number,
+                         const char *name)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "dim_%u", number);
+    return (!axis || !*text_of(axis->name)) && strcmp(text, name) == 0;
+}
+
+int swim_field_axis_named(const struct swim_field *field, const char *name)
+{
+    for (uint32_t i = 0; field->axes && i < field->ndim; i++)
+        if ((*name && field->axes[i] &&
+             strcmp(text_of(field->axes[i]->name), name) == 0) ||
+            is_dim_number(field->axes[i], i, name))
+            return (int)i;
+    for (int kind = SWIM_AXIS_TIME; kind <= SWIM_AXIS_LONGITUDE; kind++)
+        if (strcmp(words_of[kind].standard_name, name) == 0)
+            return swim_field_axis(field, (enum swim_axis_kind)kind);
+    return -1;
+}
+
+static int refuse_axis(const struct swim_field *field, const char *name, int twice,
+                       swim_error_t *err)
+{
+    char all[120] = "";
+
+    for (uint32_t i = 0; i < field->ndim; i++) {
+        size_t used = strlen(all);
+        const char *own = field->axes && field->axes[i] ? field->axes[i]->name : "";
+        if (*text_of(own))
+            snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", own);
+        else
+            snprintf(all + used, sizeof(all) - used, "%sdim_%u", i ? ", " : "", i);
+    }
+    if (twice)
+        return swim_error_set(err, SWIM_ERR_ARG, "axes: \"%.60s\" is there twice",
+                              name);
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "axes: %.60s has no axis \"%.60s\"; it has %s", field->name,
+                          name, *all ? all : "none");
+}
+
+/* The axes of a text, as in struct swim_plan. */
+static int reduced_of(const struct swim_field *field, const char *axes,
+                      uint8_t *reduced, swim_error_t *err)
+{
+    char *copy = strdup(axes), *rest = copy, *name = NULL;
+    int rc = SWIM_OK;
+
+    if (!copy)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "axes: no memory");
+    while (rc == SWIM_OK && (name = strsep(&rest, ","))) {
+        name += strspn(name, " ");
+        name[strcspn(name, " ")] = '\0';
+        int axis = swim_field_axis_named(field, name);
+        if (axis < 0 || reduced[axis])
+            rc = refuse_axis(field, name, axis >= 0, err);
+        else
+            reduced[axis] = 1;
+    }
+    free(copy);
+    return rc;
+}
+
+int swim_plan_reduce_axes(struct swim_plan *plan, const char *axes, swim_error_t *err)
+{
+    const struct swim_field *field = plan->inputs[0];
+    uint8_t reduced[SWIM_NDIM_MAX] = {0};
+    uint32_t n = 0;
+    int rc = SWIM_OK;
+
+    if (strcmp(axes, "all") == 0)
+        memset(reduced, 1, field->ndim);
+    else
+        rc = reduced_of(field, axes, reduced, err);
+    if (rc != SWIM_OK)
+        return rc;
+    memcpy(plan->reduced, reduced, sizeof(reduced));
+    for (uint32_t i = 0; i < plan->n_outputs; i++) {
+        struct swim_output *output = plan->outputs[i];
+        n = 0;
+        for (uint32_t a = 0; a < field->ndim; a++)
+            if (!reduced[a]) {
+                output->from_axis[n] = (int32_t)a;
+                output->shape[n] = field->shape[a];
+                output->axes[n++] = NULL;
+            }
+        output->ndim = n;
+    }
+    return SWIM_OK;
 }
 
 static void output_reduce(const struct swim_plan *plan, uint32_t input_axis,

@@ -380,7 +380,7 @@ static int store_outputs(struct compute *c, const struct block_range *range,
         struct block_range out;
         setup_output_range(so, range, &out);
         rc = codec_convert(so->type, c->out[i].array, so->spec.type, c->out[i].stored,
-                           out.elements, true, so->spec.fill, err);
+                           out.elements, !so->spec.verbatim, so->spec.fill, err);
         if (rc == SWIM_OK && so->refill)
             refill(&c->out[i], swim_type_size(so->type), out.elements);
         if (rc == SWIM_OK)

@@ -57,9 +57,15 @@ static int input_dataset(const struct job_node *value, void *into, swim_error_t 
     return job_value_text(value, &((struct job_input *)into)->dataset, err);
 }
 
+static int input_raw(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_bool(value, &((struct job_input *)into)->raw, err);
+}
+
 static const struct job_key input_keys[] = {
     {"file", input_file},
     {"dataset", input_dataset},
+    {"raw", input_raw},
 };
 
 static int place_needs(const struct job_place *place, const char *what,
@@ -108,7 +114,7 @@ static int input_read(const struct job_node *node, const char *dir,
 
     input->place = node->key_place;
     if (rc == SWIM_OK)
-        rc = map_expect(node, "file and dataset", err);
+        rc = map_expect(node, "file, dataset and raw", err);
     if (rc == SWIM_OK)
         rc = job_keys_read(node, input_keys, SWIM_COUNT_OF(input_keys), input, err);
     if (rc != SWIM_OK)

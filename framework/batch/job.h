@@ -6,6 +6,9 @@
  *     params: {radius: 6371000}
  *     inputs:                     # by port of the kernel
  *       u: {file: winds.nc, dataset: UWND}
+ *       # raw: true               # numbers as they are stored: not unpacked by
+ *                                 # scale_factor and add_offset, none is missing; what
+ *                                 # SWIM_KERNEL_RAW of kernel.h says of outputs applies
  *     outputs:
  *       speed:
  *         file: out.nc
@@ -75,6 +78,7 @@ struct job_input {
     char *port;
     char *file; /* as it is opened: relative names joined to the job's directory */
     char *dataset;
+    bool raw;
     struct job_place place;
 };
 

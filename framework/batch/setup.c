@@ -142,6 +142,8 @@ static int inspect_input(struct setup *setup, uint32_t number,
     if (rc != SWIM_OK)
         return rc;
 
+    if (given->raw || setup->kernel->api.flags & SWIM_KERNEL_RAW)
+        dataset_take_raw(in->info);
     in->type = port->type ? port->type : dataset_natural_type(in->info);
     in->axes = calloc(in->info->ndim + 1, sizeof(*in->axes));
     if (!in->axes)

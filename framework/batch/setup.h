@@ -179,6 +179,9 @@ int setup_plan_targets(struct setup *setup, swim_error_t *err);
 void setup_free_targets(struct setup *setup);
 int setup_describe(struct setup *setup, swim_error_t *err);
 
+/* Elements of its input axis that one on this axis of an output stands for. */
+uint64_t setup_output_ratio(const struct swim_output *planned, uint32_t axis);
+
 /* Where an input range falls in an output: start and count on each of its axes. */
 void setup_output_range(const struct setup_output *output,
                         const struct block_range *range, struct block_range *out);

@@ -30,10 +30,15 @@ static void wish_of(const struct setup *setup, struct blocks_wish *wish)
         const struct output_spec *spec = &setup->outputs[i].spec;
         wish->element_bytes += swim_type_size(setup->outputs[i].type);
         for (uint32_t d = 0; d < spec->ndim; d++) {
-            int32_t a = spec->from_axis[d];
-            if (a >= 0)
-                wish->base[a] =
-                    blocks_lcm(wish->base[a], spec->chunk[d], first->shape[a]);
+            const struct swim_output *planned = &setup->outputs[i].planned;
+            int32_t a = planned->from_axis[d];
+            uint64_t base;
+            if (a < 0)
+                continue;
+            if (__builtin_mul_overflow(spec->chunk[d], setup_output_ratio(planned, d),
+                                       &base))
+                base = first->shape[a];
+            wish->base[a] = blocks_lcm(wish->base[a], base, first->shape[a]);
         }
     }
 }

@@ -62,6 +62,8 @@ static int describe_input(const struct setup *setup, uint32_t number, FILE *to,
     put_value(to, real);
     fprintf(to, "input.%s.dataset: ", port);
     put_value(to, in->info->path);
+    if (in->info->raw)
+        fprintf(to, "input.%s.raw: yes\n", port);
     if (setup->job->follow) { /* states come and go */
         fprintf(to, "input.%s.inode: %" PRIu64 "\n", port,
                 source_state_inode(&in->state));

@@ -236,10 +236,13 @@ static double rough_bytes(const struct setup *setup)
         const struct output_spec *spec = &setup->outputs[i].spec;
         double bytes = (double)swim_type_size(spec->type);
         for (uint32_t d = 0; d < spec->ndim; d++) {
-            int32_t a = spec->from_axis[d];
-            bytes *= (double)(a < 0                      ? spec->shape[d]
-                              : setup->blocks.reduced[a] ? 1
-                                                         : setup->blocks.size[a]);
+            const struct swim_output *planned = &setup->outputs[i].planned;
+            int32_t a = planned->from_axis[d];
+            bytes *= a < 0 ? (double)spec->shape[d]
+                     : setup->blocks.reduced[a]
+                         ? 1
+                         : (double)setup->blocks.size[a] /
+                               (double)setup_output_ratio(planned, d);
         }
         all += 3 * bytes; /* the kernel's, stored, encoded */
     }

@@ -36,6 +36,12 @@ static double default_fill(enum swim_type type)
     }
 }
 
+/* How many parts of so much there are in n. */
+static uint64_t parts_of(uint64_t n, uint64_t part)
+{
+    return n / part + (n % part != 0);
+}
+
 static bool type_holds(enum swim_type type, double value)
 {
     static const double low[] = {
@@ -92,8 +98,10 @@ int setup_check_planned(const struct setup *setup, const struct swim_output *pla
                                   setup->plan.reduced[a], (int)setup->plan.edge[a]);
     for (uint32_t d = 0; d < planned->ndim; d++) {
         int32_t a = planned->from_axis[d];
+        bool coarse = a >= 0 && planned->ratio[d] > 1;
         if (a >= (int32_t)first->ndim || (a < 0 && planned->shape[d] == 0) ||
-            (a >= 0 && (used[a]++ || setup->plan.reduced[a])))
+            (a >= 0 && (used[a]++ || setup->plan.reduced[a])) ||
+            (coarse && setup->kernel->api.kind != SWIM_KERNEL_MAP))
             return swim_error_set(
                 err, SWIM_ERR_KERNEL,
                 "kernel %s plans output axis %u from input axis %d of %u", name, d,
@@ -110,8 +118,8 @@ int setup_check_planned(const struct setup *setup, const struct swim_output *pla
 }
 
 /* Like the first input's chunks where the axes are the same, else about 1 MiB. */
-static void choose_chunks(const struct setup *setup, struct output_spec *spec,
-                          const char **why)
+static void choose_chunks(const struct setup *setup, const struct swim_output *planned,
+                          struct output_spec *spec, const char **why)
 {
     const struct dataset_info *first = setup->inputs[0].info;
     uint64_t bytes = swim_type_size(spec->type);
@@ -119,8 +127,9 @@ static void choose_chunks(const struct setup *setup, struct output_spec *spec,
     *why = first->chunked ? "as the first input" : "about 1 MiB";
     for (uint32_t d = 0; d < spec->ndim; d++) {
         spec->chunk[d] = 1;
-        if (spec->from_axis[d] >= 0 && first->chunked) {
-            spec->chunk[d] = first->chunk[spec->from_axis[d]];
+        if (planned->from_axis[d] >= 0 && first->chunked) {
+            spec->chunk[d] = parts_of(first->chunk[planned->from_axis[d]],
+                                      setup_output_ratio(planned, d));
             if (spec->chunk[d] > spec->shape[d])
                 spec->chunk[d] = spec->shape[d];
         }
@@ -128,7 +137,7 @@ static void choose_chunks(const struct setup *setup, struct output_spec *spec,
     }
     for (uint32_t i = 0; i < spec->ndim; i++) {
         uint32_t d = spec->ndim - 1 - i;
-        if (spec->from_axis[d] >= 0 && first->chunked)
+        if (planned->from_axis[d] >= 0 && first->chunked)
             continue;
         if (first->chunked)
             *why = "as the first input along its axes";
@@ -221,6 +230,40 @@ static int check_directory(const char *file, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* Raw numbers go on as they are; what else they could become would need the attributes
+ * that they have no more. */
+static int keep_raw(const struct setup *setup, const struct job_output *given,
+                    struct setup_output *out, swim_error_t *err)
+{
+    enum swim_type stored = setup->inputs[0].info->stored_type;
+
+    if (out->type != stored)
+        return SWIM_OK;
+    out->spec.verbatim = true;
+    if (!given->has_fill && out->spec.type == stored)
+        return SWIM_OK;
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "%s: output \"%s\" has the numbers of the raw input %s as "
+                          "they are stored, with their type (%s) and fill value: leave "
+                          "out \"%s\"",
+                          given->place.text, given->port, setup->inputs[0].field.port,
+                          swim_type_name(stored), given->has_fill ? "fill" : "type");
+}
+
+/* A kernel's new axes are foreign, too. */
+static int check_coordinates(const struct setup *setup, const struct output_spec *spec,
+                             swim_error_t *err)
+{
+    for (uint32_t d = 0; d < spec->ndim; d++)
+        if (spec->axes[d] && spec->axes[d]->length != spec->shape[d])
+            return swim_error_set(err, SWIM_ERR_KERNEL,
+                                  "kernel %s plans output axis %u of %" PRIu64
+                                  " elements with %" PRIu64 " coordinates",
+                                  setup->kernel->api.name, d, spec->shape[d],
+                                  spec->axes[d]->length);
+    return SWIM_OK;
+}
+
 static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
 {
     const struct swim_port *port = &setup->kernel->outputs[number];
@@ -260,15 +303,20 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
     out->by_rank = given->by_rank;
     for (uint32_t d = 0; d < planned->ndim; d++) {
         int32_t a = planned->from_axis[d];
-        out->spec.from_axis[d] = a;
-        out->spec.axes[d] = a < 0 ? planned->axes[d] : NULL;
-        out->spec.shape[d] = a < 0 ? planned->shape[d] : first->shape[a];
+        bool own = a < 0 ||
+                   setup_output_ratio(planned, d) > 1; /* not the input's coordinates */
+        out->spec.from_axis[d] = own ? -1 : a;
+        out->spec.axes[d] = own ? planned->axes[d] : NULL;
+        out->spec.shape[d] =
+            a < 0 ? planned->shape[d]
+                  : parts_of(first->shape[a], setup_output_ratio(planned, d));
     }
     choose_filters(first, given, out);
-    choose_chunks(setup, &out->spec, &out->chunks_why);
-    if (given->n_chunks)
+    choose_chunks(setup, planned, &out->spec, &out->chunks_why);
+    rc = check_coordinates(setup, &out->spec, err);
+    if (rc == SWIM_OK && given->n_chunks)
         out->chunks_why = "as given";
-    if (given->n_chunks)
+    if (rc == SWIM_OK && given->n_chunks)
         rc = take_chunks(given, &out->spec, err);
     if (rc == SWIM_OK)
         rc = check_chunk_bytes(given, &out->spec, err);
@@ -279,6 +327,8 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
                             given->place.text, given->port);
     if (rc == SWIM_OK)
         rc = choose_fill(setup, given, &out->spec, err);
+    if (rc == SWIM_OK && first->raw)
+        rc = keep_raw(setup, given, out, err);
     /* A fill value that the kernel's integers cannot hold is put in after conversion.
      */
     out->refill = out->type < SWIM_TYPE_F32 && !type_holds(out->type, out->spec.fill);
@@ -320,6 +370,13 @@ static int check_files(const struct setup *setup, uint32_t number, swim_error_t 
     return SWIM_OK;
 }
 
+uint64_t setup_output_ratio(const struct swim_output *planned, uint32_t axis)
+{
+    bool coarse = planned->from_axis[axis] >= 0 && planned->ratio[axis] > 1;
+
+    return coarse ? planned->ratio[axis] : 1;
+}
+
 int setup_plan_outputs(struct setup *setup, swim_error_t *err)
 {
     int rc = SWIM_OK;
@@ -337,9 +394,11 @@ void setup_output_range(const struct setup_output *output,
 {
     out->elements = 1;
     for (uint32_t d = 0; d < output->spec.ndim; d++) {
-        int32_t a = output->spec.from_axis[d];
-        out->start[d] = a < 0 ? 0 : range->start[a];
-        out->count[d] = a < 0 ? output->spec.shape[d] : range->count[a];
+        int32_t a = output->planned.from_axis[d];
+        uint64_t ratio = setup_output_ratio(&output->planned, d);
+        out->start[d] = a < 0 ? 0 : range->start[a] / ratio;
+        out->count[d] =
+            a < 0 ? output->spec.shape[d] : parts_of(range->count[a], ratio);
         out->elements *= out->count[d];
     }
 }

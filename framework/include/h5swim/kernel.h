@@ -15,7 +15,9 @@
  * Missing values: in floating-point arrays a missing value is NaN, whatever the file
  * stores (_FillValue, missing_value); a NaN in an output is stored as the output's fill
  * value.  In integer arrays missing values stay as they are; see swim_array.missing.
- * Packed values (scale_factor, add_offset) arrive unpacked.
+ * Packed values (scale_factor, add_offset) arrive unpacked.  An input that is raw, by
+ * the job file or by SWIM_KERNEL_RAW, arrives as it is stored: nothing is unpacked, and
+ * no value is missing.
  *
  * Versions: the host compares abi and struct_size before anything else.  New members
  * are only ever appended, and a member that a kernel's headers did not have reads as
@@ -140,6 +142,11 @@ struct swim_output {
     const char *units;                           /* NULL: as the first input's */
     const char *long_name;                       /* NULL: as the first input's */
     const char *cell_methods;                    /* CF, e.g. "time: mean"; NULL: none */
+    /* map: so many elements of from_axis[] are one of the output, the last of them
+     * fewer; 0 and 1: one each.  The output axis has (shape + ratio - 1) / ratio
+     * elements, and axes[] its coordinates; offset[] of the blocks are in the same
+     * ratio. */
+    uint64_t ratio[SWIM_NDIM_MAX];
 };
 
 /* Filled in by the host, changed by the kernel's plan().  Texts and axes that the
@@ -185,7 +192,7 @@ struct swim_array {
 };
 
 /* One unit of work.  Inputs and outputs are in the order of the ports.
- * Map: inputs and outputs are contiguous and of the same shape.
+ * Map: inputs and outputs are contiguous and of the same shape, but for ratio[].
  * Stencil: outputs are contiguous, inputs have the halo that was asked for.
  * Reduce: the inputs of a block share the kept axes with the outputs; offset[] says
  * where along the reduced axes they lie.  All contiguous. */
@@ -238,6 +245,14 @@ struct swim_kernel {
     /* Once after each successful open(). */
     void (*close)(void *state);
     /* End of ABI 1.  New members go below. */
+
+    uint32_t flags; /* of enum swim_kernel_flags */
+};
+
+enum swim_kernel_flags {
+    /* The inputs are raw.  Outputs that store the type of the first one keep its fill
+     * value and the attributes that say what its numbers mean, and NaN in them stays. */
+    SWIM_KERNEL_RAW = 1,
 };
 
 #define SWIM_COUNT_OF(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
@@ -286,6 +301,43 @@ SWIM_API int swim_axis_months(const struct swim_axis *axis, uint8_t *months,
 SWIM_API int swim_plan_reduce(struct swim_plan *plan, uint32_t input_axis,
                               uint64_t length, const struct swim_axis *axis,
                               swim_error_t *err);
+
+/* In plan() of a reduce kernel: reduce the axes that a text names, and take them from
+ * the outputs.  "all", or names with commas between them: that of a dimension, dim_N
+ * for the Nth of those without one, else time, latitude or longitude for what
+ * swim_field_axis() finds.  Errors: SWIM_ERR_ARG (no such axis: with those there are;
+ * one that is named twice). */
+SWIM_API int swim_plan_reduce_axes(struct swim_plan *plan, const char *axes,
+                                   swim_error_t *err);
+
+/* The axis of a field that a name means, as above; -1: none. */
+SWIM_API int swim_field_axis_named(const struct swim_field *field, const char *name);
+
+/* The rows of a reduce block: runs of its inputs, in order, that are added up alike.
+ *
+ *     for (more = swim_rows_begin(&rows, block, reduced); more;
+ *          more = swim_rows_next(&rows))
+ *         ... rows.length elements of the inputs from rows.input on
+ */
+struct swim_rows {
+    uint64_t input;  /* the first element */
+    uint64_t output; /* what it goes to: a number among the kept axes, in C order */
+    uint64_t length;
+    int kept; /* the next elements go to the next outputs; 0: all go to the same */
+    uint32_t ndim;
+    uint64_t shape[SWIM_NDIM_MAX], at[SWIM_NDIM_MAX], step[SWIM_NDIM_MAX];
+};
+
+/* reduced: as in struct swim_plan.  Neighbouring axes are taken together where they can
+ * be, so that rows are long.  Both return 0 when there is no row (any more). */
+SWIM_API int swim_rows_begin(struct swim_rows *rows, const struct swim_block *block,
+                             const uint8_t *reduced);
+SWIM_API int swim_rows_next(struct swim_rows *rows);
+
+/* n elements of a contiguous array of any type, from element first on, as double;
+ * missing ones are NaN.  64-bit integers and long double are rounded. */
+SWIM_API void swim_array_doubles(const struct swim_array *array, uint64_t first,
+                                 uint64_t n, double *out);
 
 #ifdef __cplusplus
 }
