@@ -12,6 +12,7 @@
 #include "cli/cmd_kernel.h"
 
 #define NAMES_MAX 1024
+#define CHOICES_WIDE 30
 
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
@@ -178,10 +179,17 @@ static json_t *kernel_json(const struct kernel_host *kernel)
     json_object_set_new(json, "summary", json_text(api->summary));
     json_object_set_new(json, "path", json_text(kernel->path));
     json_object_set_new(json, "abi", json_integer(api->abi));
+    json_object_set_new(json, "raw", json_boolean(api->flags & SWIM_KERNEL_RAW));
     json_object_set_new(json, "inputs", ports_json(kernel->inputs, api->n_inputs));
     json_object_set_new(json, "outputs", ports_json(kernel->outputs, api->n_outputs));
     json_object_set_new(json, "params", params_json(kernel->params, api->n_params));
     return json;
+}
+
+/* Choices that would make the table too wide stand behind the description. */
+static bool choices_are_long(const struct swim_param *p)
+{
+    return p->choices && strlen(p->choices) > CHOICES_WIDE;
 }
 
 static void ports_print(const char *title, const struct swim_port *ports, uint32_t n)
@@ -205,9 +213,19 @@ static void allowed_print(const struct swim_param *p, char *buf, size_t size)
 {
     buf[0] = '\0';
     if (p->choices)
-        snprintf(buf, size, "%s", p->choices);
+        snprintf(buf, size, "%s", choices_are_long(p) ? "one of these" : p->choices);
     else if (p->min < p->max)
         snprintf(buf, size, "%.10g to %.10g", p->min, p->max);
+}
+
+static void description_print(const struct swim_param *p, char *buf, size_t size)
+{
+    const char *text = text_or(p->description, "");
+
+    if (choices_are_long(p))
+        snprintf(buf, size, "%s: %s", text, p->choices);
+    else
+        snprintf(buf, size, "%s", text);
 }
 
 static void params_print(const struct swim_param *params, uint32_t n)
@@ -227,15 +245,16 @@ static void params_print(const struct swim_param *params, uint32_t n)
             table_print(&table, title);
         for (uint32_t i = 0; i < n; i++) {
             const struct swim_param *p = &params[i];
-            char allowed[200];
+            char allowed[200], description[600];
             allowed_print(p, allowed, sizeof(allowed));
+            description_print(p, description, sizeof(description));
             const char *const cells[] = {p->name,
                                          param_type(p),
                                          p->preset ? text_or(p->preset, "\"\"")
                                                    : "(must be given)",
                                          text_or(p->unit, "-"),
                                          text_or(allowed, "any"),
-                                         text_or(p->description, "")};
+                                         description};
             if (print)
                 table_print(&table, cells);
             else
@@ -259,7 +278,10 @@ static int kernel_info(const char *name, bool json)
     } else {
         printf("%s (%s): %s\n%s\n", kernel->api.name,
                kernel_kind_name(kernel->api.kind), kernel->api.summary, kernel->path);
-        ports_print("Inputs", kernel->inputs, kernel->api.n_inputs);
+        ports_print(kernel->api.flags & SWIM_KERNEL_RAW
+                        ? "Inputs, as they are stored (raw)"
+                        : "Inputs",
+                    kernel->inputs, kernel->api.n_inputs);
         ports_print("Outputs", kernel->outputs, kernel->api.n_outputs);
         params_print(kernel->params, kernel->api.n_params);
     }

@@ -174,6 +174,41 @@ passed "raw: true gives any kernel the stored numbers"
 # --- real data ---------------------------------------------------------------------------
 
 data=$(data_dir)
+
+# The jobs that come with them, on data without holes.
+shipped() {
+    local name=$1 file=$2 input=$3 port settings=()
+    shift 3
+    for port in "$@"; do settings+=(--set "outputs.$port.file=$tmp/$name.nc"); done
+    expect_status 0 "$h5swim" run "$SWIM_SOURCE/jobs/$name.yaml" --quiet -n 2 \
+        --set "inputs.$input.file=$file" "${settings[@]}"
+}
+shipped wind_statistics "$data/monthly_navy_winds.nc" x min max mean std count
+cdo -s --reduce_dim -f nc4 timstd1 -selname,UWND "$data/monthly_navy_winds.nc" cdo.nc
+compare wind_statistics.nc UWND_std cdo.nc UWND 1
+ncdump -h wind_statistics.nc >header
+for line in 'float UWND_min(FNOCY, FNOCX) ;' 'UWND_min:cell_methods = "TIME: minimum" ;' \
+    'UWND_std:units = "M/S" ;' 'int64 UWND_count(FNOCY, FNOCX) ;' \
+    'UWND_count:units = "1" ;'; do
+    grep -qF "$line" header || fail "ncdump does not show: $line: $(cat header)"
+done
+shipped relief_hillshade "$data/etopo5.nc" height shade
+from=$data/etopo5.nc job hillshade s.nc 'z_factor: 10' height=ROSE shade
+"$python" - s.nc relief_hillshade.nc <<'PY'
+import sys
+import h5py
+import numpy as np
+with h5py.File(sys.argv[1]) as f, h5py.File(sys.argv[2]) as g:
+    a, b = f["shade"][()], g["SHADE"][()]
+    if b.dtype != np.uint8 or not np.array_equal(np.floor(a), b):
+        sys.exit("the bytes are not the shades")
+    print(f"shades from {b.min()} to {b.max()}")
+PY
+shipped recompress "$data/monthly_navy_winds.nc" x y
+from=$data/monthly_navy_winds.nc check recompress recompress.nc UWND chunks=1,73,144 \
+    deflate=4 shuffle=yes
+passed "the jobs that come with the kernels run as they say"
+
 cp "$data"/*.nc .
 "$python" "$support/make_holes.py" monthly_navy_winds.nc UWND VWND
 "$python" "$support/make_holes.py" etopo5.nc ROSE
