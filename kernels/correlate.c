@@ -226,7 +226,6 @@ static const struct swim_param params[] = {
     {.name = "min_pairs",
      .type = SWIM_PARAM_INT,
      .preset = "2",
-     .unit = "1",
      .description = "with fewer pairs r is missing",
      .min = 2,
      .max = 1e15},

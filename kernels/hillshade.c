@@ -277,7 +277,6 @@ static const struct swim_param params[] = {
     {.name = "z_factor",
      .type = SWIM_PARAM_REAL,
      .preset = "1",
-     .unit = "1",
      .description = "heights are multiplied by it, to exaggerate or change their unit",
      .min = -1e12,
      .max = 1e12},

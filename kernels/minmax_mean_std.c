@@ -268,7 +268,6 @@ static const struct swim_param params[] = {
     {.name = "ddof",
      .type = SWIM_PARAM_INT,
      .preset = "0",
-     .unit = "1",
      .description = "the std divides by count - ddof: 1 for that of a sample",
      .min = 0,
      .max = 1000},

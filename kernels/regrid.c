@@ -342,7 +342,6 @@ static const struct swim_param params[] = {
     {.name = "min_valid",
      .type = SWIM_PARAM_REAL,
      .preset = "0",
-     .unit = "1",
      .description = "share of a block that must be there; 0: one point is enough",
      .min = 0,
      .max = 1},
