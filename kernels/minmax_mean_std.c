@@ -128,14 +128,15 @@ static void sums_merge(struct sums a, struct sums b, uint64_t n)
         const double count = a.count[i] + b.count[i];
         const double share = b.count[i] / (count > 0 ? count : 1);
         const double delta = b.mean[i] - a.mean[i];
-        const int none = a.count[i] == 0, all = b.count[i] > 0;
+        const int none = a.count[i] == 0, some = b.count[i] > 0;
         const double low = none ? b.low[i] : a.low[i];
         const double high = none ? b.high[i] : a.high[i];
-        a.mean[i] = none ? b.mean[i] : all ? a.mean[i] + delta * share : a.mean[i];
-        a.square[i] += none | !all ? b.square[i]
-                                   : b.square[i] + delta * delta * a.count[i] * share;
-        a.low[i] = all & (b.low[i] < low) ? b.low[i] : low;
-        a.high[i] = all & (b.high[i] > high) ? b.high[i] : high;
+        a.mean[i] = none ? b.mean[i] : some ? a.mean[i] + delta * share : a.mean[i];
+        a.square[i] += (none | !some)
+                           ? b.square[i]
+                           : b.square[i] + delta * delta * a.count[i] * share;
+        a.low[i] = (some & (b.low[i] < low)) ? b.low[i] : low;
+        a.high[i] = (some & (b.high[i] > high)) ? b.high[i] : high;
         a.count[i] = count;
     }
 }

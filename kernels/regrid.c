@@ -305,7 +305,7 @@ static int regrid_apply(void *state, const struct swim_block *block, swim_error_
 
     (void)err;
     for (uint64_t o = 0; o < out->count / length; o++) {
-        uint64_t at[SWIM_NDIM_MAX], rest = o;
+        uint64_t at[SWIM_NDIM_MAX] = {0}, rest = o;
         for (uint32_t a = out->ndim ? out->ndim - 1 : 0; a-- > 0;) {
             at[a] = rest % out->shape[a];
             rest /= out->shape[a];

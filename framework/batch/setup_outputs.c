@@ -264,6 +264,21 @@ static int check_coordinates(const struct setup *setup, const struct output_spec
     return SWIM_OK;
 }
 
+static void take_axes(const struct dataset_info *first,
+                      const struct swim_output *planned, struct output_spec *spec)
+{
+    for (uint32_t d = 0; d < planned->ndim; d++) {
+        int32_t a = planned->from_axis[d];
+        bool own = a < 0 ||
+                   setup_output_ratio(planned, d) > 1; /* not the input's coordinates */
+        spec->from_axis[d] = own ? -1 : a;
+        spec->axes[d] = own ? planned->axes[d] : NULL;
+        spec->shape[d] =
+            a < 0 ? planned->shape[d]
+                  : parts_of(first->shape[a], setup_output_ratio(planned, d));
+    }
+}
+
 static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
 {
     const struct swim_port *port = &setup->kernel->outputs[number];
@@ -301,16 +316,7 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
     };
     out->sharded = given->sharded;
     out->by_rank = given->by_rank;
-    for (uint32_t d = 0; d < planned->ndim; d++) {
-        int32_t a = planned->from_axis[d];
-        bool own = a < 0 ||
-                   setup_output_ratio(planned, d) > 1; /* not the input's coordinates */
-        out->spec.from_axis[d] = own ? -1 : a;
-        out->spec.axes[d] = own ? planned->axes[d] : NULL;
-        out->spec.shape[d] =
-            a < 0 ? planned->shape[d]
-                  : parts_of(first->shape[a], setup_output_ratio(planned, d));
-    }
+    take_axes(first, planned, &out->spec);
     choose_filters(first, given, out);
     choose_chunks(setup, planned, &out->spec, &out->chunks_why);
     rc = check_coordinates(setup, &out->spec, err);

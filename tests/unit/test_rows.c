@@ -44,11 +44,12 @@ static uint64_t output_of(const struct scene *s, const uint8_t *reduced, uint64_
     uint64_t output = 0, step = 1;
 
     for (uint32_t a = s->array.ndim; a-- > 0;) {
+        const uint64_t length = s->shape[a] ? s->shape[a] : 1;
         if (!reduced[a]) {
-            output += input % s->shape[a] * step;
-            step *= s->shape[a];
+            output += input % length * step;
+            step *= length;
         }
-        input /= s->shape[a];
+        input /= length;
     }
     return output;
 }

@@ -251,7 +251,8 @@ struct swim_kernel {
 
 enum swim_kernel_flags {
     /* The inputs are raw.  Outputs that store the type of the first one keep its fill
-     * value and the attributes that say what its numbers mean, and NaN in them stays. */
+     * value and the attributes that say what its numbers mean, and NaN in them stays.
+     */
     SWIM_KERNEL_RAW = 1,
 };
 
