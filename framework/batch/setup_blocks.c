@@ -103,9 +103,11 @@ static void shrink_tiles(struct setup *setup, const struct blocks_wish *wish,
 static void choose_segments(struct setup *setup, const struct blocks_wish *wish)
 {
     struct blocks *b = &setup->blocks;
-    double input = (double)wish->element_bytes, tiles = 1;
+    double input = 0, tiles = 1;
     uint32_t axis = b->ndim;
 
+    for (uint32_t i = 0; i < setup->n_inputs; i++)
+        input += (double)swim_type_size(setup->inputs[i].type);
     for (uint32_t a = b->ndim; a-- > 0;) {
         input *= (double)b->extent[a];
         if (b->reduced[a])
@@ -115,7 +117,7 @@ static void choose_segments(struct setup *setup, const struct blocks_wish *wish)
     }
     if (axis == b->ndim || tiles >= BLOCKS_WANTED)
         return;
-    double room = input / 2 > (double)PARTIALS_FREE ? input / 2 : (double)PARTIALS_FREE;
+    double room = input > (double)PARTIALS_FREE ? input : (double)PARTIALS_FREE;
     double most = room / ((double)setup->acc_bytes * tiles + 1);
     double wanted = BLOCKS_WANTED / tiles;
     uint64_t unit = wish->chunk[axis];

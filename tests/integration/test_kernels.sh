@@ -123,6 +123,20 @@ grep -qE 'I\[[0-9]+, [0-9]+, [0-9]+\] is -?[0-9]+, which is no uint8: give' err 
     fail "no line says where: $(cat err)"
 passed "casts like numpy's, at the edges of ranges too"
 
+# Partial results are no more than the input: an accumulator here has ten times the bytes
+# of an element, and 128 elements are one.  The dataset has no data.
+"$python" - "$tmp/empty.h5" <<'PY'
+import sys
+import h5py
+with h5py.File(sys.argv[1], "w") as f:
+    f.create_dataset("A", shape=(128, 721, 1440), dtype="f4", chunks=(1, 721, 1440))
+PY
+from=$tmp/empty.h5 job minmax_mean_std none.nc 'axes: dim_0' x=A "$statistics" --dry-run
+segments=$(sed -nE 's/.* in ([0-9]+) segments.*/\1/p' out)
+[ "${segments:-99}" -gt 1 ] && [ "${segments:-99}" -le 13 ] ||
+    fail "partial results of $segments segments are larger than the input: $(cat out)"
+passed "partial results are not larger than the input"
+
 # --- the bits go through -----------------------------------------------------------------
 
 # NaN with bits of their own, two missing values, a big-endian one, one without a fill.
