@@ -200,11 +200,11 @@ static int correlate_finish(void *state, const struct swim_block *block,
 
     (void)err;
     for (uint64_t i = 0; i < n; i++) {
-        /* Two roots: the product of the sums may be out of range. */
+        /* Two roots: the product of the sums may be out of range.  Of a constant field
+         * it is 0 / 0, which is NaN. */
         const double q = s.xy[i] / (sqrt(s.xx[i]) * sqrt(s.yy[i]));
         const double limited = q > 1 ? 1 : q < -1 ? -1 : q;
-        const int varies = s.xx[i] > 0 && s.yy[i] > 0;
-        r[i] = varies && s.count[i] >= c->min_pairs ? limited : (double)NAN;
+        r[i] = s.count[i] >= c->min_pairs ? limited : (double)NAN;
         pairs[i] = (int64_t)s.count[i];
     }
     return SWIM_OK;

@@ -63,12 +63,16 @@ static int axis_spans_globe(const struct swim_axis *axis)
     return fabs(span + step - TURN) < step / 2;
 }
 
-/* The coordinate that stands for the point beyond the edge next to values[edge]. */
-static double axis_beyond(const struct swim_axis *axis, enum swim_edge mode, int high)
+/* The coordinate that stands for the point beyond the edge next to values[edge].  What
+ * wraps without being a circle of longitudes has one more step from the last point to
+ * the first. */
+static double axis_beyond(const struct swim_axis *axis, enum swim_edge mode, int circle,
+                          int high)
 {
     const double *v = axis->values;
     uint64_t last = axis->length - 1;
-    double turn = v[last] > v[0] ? TURN : -TURN;
+    double span = v[last] - v[0], step = span / (double)last;
+    double turn = circle ? copysign(TURN, span) : span + step;
 
     switch (mode) {
     case SWIM_EDGE_WRAP:
@@ -83,10 +87,12 @@ static double axis_beyond(const struct swim_axis *axis, enum swim_edge mode, int
 }
 
 /* 1 / distance between the neighbours of each point, from south or west to north or
- * east; unit: of one degree, or of one of the axis' own. */
-static int axis_invert(const struct swim_axis *axis, enum swim_edge mode, double unit,
+ * east; degree: how long one is, 0: the axis has a unit of length. */
+static int axis_invert(const struct swim_axis *axis, enum swim_edge mode, double degree,
                        double **out, swim_error_t *err)
 {
+    const double unit = degree > 0 ? degree : 1;
+    const int circle = degree > 0;
     const double *v = axis->values;
     const uint64_t n = axis->length;
     const double sign = v[n - 1] > v[0] ? 1 : -1;
@@ -96,8 +102,8 @@ static int axis_invert(const struct swim_axis *axis, enum swim_edge mode, double
     if (!*out)
         return swim_error_set(err, SWIM_ERR_NOMEM, "hillshade: no memory");
     for (uint64_t i = 0; i < n; i++) {
-        double low = i ? v[i - 1] : axis_beyond(axis, mode, 0);
-        double high = i + 1 < n ? v[i + 1] : axis_beyond(axis, mode, 1);
+        double low = i ? v[i - 1] : axis_beyond(axis, mode, circle, 0);
+        double high = i + 1 < n ? v[i + 1] : axis_beyond(axis, mode, circle, 1);
 
         if (!(sign * (v[i] - low) >= 0 && sign * (high - v[i]) >= 0 && high != low))
             return swim_error_set(
@@ -140,11 +146,11 @@ static int hillshade_distances(struct hillshade *h, const struct swim_plan *plan
 {
     const struct swim_field *height = plan->inputs[0];
     const struct swim_axis *y = height->axes[h->y], *x = height->axes[h->x];
-    const double unit = h->sphere ? h->radius * DEGREE : 1;
-    int rc = axis_invert(y, plan->edge[h->y], unit, &h->per_y, err);
+    const double degree = h->sphere ? h->radius * DEGREE : 0;
+    int rc = axis_invert(y, plan->edge[h->y], degree, &h->per_y, err);
 
     if (rc == SWIM_OK)
-        rc = axis_invert(x, plan->edge[h->x], unit, &h->per_x, err);
+        rc = axis_invert(x, plan->edge[h->x], degree, &h->per_x, err);
     if (rc != SWIM_OK)
         return rc;
     free(h->per_cos);

@@ -74,6 +74,8 @@ done
 # Values that lie on edges, and edges that are no binary fractions.
 job histogram h.nc 'low: -300, high: 300, bins: 600' x=I counts
 check histogram h.nc I -300 300 bins=600
+job histogram h.nc 'low: 0.1, high: 0.7, bins: 600, outside: bins' x=G counts
+check histogram h.nc G 0.1 0.7 bins=600 outside=bins
 job histogram h.nc 'low: 0.1, high: 350.1, bins: 1000' x=P counts
 check histogram h.nc P 0.1 350.1 bins=1000
 passed "histograms like numpy's, to the last count"
@@ -98,6 +100,8 @@ check hillshade s.nc Z edges=plane
 job hillshade s.nc 'altitude: 20, azimuth: 100, z_factor: 3' height=Z shade \
     --set 'block=[20, 40]' --set 'outputs.shade.chunks=[20, 40]'
 check hillshade s.nc Z edges=plane altitude=20 azimuth=100 z_factor=3
+job hillshade s.nc '' height=Z shade --set 'edges={x: wrap}'
+check hillshade s.nc Z edges=wrap
 passed "shades of a plane like numpy's"
 
 for type in int8 uint8 int16 uint32 int32 float32; do
