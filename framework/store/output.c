@@ -201,6 +201,12 @@ static bool verbatim_skip_attribute(const char *name)
            scales_skip_attribute(name);
 }
 
+/* What a quantity of another name is, the input's standard_name does not say. */
+static bool spec_skip_named(const char *name)
+{
+    return strcmp(name, "standard_name") == 0 || spec_skip_attribute(name);
+}
+
 /* A text of the output: given, or as the input's, or none. */
 static int spec_put_text(hid_t set, const char *name, const char *given, hid_t like,
                          swim_error_t *err)
@@ -238,8 +244,11 @@ static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like
     if (rc == SWIM_OK)
         rc = spec_put_text(set, "cell_methods", spec->cell_methods, like, err);
     if (rc == SWIM_OK && like >= 0)
-        rc = h5_attr_copy_all(
-            like, set, verbatim ? verbatim_skip_attribute : spec_skip_attribute, err);
+        rc = h5_attr_copy_all(like, set,
+                              verbatim          ? verbatim_skip_attribute
+                              : spec->long_name ? spec_skip_named
+                                                : spec_skip_attribute,
+                              err);
     return rc;
 }
 

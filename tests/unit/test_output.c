@@ -343,6 +343,8 @@ static void the_new_attributes_win(void **state)
     assert_true(says(state, "ncdump -h out.nc", "r:_FillValue = -999s"));
     assert_true(says(state, "ncdump -h out.nc", "r:missing_value = -999s"));
     assert_false(scratch_dir_run(*state, "! ncdump -h out.nc | grep -q long_name"));
+    assert_false(
+        scratch_dir_run(*state, "! ncdump -h out.nc | grep -q air_temperature"));
     store_forget(like);
 }
 
