@@ -7,6 +7,7 @@
  * shares the home directory.  The compiler writes to a temporary name in the cache and
  * the result is renamed: others see a whole file or none. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,8 @@ static const char *const default_flags[] = {
 
 struct compile {
     const char *source;
+    const char *stem; /* of the name in the cache, ... */
+    size_t stem_length;
     char *cc, *flags, *include, *cache; /* cc and flags: cut into words */
     char *args[ARGS_MAX];
     size_t n_args; /* the compiler and its flags */
@@ -246,15 +249,13 @@ static int source_hash(struct compile *c, XXH128_canonical_t *out, swim_error_t 
 static int cached_name(const struct compile *c, const XXH128_canonical_t *hash,
                        char **out)
 {
-    const char *slash = strrchr(c->source, '/');
-    const char *stem = slash ? slash + 1 : c->source;
-    size_t length = strlen(stem) - 2; /* without .c */
     char hex[2 * sizeof(hash->digest) + 1];
 
     for (size_t i = 0; i < sizeof(hash->digest); i++)
         snprintf(hex + 2 * i, 3, "%02x", hash->digest[i]);
     return asprintf(out, "%s/%.*s-%s.so", c->cache,
-                    (int)(length < STEM_MAX ? length : STEM_MAX), stem, hex);
+                    (int)(c->stem_length < STEM_MAX ? c->stem_length : STEM_MAX),
+                    c->stem, hex);
 }
 
 static int source_build(struct compile *c, const char *so, swim_error_t *err)
@@ -282,10 +283,85 @@ static int source_build(struct compile *c, const char *so, swim_error_t *err)
     return rc;
 }
 
+/* From the cache, or into it; the cache is there. */
+static int source_cached(struct compile *c, char **so, swim_error_t *err)
+{
+    XXH128_canonical_t hash = {{0}};
+    char *path = NULL;
+    int rc = source_hash(c, &hash, err);
+
+    if (rc == SWIM_OK && cached_name(c, &hash, &path) < 0) {
+        path = NULL;
+        rc = compile_nomem(c, err);
+    }
+    if (rc == SWIM_OK && path && access(path, R_OK) != 0)
+        rc = source_build(c, path, err);
+    if (rc == SWIM_OK)
+        *so = path;
+    else
+        free(path);
+    return rc;
+}
+
+static void compile_free(struct compile *c)
+{
+    XXH3_freeState(c->hash);
+    free(c->cache);
+    free(c->include);
+    free(c->flags);
+    free(c->cc);
+}
+
 int kernel_compile(const char *source, char **so, swim_error_t *err)
 {
-    struct compile c = {.source = source};
-    XXH128_canonical_t hash = {{0}};
+    const char *slash = strrchr(source, '/');
+    struct compile c = {.source = source, .stem = slash ? slash + 1 : source};
+    c.stem_length = strlen(c.stem) - 2; /* without .c */
+    int rc = args_make(&c, err);
+
+    *so = NULL;
+    if (rc == SWIM_OK)
+        rc = cache_make(&c, err);
+    if (rc == SWIM_OK)
+        rc = source_cached(&c, so, err);
+    compile_free(&c);
+    return rc;
+}
+
+/* In the cache, where nobody else may change it meanwhile. */
+static int text_write(struct compile *c, const char *text, char **path,
+                      swim_error_t *err)
+{
+    size_t left = strlen(text);
+    int rc = SWIM_OK, fd = -1;
+
+    if (asprintf(path, "%s/.source-XXXXXX.c", c->cache) < 0) {
+        *path = NULL;
+        return compile_nomem(c, err);
+    }
+    fd = mkostemps(*path, 2, O_CLOEXEC);
+    if (fd < 0) {
+        rc = swim_error_sys(err, errno, "compile %s: create a file in %s", c->source,
+                            c->cache);
+        free(*path);
+        *path = NULL;
+        return rc;
+    }
+    while (rc == SWIM_OK && left > 0) {
+        ssize_t put = write(fd, text, left);
+        if (put < 0 && errno != EINTR)
+            rc = swim_error_sys(err, errno, "compile %s: write %s", c->source, *path);
+        text += put > 0 ? put : 0;
+        left -= put > 0 ? (size_t)put : 0;
+    }
+    close(fd);
+    return rc;
+}
+
+int kernel_compile_text(const char *name, const char *text, char **so,
+                        swim_error_t *err)
+{
+    struct compile c = {.source = name, .stem = name, .stem_length = strlen(name)};
     char *path = NULL;
     int rc = args_make(&c, err);
 
@@ -293,21 +369,14 @@ int kernel_compile(const char *source, char **so, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = cache_make(&c, err);
     if (rc == SWIM_OK)
-        rc = source_hash(&c, &hash, err);
-    if (rc == SWIM_OK && cached_name(&c, &hash, &path) < 0) {
-        path = NULL;
-        rc = compile_nomem(&c, err);
-    }
-    if (rc == SWIM_OK && path && access(path, R_OK) != 0)
-        rc = source_build(&c, path, err);
+        rc = text_write(&c, text, &path, err);
+    if (path)
+        c.source = path;
     if (rc == SWIM_OK)
-        *so = path;
-    else
-        free(path);
-    XXH3_freeState(c.hash);
-    free(c.cache);
-    free(c.include);
-    free(c.flags);
-    free(c.cc);
+        rc = source_cached(&c, so, err);
+    if (path)
+        unlink(path);
+    free(path);
+    compile_free(&c);
     return rc;
 }

@@ -54,6 +54,15 @@ bool kernel_name_ok(const char *name)
            strspn(name, allowed) == strlen(name);
 }
 
+bool kernel_port_name_ok(const char *name)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+    return name && *name && !(*name >= '0' && *name <= '9') &&
+           strlen(name) <= NAME_MAX_LENGTH && strspn(name, allowed) == strlen(name);
+}
+
 /* No swim_kernel_v1: perhaps of a later ABI, perhaps no kernel at all. */
 static int symbol_missing(void *dl, const char *so, swim_error_t *err)
 {
@@ -162,9 +171,9 @@ static int ports_check(const struct kernel_host *k, struct swim_port *ports, uin
                        const char *what, swim_error_t *err)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (!kernel_name_ok(ports[i].name))
-            return kernel_fail(k, err, "%s %u: its name is not [a-z][a-z0-9_]*", what,
-                               i + 1);
+        if (!kernel_port_name_ok(ports[i].name))
+            return kernel_fail(k, err, "%s %u: its name is not [A-Za-z_][A-Za-z0-9_]*",
+                               what, i + 1);
         if ((unsigned)ports[i].type > SWIM_TYPE_LDOUBLE)
             return kernel_fail(k, err, "%s %s: unknown type %d", what, ports[i].name,
                                (int)ports[i].type);

@@ -30,11 +30,18 @@ bool param_parse(const struct swim_param *param, const char *text,
 
 const char *param_type_name(enum swim_param_type type);
 
-/* [a-z][a-z0-9_]*, at most 64 characters. */
+/* [a-z][a-z0-9_]*, at most 64 characters; of a port: letters of either case, or _ at
+ * the start, too. */
 bool kernel_name_ok(const char *name);
+bool kernel_port_name_ok(const char *name);
 
 /* The .so of a source: from the cache, or compiled into it.  *so: the caller's. */
 int kernel_compile(const char *source, char **so, swim_error_t *err);
+
+/* The same of a source in memory; name, without points and slashes, is what the .so's
+ * begins with. */
+int kernel_compile_text(const char *name, const char *text, char **so,
+                        swim_error_t *err);
 
 /* The directory that holds the running program; the caller's, NULL: not known. */
 char *kernel_command_dir(void);

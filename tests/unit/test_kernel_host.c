@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "batch/kernel_host.h"
+#include "batch/kernel_private.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ABI "__attribute__((visibility(\"default\"))) "
@@ -37,7 +38,8 @@ static const char head[] =
     "{ (void)s; (void)b; (void)a; (void)e; return 0; }\n"
     "static const struct swim_port in[] = {{\"u\", SWIM_TYPE_F64, \"m\", "
     "\"eastward\"},\n"
-    "    {\"v\", 0, 0, 0}, {\"v\", 0, 0, 0}, {\"Bad\", 0, 0, 0}};\n"
+    "    {\"v\", 0, 0, 0}, {\"v\", 0, 0, 0}, {\"9bad\", 0, 0, 0}, {\"_Good_9\", 0, 0, "
+    "0}};\n"
     "static const struct swim_param ps[] = {\n"
     "    {.name = \"count\", .type = SWIM_PARAM_INT, .preset = \"3\", .max = 9},\n"
     "    {.name = \"bad\", .type = SWIM_PARAM_INT, .preset = \"30\", .max = 9},\n"
@@ -139,7 +141,8 @@ static void assert_says(const struct scratch *s, const char *words)
         fail_msg("\"%s\" is not in \"%s\"", words, s->err.text);
 }
 
-static size_t cached(const struct scratch *s)
+/* Files in the cache with that in their names. */
+static size_t cached_with(const struct scratch *s, const char *part)
 {
     char path[128];
     size_t n = 0;
@@ -148,10 +151,15 @@ static size_t cached(const struct scratch *s)
     snprintf(path, sizeof(path), "%s/kernels", s->cache);
     DIR *d = opendir(path);
     while (d && (item = readdir(d)))
-        n += strstr(item->d_name, ".so") != NULL;
+        n += strstr(item->d_name, part) != NULL;
     if (d)
         closedir(d);
     return n;
+}
+
+static size_t cached(const struct scratch *s)
+{
+    return cached_with(s, ".so");
 }
 
 static void a_source_is_compiled_and_loaded(void **state)
@@ -367,6 +375,39 @@ static void declarations_that_make_no_sense_are_refused(void **state)
     }
 }
 
+static void ports_have_names_with_capitals(void **state)
+{
+    struct scratch *s = *state;
+
+    assert_int_equal(load(s, "SWIM_KERNEL_DEFINE(BASE, .outputs = in + 4);\n"),
+                     SWIM_OK);
+    assert_string_equal(s->kernel->api.outputs[0].name, "_Good_9");
+}
+
+static void a_text_is_compiled_once(void **state)
+{
+    struct scratch *s = *state;
+    struct stat first, second;
+    char text[4096];
+
+    snprintf(text, sizeof(text), "%s%s", head, "SWIM_KERNEL_DEFINE(BASE);\n");
+    assert_int_equal(kernel_compile_text("tried", text, &s->so, &s->err), SWIM_OK);
+    assert_non_null(strstr(s->so, "/kernels/tried-"));
+    assert_int_equal(kernel_load(s->so, &s->kernel, &s->err), SWIM_OK);
+    assert_int_equal(stat(s->so, &first), 0);
+    free(s->so);
+    assert_int_equal(kernel_compile_text("tried", text, &s->so, &s->err), SWIM_OK);
+    assert_int_equal(stat(s->so, &second), 0);
+    assert_int_equal(first.st_ino, second.st_ino);
+    free(s->so);
+    assert_int_equal(kernel_compile_text("tried", "int f(", &s->so, &s->err),
+                     SWIM_ERR_ARG);
+    assert_null(s->so);
+    assert_says(s, "error: ");
+    assert_int_equal(cached(s), 1);
+    assert_int_equal(cached_with(s, "source"), 0);
+}
+
 /* Longer elements: fine while what is appended is not used. */
 static const char wide[] =
     "struct wide { struct swim_param p; long more; };\n"
@@ -431,6 +472,8 @@ int main(void)
         TEST(paths_that_lead_nowhere_are_refused),
         TEST(other_versions_are_refused_with_both_numbers),
         TEST(declarations_that_make_no_sense_are_refused),
+        TEST(ports_have_names_with_capitals),
+        TEST(a_text_is_compiled_once),
         TEST(tables_are_walked_with_the_kernels_own_sizes),
         TEST(kernels_can_call_the_host),
         TEST(undefined_symbols_are_named),

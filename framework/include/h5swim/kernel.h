@@ -98,7 +98,7 @@ struct swim_param {
 
 /* An input or an output. */
 struct swim_port {
-    const char *name; /* as in job files */
+    const char *name; /* as in job files; [A-Za-z_][A-Za-z0-9_]* */
     enum swim_type type;
     const char *unit;        /* NULL: any, or known only after plan() */
     const char *description; /* one line */
