@@ -168,8 +168,12 @@ static int output_chunks(const struct job_node *value, void *into, swim_error_t 
 static int output_fill(const struct job_node *value, void *into, swim_error_t *err)
 {
     struct job_output *output = into;
-    int rc = job_value_double(value, &output->fill, err);
 
+    if (value->kind == JOB_NODE_TEXT && strcmp(value->text, "default") == 0) {
+        output->fill_default = true;
+        return SWIM_OK;
+    }
+    int rc = job_value_double(value, &output->fill, err);
     output->has_fill = rc == SWIM_OK;
     return rc;
 }
@@ -502,29 +506,43 @@ static int job_names(struct job *job, const char *path, swim_error_t *err)
     return SWIM_OK;
 }
 
-int job_load(const char *path, const char *const *sets, size_t n_sets, struct job **out,
-             swim_error_t *err)
+static int job_create(const char *path, struct job **out, swim_error_t *err)
 {
-    struct job_node *root = NULL;
     struct job *job = calloc(1, sizeof(*job));
-    int rc = SWIM_OK;
 
-    *out = NULL;
+    *out = job;
     if (!job)
         return swim_error_set(err, SWIM_ERR_NOMEM, "read job file %s: no memory", path);
     job->memory_bytes = MEMORY_DEFAULT;
-    rc = job_names(job, path, err);
-    if (rc == SWIM_OK)
-        rc = job_node_read(path, &root, err);
+    return job_names(job, path, err);
+}
+
+int job_from_tree(const char *path, struct job_node *root, const char *const *sets,
+                  size_t n_sets, struct job **out, swim_error_t *err)
+{
+    struct job *job = NULL;
+    int rc = job_create(path, &job, err);
+
     for (size_t i = 0; i < n_sets && rc == SWIM_OK; i++)
         rc = job_set_apply(root, sets[i], err);
     if (rc == SWIM_OK)
         rc = job_read(root, job, err);
-    job_node_destroy(root);
-    if (rc == SWIM_OK)
-        *out = job;
-    else
+    *out = rc == SWIM_OK ? job : NULL;
+    if (rc != SWIM_OK)
         job_destroy(job);
+    return rc;
+}
+
+int job_load(const char *path, const char *const *sets, size_t n_sets, struct job **out,
+             swim_error_t *err)
+{
+    struct job_node *root = NULL;
+    int rc = job_node_read(path, &root, err);
+
+    *out = NULL;
+    if (rc == SWIM_OK)
+        rc = job_from_tree(path, root, sets, n_sets, out, err);
+    job_node_destroy(root);
     return rc;
 }
 

@@ -17,7 +17,8 @@
  *                                 # kernel's
  *         chunks: [12, 73, 144]   # default: chosen
  *         filters: {shuffle: true, deflate: 4, fletcher32: false} # or none
- *         fill: -99.9             # also nan
+ *         fill: -99.9             # also nan; or default: that of netCDF for the type,
+ *                                 # and not the missing value of the first input
  *         layout: sharded         # default: single; outputs in one file have the same
  *         shards: rank            # with sharded: a file for each; default: node
  *     block: auto                 # or sizes in elements: [12, 73, 144]
@@ -92,7 +93,7 @@ struct job_output {
     bool filters_set; /* false: to be chosen */
     bool shuffle, fletcher32;
     int deflate; /* 0: none; 1 to 9 */
-    bool has_fill;
+    bool has_fill, fill_default;
     double fill;
     bool sharded;    /* in a file for each node, which the named one joins, ... */
     bool shards_set; /* "shards" was given: */

@@ -42,6 +42,11 @@ const char *job_node_describe(const struct job_node *node, char *buf, size_t siz
 /* Put one "a.b.c=value" over the tree. */
 int job_set_apply(struct job_node *root, const char *set, swim_error_t *err);
 
+/* The job of a tree, with sets put over it; path names it in messages.  root stays the
+ * caller's.  As job_load(). */
+int job_from_tree(const char *path, struct job_node *root, const char *const *sets,
+                  size_t n_sets, struct job **out, swim_error_t *err);
+
 /* SWIM_ERR_ARG with "PLACE: text". */
 int job_fail(swim_error_t *err, const struct job_place *place, const char *fmt, ...)
     SWIM_PRINTF(3, 4);

@@ -71,33 +71,43 @@ static int check_ranks(const struct run_options *options, uint32_t launched,
     return SWIM_OK;
 }
 
-int run_job(const struct run_options *options)
+static int run_loaded(const struct run_options *options, const struct job *job,
+                      uint32_t launched, swim_error_t *err)
 {
-    struct job *job = NULL;
-    swim_error_t err = {0};
-    uint32_t launched = options->join ? 0 : link_mpi_ranks();
     uint32_t n_ranks = launched ? launched : options->n_ranks ? options->n_ranks : 1;
-    int status = 0;
+    int rc = SWIM_OK;
 
-    int rc = check_ranks(options, launched, &err);
-    if (rc == SWIM_OK)
-        rc = job_load(options->job_path, options->sets, options->n_sets, &job, &err);
-    if (rc == SWIM_OK && options->join && job->follow)
-        rc = swim_error_set(&err, SWIM_ERR_ARG,
+    if (options->join && job->follow)
+        rc = swim_error_set(err, SWIM_ERR_ARG,
                             "%s: a job that follows an instrument cannot be joined",
                             job->path);
     if (rc == SWIM_OK && options->dry_run)
-        rc = show_plan(options, job, n_ranks, &err);
-    if (rc != SWIM_OK) {
-        if (link_mpi_rank() == 0)
-            fprintf(stderr, "h5swim: %s\n", err.text);
+        rc = show_plan(options, job, n_ranks, err);
+    if (rc != SWIM_OK || options->dry_run)
+        return run_exit_status(rc, rc == SWIM_OK ? 0 : swim_signals_pending());
+    if (options->join)
+        return join_main(options, job);
+    return launched ? rank_main(options, job, NULL, link_mpi_rank())
+                    : driver_main(options, job, n_ranks);
+}
+
+int run_job(const struct run_options *options)
+{
+    struct job *loaded = NULL;
+    swim_error_t err = {0};
+    uint32_t launched = options->join ? 0 : link_mpi_ranks();
+    int status = 0;
+
+    int rc = check_ranks(options, launched, &err);
+    if (rc == SWIM_OK && !options->job)
+        rc = job_load(options->job_path, options->sets, options->n_sets, &loaded, &err);
+    if (rc == SWIM_OK)
+        status =
+            run_loaded(options, options->job ? options->job : loaded, launched, &err);
+    else
         status = run_exit_status(rc, swim_signals_pending());
-    } else if (options->join) {
-        status = join_main(options, job);
-    } else if (!options->dry_run) {
-        status = launched ? rank_main(options, job, NULL, link_mpi_rank())
-                          : driver_main(options, job, n_ranks);
-    }
-    job_destroy(job);
+    if (err.code != SWIM_OK && link_mpi_rank() == 0)
+        fprintf(stderr, "h5swim: %s\n", err.text);
+    job_destroy(loaded);
     return status;
 }

@@ -11,8 +11,9 @@
 #include "batch/link.h"
 
 struct run_options {
+    const struct job *job; /* the job; NULL: that of job_path */
     const char *job_path;
-    const char *const *sets; /* "--set" texts */
+    const char *const *sets; /* "--set" texts, put over what job_path holds */
     size_t n_sets;
     uint32_t n_ranks;   /* 0: 1, or what the launcher says */
     uint32_t n_readers; /* per rank; 0: as many as there are processors for it */

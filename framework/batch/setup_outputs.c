@@ -205,7 +205,7 @@ static int choose_fill(const struct setup *setup, const struct job_output *given
             given->place.text, given->fill, given->port, swim_type_name(spec->type));
     if (given->has_fill)
         spec->fill = given->fill;
-    else if (first->has_missing && !first->packed &&
+    else if (!given->fill_default && first->has_missing && !first->packed &&
              type_holds(spec->type, first->missing))
         spec->fill = first->missing;
     else

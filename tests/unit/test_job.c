@@ -363,7 +363,7 @@ static void memory_takes_the_usual_units(void **state)
     }
 }
 
-static void fill_may_be_nan_and_infinite(void **state)
+static void fill_may_be_nan_infinite_and_the_default(void **state)
 {
     struct scratch *s = *state;
 
@@ -375,6 +375,8 @@ static void fill_may_be_nan_and_infinite(void **state)
     assert_true(isinf(s->job->outputs[0].fill) && s->job->outputs[0].fill < 0);
     assert_int_equal(load_set(s, minimal, "outputs.v.fill=-.5"), SWIM_OK);
     assert_true(s->job->outputs[0].fill == -.5);
+    assert_int_equal(load_set(s, minimal, "outputs.v.fill=default"), SWIM_OK);
+    assert_true(s->job->outputs[0].fill_default && !s->job->outputs[0].has_fill);
     assert_int_equal(load_set(s, minimal, "outputs.v.fill=1e20"), SWIM_OK);
     assert_true(s->job->outputs[0].fill == 1e20);
 }
@@ -549,7 +551,7 @@ int main(void)
         TEST(a_file_of_more_than_a_mebibyte_is_refused),
         TEST(names_come_from_the_path),
         TEST(memory_takes_the_usual_units),
-        TEST(fill_may_be_nan_and_infinite),
+        TEST(fill_may_be_nan_infinite_and_the_default),
         TEST(settings_go_over_the_file),
         TEST(settings_make_a_job_of_an_empty_file),
         TEST(malformed_settings_are_refused),
