@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cmd_calc.h"
 #include "cli/cmd_check.h"
 #include "cli/cmd_exec.h"
 #include "cli/cmd_kernel.h"
@@ -18,6 +19,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"run", cmd_run, "run a kernel over HDF5 datasets, as a job file says"},
+    {"calc", cmd_calc, "compute an expression over HDF5 datasets"},
     {"exec", cmd_exec, "run any HDF5 program, with transactions"},
     {"check", cmd_check, "the state of a file and its journal"},
     {"recover", cmd_recover, "apply or discard a journal that needs a decision"},
