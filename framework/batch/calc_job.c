@@ -95,18 +95,23 @@ static struct job_node *tree_add(struct tree *tree, struct job_node *parent,
     return node;
 }
 
+static void tree_text_at(struct tree *tree, struct job_node *parent, const char *key,
+                         const char *text, const struct job_place *place)
+{
+    struct job_node *node = tree_add(tree, parent, JOB_NODE_TEXT, key, place);
+
+    if (node && !(node->text = strdup(text)))
+        tree->short_of_memory = true;
+}
+
 /* text NULL: nothing is added. */
 static void tree_text(struct tree *tree, struct job_node *parent, const char *key,
                       const char *text, const char *before)
 {
     struct job_place place = place_of(before, text ? text : "");
-    struct job_node *node = NULL;
 
-    if (!text)
-        return;
-    node = tree_add(tree, parent, JOB_NODE_TEXT, key, &place);
-    if (node && !(node->text = strdup(text)))
-        tree->short_of_memory = true;
+    if (text)
+        tree_text_at(tree, parent, key, text, &place);
 }
 
 static struct job_node *tree_dataset(struct tree *tree, struct job_node *parent,
@@ -130,7 +135,7 @@ static void tree_chunks(struct tree *tree, struct job_node *output, const char *
     if (!sizes)
         tree->short_of_memory = true;
     for (char *size = strsep(&rest, ","); size; size = strsep(&rest, ","))
-        tree_text(tree, list, NULL, size, "--chunks");
+        tree_text_at(tree, list, NULL, size, &place);
     free(sizes);
 }
 

@@ -120,7 +120,7 @@ static int refuse(const swim_error_t *err)
 
 static int binding_twice(const struct calc_binding *binding, swim_error_t *err)
 {
-    return swim_error_set(err, SWIM_ERR_ARG, "argument %.200s: there is a %s already",
+    return swim_error_set(err, SWIM_ERR_ARG, "argument %.200s: %s is given already",
                           binding->text, binding->name);
 }
 
