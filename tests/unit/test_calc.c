@@ -339,6 +339,7 @@ static void names_and_arguments_are_checked(void **state)
         {"u=a.h5:/U", "u", "a.h5", "/U"},
         {"T2=/d/wrf_2020-01-01_00:00:00:/g/T2", "T2", "/d/wrf_2020-01-01_00:00:00",
          "/g/T2"},
+        {"u=/d/disk:/a.h5:/U", "u", "/d/disk:/a.h5", "/U"},
         {"out=a=b.h5:/x y", "out", "a=b.h5", "/x y"},
     };
     static const char *const wrong[] = {"u",        "=a.h5:/U", "u=a.h5",    "u=a.h5:U",
