@@ -109,4 +109,7 @@ void run_options_command(int argc, char **argv, char text[RUN_COMMAND_SIZE])
             arg = "--redis=URL";
         snprintf(text + used, RUN_COMMAND_SIZE - used, " %s", arg);
     }
+    for (char *c = text; *c; c++)
+        if (*c == '\n' || *c == '\r')
+            *c = ' '; /* a run is a line of the history */
 }

@@ -53,6 +53,8 @@ number 'o["deep/S"].attrs["long_name"] == b"sqrt(u*u + v*v)" or o["deep/S"].attr
 number 'not {"units", "standard_name", "cell_methods"} & set(o["deep/S"].attrs) and "note" in o["deep/S"].attrs'
 number '"h5swim calc sqrt(u*u + v*v) u=in.h5:/U" in str(o.attrs["history"])'
 
+expect_status 0 calc $'u *\n  v' "${uv[@]}" out=out.h5:/L --overwrite --quiet
+number 'str(o["L"].attrs["long_name"]).strip("b\x27") == "u * v" and "calc u *   v u=" in str(o.attrs["history"])'
 expect_status 0 calc "u > v" "${uv[@]}" out=out.h5:/C --overwrite --quiet
 number 'o["C"].dtype == "u1" and np.array_equal(o["C"][:], u > v) and o["C"].attrs["_FillValue"] == 255'
 expect_status 0 calc "n - 1" n=in.h5:/N out=out.h5:/D --overwrite --quiet
