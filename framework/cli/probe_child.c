@@ -146,7 +146,9 @@ static void output_take(struct probe_child *c, uint32_t number)
     for (uint32_t d = 0; d < out->planned.ndim; d++) {
         int32_t a = out->planned.from_axis[d];
         out->spec.from_axis[d] = a;
-        out->spec.shape[d] = a < 0 ? out->planned.shape[d] : c->p->shape[a];
+        uint64_t ratio = setup_output_ratio(&out->planned, d);
+        out->spec.shape[d] =
+            a < 0 ? out->planned.shape[d] : (c->p->shape[a] - 1) / ratio + 1;
     }
 }
 
@@ -237,6 +239,20 @@ int child_anew(struct probe_child *c, swim_error_t *err)
     return kernel_ask(c, err);
 }
 
+/* Elements along an axis that have to stay together: outputs may be coarser. */
+static uint64_t cut_step(const struct setup *setup, uint32_t axis, uint64_t extent)
+{
+    uint64_t step = 1;
+
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct swim_output *planned = &setup->outputs[i].planned;
+        for (uint32_t d = 0; d < planned->ndim; d++)
+            if (planned->from_axis[d] == (int32_t)axis)
+                step = blocks_lcm(step, setup_output_ratio(planned, d), extent);
+    }
+    return step;
+}
+
 static void cut_blocks(struct probe_child *c)
 {
     struct blocks *b = &c->setup->blocks;
@@ -250,6 +266,9 @@ static void cut_blocks(struct probe_child *c)
         else if (c->run->cut == PROBE_SINGLE ||
                  (c->run->cut == PROBE_ROWS && a + 1 < b->ndim))
             b->size[a] = 1;
+        uint64_t step = cut_step(c->setup, a, b->extent[a]);
+        uint64_t size = ((b->size[a] - 1) / step + 1) * step;
+        b->size[a] = size < b->extent[a] ? size : b->extent[a];
     }
 }
 

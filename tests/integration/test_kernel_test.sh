@@ -41,6 +41,8 @@ for so in "$SWIM_BUILD"/lib/h5swim/kernels/*.so; do
     name=$(basename "$so" .so)
     settings=()
     case $name in
+    cast) settings=(--set type=float32) ;;
+    histogram) settings=(--set low=-20 --set high=20) ;;
     *) ;; # --set for parameters without a default, --shape for what 4,11,37 does not suit
     esac
     passes "$so" "${settings[@]}"
