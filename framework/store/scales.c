@@ -322,7 +322,7 @@ static int scale_set(struct scales *scales, hid_t scale, const char *name, bool 
     char mark[sizeof(PURE_DIMENSION) + 24];
     const int id = (int)scales->n;
 
-    snprintf(mark, sizeof(mark), PURE_DIMENSION "%10llu", (unsigned long long)length);
+    snprintf(mark, sizeof(mark), PURE_DIMENSION ".%10llu", (unsigned long long)length);
     if (H5DSset_scale(scale, pure ? mark : name) < 0)
         return h5_fail(err, SWIM_ERR_IO, "make %s a dimension scale", name);
     return h5_attr_put_number(scale, "_Netcdf4Dimid", H5T_NATIVE_INT, &id, err);

@@ -49,6 +49,9 @@ expect_status 0 total GRID small.h5 --set memory=1MiB
 expect_status 0 total LONG long.h5 --set memory=1MiB --readers 2
 expect_status 0 total LONG long1.h5 --set memory=1MiB --set 'block=[300000]'
 expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite --set outputs.twice.type=float32 --set outputs.twice.fill=1e36 --set outputs.twice.file=wide.h5 --set outputs.positive.file=sub/../wide.h5
+if ncdump -h positive.h5 | grep -E 'float dim_'; then
+    fail "netCDF takes dimensions without coordinates for variables"
+fi
 [ -z "$(find . -name '*partials*' -o -name '*swim-new*')" ] || fail "something is left beside the outputs"
 
 "$python" - <<'PY'
