@@ -1,21 +1,28 @@
 /* edges.c - reading a block with its halo, also where that lies beyond the dataset.
  *
  * Each axis of the buffer is cut into runs whose sources follow each other in the
- * dataset; the product of the runs of all axes are the pieces to read. */
+ * dataset; the product of the runs of all axes are the pieces to read.  What lies
+ * beyond the edge and is there already is copied, and not read again. */
 #include "batch/edges.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct run {
     uint64_t at; /* in the buffer */
     uint64_t length;
-    int64_t source; /* of its first element; -1: the constant */
+    uint64_t source; /* of its first element, or, turned, of its last */
+    bool turned;     /* the buffer has it the other way round */
 };
 
-struct runs {
+/* One axis of the buffer. */
+struct line {
     struct run *runs;
     size_t n;
+    uint64_t length;
+    int64_t *from; /* the place that each one is a copy of: its own, if it is read; -1:
+                      the constant; NULL: all are read as one run */
 };
 
 int64_t edges_source(enum swim_edge mode, uint64_t extent, int64_t p)
@@ -41,96 +48,166 @@ int64_t edges_source(enum swim_edge mode, uint64_t extent, int64_t p)
     return p < 0 ? 0 : n - 1;
 }
 
-static int runs_of_axis(const struct edges *e, const struct block_range *range,
-                        uint32_t axis, struct runs *out, swim_error_t *err)
+/* The place in the buffer from which place i, whose element is that at source of the
+ * dataset, is a copy: the first that has it of those inside the dataset, below and
+ * above it, next to it each.  All of them are in the buffer, which has no gaps. */
+static int64_t first_of(const struct edges *e, uint32_t axis, int64_t first,
+                        uint64_t length, int64_t source)
 {
-    uint64_t length = range->count[axis] + e->halo_lo[axis] + e->halo_hi[axis];
+    const int64_t n = (int64_t)e->extent[axis];
+    const bool mirrored = e->mode[axis] == SWIM_EDGE_REFLECT;
+    const int64_t places[3] = {source, mirrored ? -1 - source : source - n,
+                               mirrored ? 2 * n - 1 - source : source + n};
+
+    for (int k = 0; k < 3; k++)
+        if (places[k] >= first && places[k] - first < (int64_t)length)
+            return places[k] - first;
+    return -1;
+}
+
+static void run_add(struct line *line, uint64_t at, uint64_t source)
+{
+    struct run *last = line->n ? &line->runs[line->n - 1] : NULL;
+    bool follows = last && last->at + last->length == at;
+
+    if (follows && !last->turned && last->source + last->length == source) {
+        last->length++;
+    } else if (follows && (last->turned || last->length == 1) &&
+               last->source == source + 1) {
+        last->source = source;
+        last->turned = true;
+        last->length++;
+    } else {
+        line->runs[line->n++] = (struct run){at, 1, source, false};
+    }
+}
+
+static int line_of_axis(const struct edges *e, const struct block_range *range,
+                        uint32_t axis, struct line *line, swim_error_t *err)
+{
     int64_t first = (int64_t)range->start[axis] - e->halo_lo[axis];
-    /* All positions inside make one run, each one outside at most one more. */
+    /* All places inside make one run, each one outside at most one more. */
     size_t most = (size_t)e->halo_lo[axis] + e->halo_hi[axis] + 1;
 
-    out->n = 0;
-    out->runs = calloc(most, sizeof(*out->runs));
-    if (!out->runs)
+    bool inside;
+
+    line->length = range->count[axis] + e->halo_lo[axis] + e->halo_hi[axis];
+    inside = first >= 0 && (uint64_t)first + line->length <= e->extent[axis];
+    line->runs = calloc(most, sizeof(*line->runs));
+    line->from = inside ? NULL : calloc(line->length + 1, sizeof(*line->from));
+    if (!line->runs || (!line->from && !inside))
         return swim_error_set(err, SWIM_ERR_NOMEM, "halo of %zu places", most);
-    for (uint64_t i = 0; i < length; i++) {
+    if (inside) {
+        line->runs[line->n++] = (struct run){0, line->length, (uint64_t)first, false};
+        return SWIM_OK;
+    }
+    for (uint64_t i = 0; i < line->length; i++) {
         int64_t source =
             edges_source(e->mode[axis], e->extent[axis], first + (int64_t)i);
-        struct run *last = out->n ? &out->runs[out->n - 1] : NULL;
-        if (last && ((source < 0 && last->source < 0) ||
-                     (source >= 0 && last->source >= 0 &&
-                      source == last->source + (int64_t)last->length))) {
-            last->length++;
-            continue;
-        }
-        out->runs[out->n++] = (struct run){i, 1, source};
+        line->from[i] =
+            source < 0 ? -1 : first_of(e, axis, first, line->length, source);
+        if (line->from[i] == (int64_t)i)
+            run_add(line, i, (uint64_t)source);
     }
     return SWIM_OK;
 }
 
-/* Set a box of the buffer to the constant. */
-static void fill_box(const struct edges *e, char *buf, const uint64_t *shape,
-                     const uint64_t *at, const uint64_t *count)
-{
-    uint64_t place[SWIM_NDIM_MAX] = {0};
-
-    for (;;) {
-        uint64_t element = 0;
-        for (uint32_t a = 0; a < e->ndim; a++)
-            element = element * shape[a] + at[a] + place[a];
-        memcpy(buf + element * e->element_size, e->constant, e->element_size);
-        uint32_t a = e->ndim;
-        while (a-- > 0 && ++place[a] == count[a])
-            place[a] = 0;
-        if (a == UINT32_MAX)
-            return;
-    }
-}
-
-static int read_pieces(const struct edges *e, const struct runs *axes, void *buf,
+static int read_pieces(const struct edges *e, const struct line *lines, void *buf,
                        const uint64_t *shape, edges_read_fn read, void *from,
                        swim_error_t *err)
 {
     size_t chosen[SWIM_NDIM_MAX] = {0};
 
+    for (uint32_t a = 0; a < e->ndim; a++)
+        if (lines[a].n == 0)
+            return SWIM_OK; /* nothing but the constant */
     for (;;) {
         uint64_t start[SWIM_NDIM_MAX], count[SWIM_NDIM_MAX], at[SWIM_NDIM_MAX];
-        int constant = 0, rc = SWIM_OK;
         for (uint32_t a = 0; a < e->ndim; a++) {
-            const struct run *run = &axes[a].runs[chosen[a]];
-            constant |= run->source < 0;
-            start[a] = (uint64_t)run->source;
+            const struct run *run = &lines[a].runs[chosen[a]];
+            start[a] = run->source;
             count[a] = run->length;
             at[a] = run->at;
         }
-        if (constant)
-            fill_box(e, buf, shape, at, count);
-        else
-            rc = read(from, start, count, buf, shape, at, err);
+        int rc = read(from, start, count, buf, shape, at, err);
         if (rc != SWIM_OK)
             return rc;
         uint32_t a = e->ndim;
-        while (a-- > 0 && ++chosen[a] == axes[a].n)
+        while (a-- > 0 && ++chosen[a] == lines[a].n)
             chosen[a] = 0;
         if (a == UINT32_MAX)
             return SWIM_OK;
     }
 }
 
+static void swap_bytes(char *a, char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char was = a[i];
+        a[i] = b[i];
+        b[i] = was;
+    }
+}
+
+/* One axis of everything: rows are what lies at one place of it, and there are as many
+ * tables of them as places of all axes before it. */
+static void finish_table(const struct edges *e, const struct line *line, char *table,
+                         size_t row_bytes)
+{
+    for (size_t k = 0; k < line->n; k++) {
+        const struct run *run = &line->runs[k];
+        char *first = table + run->at * row_bytes;
+        for (uint64_t i = 0; run->turned && i < run->length / 2; i++)
+            swap_bytes(first + i * row_bytes, first + (run->length - 1 - i) * row_bytes,
+                       row_bytes);
+    }
+    for (uint64_t i = 0; i < line->length; i++) {
+        char *row = table + i * row_bytes;
+        if (line->from[i] < 0)
+            for (size_t k = 0; k < row_bytes; k += e->element_size)
+                memcpy(row + k, e->constant, e->element_size);
+        else if (line->from[i] != (int64_t)i)
+            memcpy(row, table + (uint64_t)line->from[i] * row_bytes, row_bytes);
+    }
+}
+
+/* What was read is at its places on all axes; after each axis it is at all places of
+ * that one. */
+static void finish_lines(const struct edges *e, const struct line *lines, void *buf)
+{
+    size_t row_bytes = e->element_size;
+    uint64_t tables = 1;
+
+    for (uint32_t a = 0; a < e->ndim; a++)
+        tables *= lines[a].length;
+    for (uint32_t i = 0; i < e->ndim; i++) {
+        const struct line *line = &lines[e->ndim - 1 - i];
+        tables /= line->length;
+        for (uint64_t t = 0; line->from && t < tables; t++)
+            finish_table(e, line, (char *)buf + t * line->length * row_bytes,
+                         row_bytes);
+        row_bytes *= line->length;
+    }
+}
+
 int edges_read(const struct edges *e, const struct block_range *range, void *buf,
                edges_read_fn read, void *from, swim_error_t *err)
 {
-    struct runs axes[SWIM_NDIM_MAX] = {{0}};
+    struct line lines[SWIM_NDIM_MAX] = {{0}};
     uint64_t shape[SWIM_NDIM_MAX];
     int rc = SWIM_OK;
 
     for (uint32_t a = 0; a < e->ndim && rc == SWIM_OK; a++) {
-        shape[a] = range->count[a] + e->halo_lo[a] + e->halo_hi[a];
-        rc = runs_of_axis(e, range, a, &axes[a], err);
+        rc = line_of_axis(e, range, a, &lines[a], err);
+        shape[a] = lines[a].length;
     }
     if (rc == SWIM_OK)
-        rc = read_pieces(e, axes, buf, shape, read, from, err);
-    for (uint32_t a = 0; a < e->ndim; a++)
-        free(axes[a].runs);
+        rc = read_pieces(e, lines, buf, shape, read, from, err);
+    if (rc == SWIM_OK)
+        finish_lines(e, lines, buf);
+    for (uint32_t a = 0; a < e->ndim; a++) {
+        free(lines[a].runs);
+        free(lines[a].from);
+    }
     return rc;
 }

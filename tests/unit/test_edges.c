@@ -55,7 +55,7 @@ static void sources_are_those_of_scipy_ndimage(void **state)
     assert_int_equal(edges_source(SWIM_EDGE_WRAP, 1, 9), 0);
 }
 
-/* Every mode on each axis, every block, halos from none to wider than the dataset. */
+/* Every mode on each axis, halos from none to many times as wide as the dataset. */
 static void each_halo_holds_what_its_mode_says(void **state)
 {
     const uint64_t extent[2] = {ROWS, COLUMNS};
@@ -66,10 +66,10 @@ static void each_halo_holds_what_its_mode_says(void **state)
     for (int y = 0; y < ROWS; y++)
         for (int x = 0; x < COLUMNS; x++)
             g.value[y][x] = 100 * y + x;
-    for (unsigned trial = 0; trial < 4 * 4 * 4 * 3; trial++) {
+    for (unsigned trial = 0; trial < 4 * 4 * 4 * 8; trial++) {
         const enum swim_edge mode[2] = {trial % 4, trial / 4 % 4};
-        const uint32_t lo[2] = {trial / 16 % 4, trial / 16 * 3 % 8};
-        const uint32_t hi[2] = {trial / 64 * 5, trial / 16 % 3};
+        const uint32_t lo[2] = {trial / 16 % 4 * (trial / 64), trial / 16 * 3 % 23};
+        const uint32_t hi[2] = {trial / 64 * 5, trial / 16 % 3 * 6};
         const struct edges e = {2, extent, lo, hi, mode, &constant, 4};
         const struct block_range range = {
             {trial % 3, trial % 2}, {2, 1 + trial % 3}, 0};
@@ -106,12 +106,48 @@ static void a_block_inside_is_read_in_one_piece(void **state)
     assert_int_equal(g.reads, 1);
 }
 
+/* What a halo has that the block, or the halo itself, has already. */
+static void what_is_there_is_not_read_again(void **state)
+{
+    static const struct {
+        enum swim_edge mode;
+        uint32_t lo, hi;
+        uint64_t start;
+        int reads;
+    } cases[] = {
+        {SWIM_EDGE_NEAREST, 3, 0, 0, 1},   {SWIM_EDGE_NEAREST, 900, 900, 1, 1},
+        {SWIM_EDGE_REFLECT, 2, 0, 0, 1},   {SWIM_EDGE_REFLECT, 4, 0, 0, 2},
+        {SWIM_EDGE_REFLECT, 0, 900, 3, 2}, {SWIM_EDGE_REFLECT, 900, 900, 1, 1},
+        {SWIM_EDGE_WRAP, 1, 0, 0, 2},      {SWIM_EDGE_WRAP, 4, 4, 0, 1},
+        {SWIM_EDGE_WRAP, 0, 900, 3, 2},    {SWIM_EDGE_WRAP, 900, 900, 1, 1},
+        {SWIM_EDGE_CONSTANT, 9, 9, 1, 1},
+    };
+    const uint64_t extent[2] = {ROWS, COLUMNS};
+    const int32_t constant = 0;
+    int32_t *buf = malloc((size_t)(2 + 1800) * COLUMNS * sizeof(*buf));
+    (void)state;
+
+    assert_non_null(buf);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const uint32_t lo[2] = {cases[i].lo, 0}, hi[2] = {cases[i].hi, 0};
+        const enum swim_edge mode[2] = {cases[i].mode, SWIM_EDGE_NEAREST};
+        const struct edges e = {2, extent, lo, hi, mode, &constant, 4};
+        const struct block_range range = {{cases[i].start, 0}, {2, COLUMNS}, 8};
+        struct grid g = {.reads = 0};
+        assert_int_equal(edges_read(&e, &range, buf, grid_read, &g, NULL), SWIM_OK);
+        if (g.reads != cases[i].reads)
+            fail_msg("case %zu: %d reads, not %d", i, g.reads, cases[i].reads);
+    }
+    free(buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sources_are_those_of_scipy_ndimage),
         cmocka_unit_test(each_halo_holds_what_its_mode_says),
         cmocka_unit_test(a_block_inside_is_read_in_one_piece),
+        cmocka_unit_test(what_is_there_is_not_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
