@@ -1,5 +1,6 @@
-/* axes.c - what an axis is by the CF conventions, and how a reduce kernel drops some.
- */
+/* axes.c - what an axis is by the CF conventions, how a reduce kernel drops some and a
+ * window kernel runs along one. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,5 +216,31 @@ int swim_plan_reduce(struct swim_plan *plan, uint32_t input_axis, uint64_t lengt
     plan->reduced[input_axis] = 1;
     for (uint32_t i = 0; i < plan->n_outputs; i++)
         output_reduce(plan, input_axis, length, axis, plan->outputs[i]);
+    return SWIM_OK;
+}
+
+int swim_plan_window(struct swim_plan *plan, uint32_t axis, uint32_t lo, uint32_t hi,
+                     uint32_t step, swim_error_t *err)
+{
+    const struct swim_field *field = plan->n_inputs ? plan->inputs[0] : NULL;
+    bool whole = lo == SWIM_WINDOW_WHOLE && hi == SWIM_WINDOW_WHOLE && step == 1;
+
+    if (!field || field->ndim > SWIM_NDIM_MAX || axis >= field->ndim)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "window along axis %u: the inputs have %u axes", axis,
+                              field ? field->ndim : 0);
+    if (step == 0 || (!whole && (lo == SWIM_WINDOW_WHOLE || hi == SWIM_WINDOW_WHOLE)))
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "window along axis %u: %u rows before and %u behind every "
+            "row, step %u",
+            axis, lo, hi, step);
+    memset(plan->halo_lo, 0, sizeof(plan->halo_lo));
+    memset(plan->halo_hi, 0, sizeof(plan->halo_hi));
+    plan->halo_lo[axis] = whole ? 0 : lo;
+    plan->halo_hi[axis] = whole ? 0 : hi;
+    plan->window_axis = axis;
+    plan->window_step = step;
+    plan->window_whole = whole;
     return SWIM_OK;
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #define BLOCKS_MAX ((uint64_t)1 << 62)
+#define WINDOW_HALOS 4 /* a block is longer than its halo, if it can be, by so much */
 
 uint64_t blocks_parts(const struct blocks *b, uint32_t axis)
 {
@@ -101,13 +102,26 @@ uint64_t blocks_lcm(uint64_t a, uint64_t c, uint64_t limit)
     return lcm;
 }
 
+/* Of the inputs of windows, beyond those that element_bytes counts. */
+static double window_bytes_of(const struct blocks *b, const struct blocks_wish *wish)
+{
+    double bytes = (double)wish->window_bytes;
+
+    for (uint32_t a = 0; wish->window_bytes && a < b->ndim; a++)
+        bytes *= a == wish->window_axis
+                     ? (double)(b->size[a] - 1) * (double)(wish->window_step - 1) +
+                           (double)wish->window_halo
+                     : (double)b->size[a];
+    return bytes;
+}
+
 static double bytes_of(const struct blocks *b, const struct blocks_wish *wish)
 {
     double bytes = (double)wish->element_bytes;
 
     for (uint32_t a = 0; a < b->ndim; a++)
         bytes *= (double)b->size[a];
-    return bytes;
+    return bytes + window_bytes_of(b, wish);
 }
 
 static double parts_of(const struct blocks *b)
@@ -119,10 +133,12 @@ static double parts_of(const struct blocks *b)
     return parts;
 }
 
-/* Double the block along one axis, in multiples of base, while the wish allows it. */
-static void grow_along(struct blocks *b, const struct blocks_wish *wish, uint32_t axis)
+/* Double the block along one axis, in multiples of base, while the wish allows it and
+ * it is smaller than enough. */
+static void grow_along(struct blocks *b, const struct blocks_wish *wish, uint32_t axis,
+                       uint64_t enough)
 {
-    while (b->size[axis] < b->extent[axis]) {
+    while (b->size[axis] < b->extent[axis] && b->size[axis] < enough) {
         uint64_t old = b->size[axis];
         b->size[axis] = old > b->extent[axis] / 2 ? b->extent[axis] : old * 2;
         if (bytes_of(b, wish) > (double)wish->most_bytes ||
@@ -137,8 +153,11 @@ void blocks_choose(struct blocks *b, const struct blocks_wish *wish)
 {
     for (uint32_t a = 0; a < b->ndim; a++)
         b->size[a] = wish->base[a] < b->extent[a] ? wish->base[a] : b->extent[a];
+    if (wish->window_bytes)
+        grow_along(b, wish, wish->window_axis,
+                   WINDOW_HALOS * (wish->window_halo / wish->window_step + 1));
     for (uint32_t i = 0; i < b->ndim; i++)
-        grow_along(b, wish, b->ndim - 1 - i);
+        grow_along(b, wish, b->ndim - 1 - i, UINT64_MAX);
 }
 
 void blocks_choose_slice(const struct blocks *b, const struct blocks_wish *wish,

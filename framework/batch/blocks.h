@@ -55,11 +55,15 @@ struct blocks_wish {
     uint64_t base[SWIM_NDIM_MAX];  /* kept axes: sizes are multiples of this */
     uint64_t chunk[SWIM_NDIM_MAX]; /* input chunks: cheap places to cut (>= 1) */
     uint64_t element_bytes;        /* of all inputs and outputs, per grid point */
-    uint64_t most_bytes;           /* a block should not be larger */
-    uint64_t fewest;               /* nor should there be fewer blocks than this */
+    uint64_t window_bytes; /* windows: of all inputs, which come once more with: */
+    uint64_t window_step, window_halo; /* rows along the axis */
+    uint32_t window_axis;              /* grown first, until it outweighs the halo */
+    uint64_t most_bytes;               /* a block should not be larger */
+    uint64_t fewest;                   /* nor should there be fewer blocks than this */
 };
 
-/* Choose sizes for a map or stencil: base, grown along the last axes first. */
+/* Choose sizes for blocks without reduced axes: base, grown along the last axes first.
+ */
 void blocks_choose(struct blocks *b, const struct blocks_wish *wish);
 
 /* Choose the length of a slice along the reduced axes of one block, so that a tile's

@@ -1,38 +1,11 @@
 /* compute.c - one block: read, run the kernel, convert, encode. */
-#include "batch/compute.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "batch/partials.h"
-#include "batch/payload.h"
-#include "batch/work.h"
-#include "store/codec.h"
-
-struct compute_output {
-    struct codec *codec;
-    void *array;  /* as the kernel writes it */
-    void *stored; /* as it is stored: the same memory, where it is of the same type */
-    void *chunk;
-    unsigned char fill[16];    /* one stored element */
-    unsigned char missing[16]; /* one of the kernel's */
-    size_t chunk_bytes, element_size;
-};
-
-struct compute {
-    const struct setup *setup;
-    struct inputs *inputs;
-    struct region *region;
-    struct region_counters *counters;
-    struct work *work;
-    void **in;
-    struct compute_output *out;
-    void *acc, *other;
-    struct partials *partials; /* NULL: not open yet */
-};
+#include "batch/compute_private.h"
 
 static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
                           swim_error_t *err)
@@ -47,7 +20,10 @@ static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
         chunk *= spec->chunk[d];
     o->chunk_bytes = chunk * o->element_size;
     o->array = malloc(elements * swim_type_size(so->type));
-    o->stored = so->type == spec->type ? o->array : malloc(elements * o->element_size);
+    bool apart = so->type != spec->type || so->table;
+    o->stored = apart
+                    ? malloc(setup_stored_elements(c->setup, number) * o->element_size)
+                    : o->array;
     o->chunk = malloc(o->chunk_bytes);
     if (!o->array || !o->stored || !o->chunk)
         return swim_error_set(err, SWIM_ERR_NOMEM, "buffers for output %s",
@@ -71,7 +47,8 @@ static int all_buffers(struct compute *c, swim_error_t *err)
     int rc = SWIM_OK;
 
     for (uint32_t a = 0; a < setup->blocks.ndim; a++)
-        elements *= setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
+        elements *= setup_input_length(setup, a, setup->slice[a]) +
+                    setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         c->in[i] = malloc(elements * swim_type_size(setup->inputs[i].type));
         if (!c->in[i])
@@ -85,8 +62,8 @@ static int all_buffers(struct compute *c, swim_error_t *err)
     }
     if (rc == SWIM_OK && setup->acc_bytes) {
         c->acc = malloc(setup->acc_bytes);
-        c->other = malloc(setup->acc_bytes);
-        if (!c->acc || !c->other)
+        c->other = setup->table.most_rows ? NULL : malloc(setup->acc_bytes);
+        if (!c->acc || (!c->other && !setup->table.most_rows))
             rc = swim_error_set(err, SWIM_ERR_NOMEM, "accumulators");
     }
     return rc;
@@ -140,6 +117,7 @@ void compute_destroy(struct compute *c)
     free(c->acc);
     free(c->other);
     partials_close(c->partials);
+    rows_close(c->rows);
     free(c);
 }
 
@@ -169,10 +147,8 @@ static void point_outputs(struct compute *c)
         c->work->outputs[i].array.data = c->out[i].array;
 }
 
-/* The kernel said no: where, and what it said. */
-static int kernel_failed(const struct compute *c, const struct block_range *range,
-                         uint64_t block, int code, const swim_error_t *said,
-                         swim_error_t *err)
+int kernel_failed(const struct compute *c, const struct block_range *range,
+                  uint64_t block, int code, const swim_error_t *said, swim_error_t *err)
 {
     char offsets[256] = "";
 
@@ -284,8 +260,8 @@ static int merge_tile(struct compute *c, uint64_t tile, swim_error_t *err)
 
 /* --- outputs ------------------------------------------------------------------ */
 
-static void *record_begin(void *payload, uint64_t at, uint32_t output,
-                          const uint64_t *coords, uint32_t n_coords)
+void *record_begin(void *payload, uint64_t at, uint32_t output, const uint64_t *coords,
+                   uint32_t n_coords)
 {
     struct payload_record *record = (void *)((char *)payload + at);
 
@@ -296,7 +272,7 @@ static void *record_begin(void *payload, uint64_t at, uint32_t output,
     return record + 1;
 }
 
-static void record_end(void *payload, uint64_t *at, uint64_t n_bytes)
+void record_end(void *payload, uint64_t *at, uint64_t n_bytes)
 {
     struct payload_record *record = (void *)((char *)payload + *at);
 
@@ -317,9 +293,8 @@ static const void *chunk_of(struct compute_output *o, const struct output_spec *
     return o->chunk;
 }
 
-static int encode_chunks(struct compute *c, uint32_t number,
-                         const struct block_range *out, void *payload, uint64_t room,
-                         uint64_t *at, swim_error_t *err)
+int encode_chunks(struct compute *c, uint32_t number, const struct block_range *out,
+                  void *payload, uint64_t room, uint64_t *at, swim_error_t *err)
 {
     const struct output_spec *spec = &c->setup->outputs[number].spec;
     struct compute_output *o = &c->out[number];
@@ -367,6 +342,19 @@ static void refill(struct compute_output *o, size_t kernel_size, uint64_t elemen
             memcpy(to + i * o->element_size, o->fill, o->element_size);
 }
 
+int store_elements(struct compute *c, uint32_t output, uint64_t elements,
+                   swim_error_t *err)
+{
+    const struct setup_output *so = &c->setup->outputs[output];
+    struct compute_output *o = &c->out[output];
+    int rc = codec_convert(so->type, o->array, so->spec.type, o->stored, elements,
+                           !so->spec.verbatim, so->spec.fill, err);
+
+    if (rc == SWIM_OK && so->refill)
+        refill(o, swim_type_size(so->type), elements);
+    return rc;
+}
+
 static int store_outputs(struct compute *c, const struct block_range *range,
                          void *payload, uint64_t room, uint64_t *n_bytes,
                          swim_error_t *err)
@@ -376,13 +364,9 @@ static int store_outputs(struct compute *c, const struct block_range *range,
 
     *n_bytes = 0;
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++) {
-        const struct setup_output *so = &setup->outputs[i];
         struct block_range out;
-        setup_output_range(so, range, &out);
-        rc = codec_convert(so->type, c->out[i].array, so->spec.type, c->out[i].stored,
-                           out.elements, !so->spec.verbatim, so->spec.fill, err);
-        if (rc == SWIM_OK && so->refill)
-            refill(&c->out[i], swim_type_size(so->type), out.elements);
+        setup_output_range(&setup->outputs[i], range, &out);
+        rc = store_elements(c, i, out.elements, err);
         if (rc == SWIM_OK)
             rc = encode_chunks(c, i, &out, payload, room, n_bytes, err);
         atomic_fetch_add(&c->counters->bytes_written,
@@ -436,6 +420,31 @@ int compute_coordinates(struct compute *c, uint64_t block, void *payload, uint64
     return rc;
 }
 
+uint64_t compute_rows(const struct compute *c)
+{
+    return c->end;
+}
+
+/* A part of the result of a job of two phases. */
+static int compute_partial(struct compute *c, uint64_t block, void *payload,
+                           uint64_t room, uint64_t *n_bytes, swim_error_t *err)
+{
+    const struct setup *setup = c->setup;
+    struct block_range range;
+
+    if (setup->table.most_rows) {
+        int rc = apply_block(c, block, &range, err);
+        return rc == SWIM_OK ? table_keep(c, &range, block, payload, room, n_bytes, err)
+                             : rc;
+    }
+    int rc = sum_block(c, block, &range, err);
+    if (rc == SWIM_OK) {
+        memcpy(record_begin(payload, 0, 0, NULL, 0), c->acc, setup->acc_bytes);
+        record_end(payload, n_bytes, setup->acc_bytes);
+    }
+    return rc;
+}
+
 int compute_block(struct compute *c, enum setup_phase phase, uint64_t block,
                   void *payload, uint64_t room, uint64_t *n_bytes, swim_error_t *err)
 {
@@ -444,14 +453,10 @@ int compute_block(struct compute *c, enum setup_phase phase, uint64_t block,
     int rc;
 
     *n_bytes = 0;
-    if (phase == SETUP_PARTIAL) {
-        rc = sum_block(c, block, &range, err);
-        if (rc == SWIM_OK) {
-            memcpy(record_begin(payload, 0, 0, NULL, 0), c->acc, setup->acc_bytes);
-            record_end(payload, n_bytes, setup->acc_bytes);
-        }
-        return rc;
-    }
+    if (phase == SETUP_PARTIAL)
+        return compute_partial(c, block, payload, room, n_bytes, err);
+    if (phase == SETUP_MERGE && setup->table.most_rows)
+        return table_part(c, block, payload, room, n_bytes, err);
     if (phase == SETUP_MERGE) {
         rc = merge_tile(c, block, err);
         blocks_tile_range(&setup->blocks, block, &range);

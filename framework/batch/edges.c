@@ -43,6 +43,7 @@ int64_t edges_source(enum swim_edge mode, uint64_t extent, int64_t p)
     case SWIM_EDGE_CONSTANT:
         return -1;
     case SWIM_EDGE_NEAREST:
+    case SWIM_EDGE_NONE: /* nothing is outside */
         break;
     }
     return p < 0 ? 0 : n - 1;

@@ -2,6 +2,7 @@
 #include "batch/inputs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "batch/edges.h"
 #include "store/codec.h"
@@ -92,9 +93,11 @@ int inputs_read(struct inputs *in, uint32_t input, const struct block_range *ran
                 void *buf, swim_error_t *err)
 {
     const struct setup *setup = in->setup;
+    uint64_t extent[SWIM_NDIM_MAX];
+    struct block_range rows;
     const struct edges edges = {
         .ndim = setup->blocks.ndim,
-        .extent = setup->blocks.extent,
+        .extent = extent,
         .halo_lo = setup->plan.halo_lo,
         .halo_hi = setup->plan.halo_hi,
         .mode = setup->plan.edge,
@@ -102,7 +105,12 @@ int inputs_read(struct inputs *in, uint32_t input, const struct block_range *ran
         .element_size = (uint32_t)swim_type_size(setup->inputs[input].type),
     };
 
-    return edges_read(&edges, range, buf, read_inside, in->datasets[input], err);
+    memcpy(extent, setup->blocks.extent, sizeof(extent));
+    if (setup->window.step)
+        extent[setup->window.axis] =
+            setup->inputs[input].info->shape[setup->window.axis];
+    setup_input_range(setup, range, &rows);
+    return edges_read(&edges, &rows, buf, read_inside, in->datasets[input], err);
 }
 
 int inputs_check(const struct inputs *in, swim_error_t *err)

@@ -23,7 +23,8 @@
  *         shards: rank            # with sharded: a file for each; default: node
  *     block: auto                 # or sizes in elements: [12, 73, 144]
  *     memory: 256 MiB             # budget of one rank; at least 1 MiB
- *     edges: {lon: wrap, lat: nearest} # stencils; by name of the axis
+ *     edges: {lon: wrap, lat: nearest} # stencils, windows; by name of the axis; also:
+ *                                 # reflect, constant; for windows none, too
  *     follow: true                # or a mapping with the keys "until" and "timeout";
  * see # below
  *

@@ -154,9 +154,11 @@ int job_value_choice(const struct job_node *node, const char *first, const char 
 
 int job_value_edge(const struct job_node *node, enum swim_edge *out, swim_error_t *err)
 {
-    static const char *const names[] = {"nearest", "reflect", "wrap", "constant"};
+    static const char *const names[] = {"nearest", "reflect", "wrap", "constant",
+                                        "none"};
     static const enum swim_edge modes[] = {SWIM_EDGE_NEAREST, SWIM_EDGE_REFLECT,
-                                           SWIM_EDGE_WRAP, SWIM_EDGE_CONSTANT};
+                                           SWIM_EDGE_WRAP, SWIM_EDGE_CONSTANT,
+                                           SWIM_EDGE_NONE};
     char expected[160];
 
     if (node->kind == JOB_NODE_TEXT)
@@ -168,7 +170,8 @@ int job_value_edge(const struct job_node *node, enum swim_edge *out, swim_error_
     const char *near = node->kind == JOB_NODE_TEXT
                            ? swim_text_nearest(node->text, names, SWIM_COUNT_OF(names))
                            : NULL;
-    snprintf(expected, sizeof(expected), "nearest, reflect, wrap or constant%s%s%s",
+    snprintf(expected, sizeof(expected),
+             "nearest, reflect, wrap, constant or none%s%s%s",
              near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
     return value_fail(node, expected, err);
 }

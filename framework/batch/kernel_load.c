@@ -230,6 +230,8 @@ static int kind_check(const struct kernel_host *k, swim_error_t *err)
     switch (api->kind) {
     case SWIM_KERNEL_MAP:
     case SWIM_KERNEL_STENCIL:
+    case SWIM_KERNEL_WINDOW:
+    case SWIM_KERNEL_FILTER:
         if (!api->apply)
             return kernel_fail(k, err, "a %s kernel needs apply",
                                kernel_kind_name(api->kind));
@@ -240,10 +242,6 @@ static int kind_check(const struct kernel_host *k, swim_error_t *err)
                                "a reduce kernel needs acc_bytes, partial, merge "
                                "and finish");
         return SWIM_OK;
-    case SWIM_KERNEL_WINDOW:
-    case SWIM_KERNEL_FILTER:
-        return kernel_fail(k, err, "this h5swim does not run %s kernels yet",
-                           kernel_kind_name(api->kind));
     }
     return kernel_fail(k, err, "unknown kind %d", (int)api->kind);
 }

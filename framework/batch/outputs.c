@@ -378,6 +378,25 @@ static bool bit_of(const unsigned char *bits, uint64_t at)
     return bits[at / 8] >> at % 8 & 1;
 }
 
+/* Each part of a table is made of rows of any block: none is wanted once all parts are
+ * there. */
+static int add_table(const struct outputs *o, unsigned char *bits, swim_error_t *err)
+{
+    uint64_t n = o->setup->phase_blocks[1];
+    unsigned char *parts = calloc((size_t)(n / 8 + 1), 1);
+    bool all = true;
+
+    if (!parts)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "look at the outputs");
+    int rc = outputs_progress(o, 1, parts, err);
+    for (uint64_t i = 0; i < n; i++)
+        all = all && bit_of(parts, i);
+    if (rc == SWIM_OK && all)
+        memset(bits, 0xff, (size_t)((o->setup->blocks.n + 7) / 8));
+    free(parts);
+    return rc;
+}
+
 /* Partial results of tiles that are in the outputs are not wanted any more. */
 static int add_merged(const struct outputs *o, unsigned char *bits, swim_error_t *err)
 {
@@ -414,7 +433,8 @@ int outputs_progress(const struct outputs *o, uint32_t phase, unsigned char *bit
     }
     free(one);
     if (rc == SWIM_OK && is_partial(o, phase))
-        rc = add_merged(o, bits, err);
+        rc = o->setup->table.most_rows ? add_table(o, bits, err)
+                                       : add_merged(o, bits, err);
     if (n_blocks % 8)
         bits[n - 1] &= (unsigned char)((1U << n_blocks % 8) - 1);
     return rc;

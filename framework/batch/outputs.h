@@ -38,7 +38,8 @@ int outputs_begin(const struct outputs *outputs, enum outputs_begun *how,
 
 /* The blocks of a phase that need not be done: (phase_blocks + 7) / 8 bytes, bit b of
  * byte b/8.  A block of outputs is done when it is in all files; one of partial results
- * also when its tile is in the outputs.  After outputs_begin() alone. */
+ * also when its tile, or all of the table, is in the outputs.  After outputs_begin()
+ * alone. */
 int outputs_progress(const struct outputs *outputs, uint32_t phase, unsigned char *bits,
                      swim_error_t *err);
 

@@ -1,5 +1,6 @@
 /* payload.h - what a reader leaves in a slot for the writer: finished chunks, or one
- * accumulator.  Records follow each other, each a header and its bytes. */
+ * accumulator, or the rows that a filter found in a block, with their number as
+ * coords[0].  Records follow each other, each a header and its bytes. */
 #ifndef SWIM_BATCH_PAYLOAD_H
 #define SWIM_BATCH_PAYLOAD_H
 
@@ -11,7 +12,8 @@
 #define PAYLOAD_COORDINATES UINT32_MAX
 
 struct payload_record {
-    uint32_t output; /* which output, or the above; unused for an accumulator */
+    uint32_t output; /* which output, or the above; unused for an accumulator, and for
+                        rows */
     uint32_t n_coords;
     uint64_t n_bytes; /* after coords, rounded up to 8 in the slot */
     uint64_t coords[SWIM_NDIM_MAX];

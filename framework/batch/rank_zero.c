@@ -121,6 +121,13 @@ int zero_pass(struct rank *r, uint32_t phase, uint64_t *left, swim_error_t *err)
     return rc;
 }
 
+/* Where the rows of a block would stand that was set aside nobody knows, nor where
+ * those after it do: no part of the table is made. */
+static bool rows_are_missing(const struct rank *r)
+{
+    return r->setup->table.most_rows > 0 && r->seen.n_failed > 0;
+}
+
 int zero_look(struct rank *r, swim_error_t *err)
 {
     uint64_t left = 0;
@@ -129,7 +136,8 @@ int zero_look(struct rank *r, swim_error_t *err)
     r->link->ops->observe(r->link, &r->seen, r->ranks);
     uint32_t phase = r->seen.phase < 0 ? 0 : (uint32_t)r->seen.phase;
     for (; rc == SWIM_OK && !left && phase < r->setup->n_phases; phase++)
-        rc = zero_pass(r, phase, &left, err);
+        if (phase == 0 || !rows_are_missing(r))
+            rc = zero_pass(r, phase, &left, err);
     if (rc == SWIM_OK && !left)
         r->link->ops->set_pass(r->link, COORDINATOR_FINISHED, r->done);
     r->link->ops->observe(r->link, &r->seen, r->ranks);

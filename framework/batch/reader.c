@@ -192,6 +192,7 @@ static int compute(struct reader *r, struct slot *slot, void *payload,
     int rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
                            payload, r->region->slot_bytes, &slot->n_bytes, err);
     atomic_store(&r->shared->busy_ns, 0);
+    slot->rows = compute_rows(r->compute);
     return rc;
 }
 

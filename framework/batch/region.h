@@ -65,7 +65,7 @@ struct slot {
     uint32_t item;
     uint64_t seq;
     uint64_t block;
-    uint64_t rows;    /* follow: that the outputs have with it */
+    uint64_t rows;    /* follow, filter: that the outputs have with it */
     uint32_t partial; /* follow: it is not done yet with this */
     uint64_t n_bytes; /* of the payload, see payload.h */
 };

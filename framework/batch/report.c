@@ -156,8 +156,11 @@ static void failures_text(const struct run_result *r)
         return;
     fprintf(stderr,
             "h5swim: job %s: %" PRIu64 " of %" PRIu64
-            " blocks failed and keep fill values; --resume tries just those again\n",
-            r->job->name, c->n_failed, coordinator_total(c));
+            " blocks failed and %s; --resume tries just those again\n",
+            r->job->name, c->n_failed, coordinator_total(c),
+            r->setup && r->setup->table.most_rows
+                ? "the table, which has the rows of all, was not made"
+                : "keep fill values");
     for (uint64_t i = 0; i < c->n_failed && i < FAILURES_SHOWN; i++)
         fprintf(stderr, "h5swim: %s, %u tries\n", c->failures[i].text,
                 c->failures[i].tries);
@@ -222,8 +225,9 @@ static void plan_inputs_outputs(const struct setup *setup)
                  deflate, spec->fletcher32 ? " fletcher32" : "");
         swim_text_shape(spec->shape, spec->ndim, shape, sizeof(shape));
         swim_text_shape(spec->chunk, spec->ndim, chunk, sizeof(chunk));
-        printf("  output %-7s %s:%s, %s, %s, chunks %s (%s), %s (%s), fill %g%s\n",
-               setup->kernel->outputs[i].name, spec->file, spec->dataset, shape,
+        printf("  output %-7s %s:%s, %s%s, %s, chunks %s (%s), %s (%s), fill %g%s\n",
+               setup->kernel->outputs[i].name, spec->file, spec->dataset,
+               setup->outputs[i].table ? "up to " : "", shape,
                swim_type_name(spec->type), chunk, setup->outputs[i].chunks_why,
                filters[0] ? filters + 1 : "no filters", setup->outputs[i].filters_why,
                spec->fill,
@@ -252,7 +256,10 @@ void report_plan(const struct run_options *options, const struct job *job,
            kernel_kind_name(setup->kernel->api.kind), setup->kernel->path);
     plan_inputs_outputs(setup);
     printf("  blocks         %" PRIu64 " of %s", setup->blocks.n, shape);
-    if (setup->n_phases == 2)
+    if (setup->table.most_rows)
+        printf(", then up to %" PRIu64 " parts of %" PRIu64 " rows",
+               setup->phase_blocks[1], setup->table.part_rows);
+    else if (setup->n_phases == 2)
         printf(" in %" PRIu64 " segments each, then %" PRIu64 " merged",
                setup->blocks.n_segments, setup->blocks.n_tiles);
     printf("\n  ranks          %" PRIu32 ", each with %" PRIu32

@@ -247,6 +247,14 @@ static int job_edges(struct setup *setup, swim_error_t *err)
                 job->edges[e].place.text, info->file, info->path, job->edges[e].axis,
                 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
+        if (job->edges[e].mode == SWIM_EDGE_NONE &&
+            setup->kernel->api.kind != SWIM_KERNEL_WINDOW)
+            return swim_error_set(
+                err, SWIM_ERR_ARG,
+                "%s: axis \"%s\" cannot be without an edge: \"none\" is for window "
+                "kernels, and %s is a %s: take another mode",
+                job->edges[e].place.text, job->edges[e].axis, setup->kernel->api.name,
+                kernel_kind_name(setup->kernel->api.kind));
         setup->plan.edge[a] = job->edges[e].mode;
         setup->plan.edge_given[a] = 1;
     }
@@ -256,8 +264,11 @@ static int job_edges(struct setup *setup, swim_error_t *err)
 /* What the kernel finds in the plan before it changes it. */
 static int preset_plan(struct setup *setup, swim_error_t *err)
 {
+    static const struct swim_axis row = {
+        .name = "row", .units = "", .calendar = "", .standard_name = ""};
     const struct dataset_info *first = setup->inputs[0].info;
     bool reduce = setup->kernel->api.kind == SWIM_KERNEL_REDUCE;
+    bool filter = setup->kernel->api.kind == SWIM_KERNEL_FILTER;
     struct swim_plan *plan = &setup->plan;
 
     plan->struct_size = sizeof(*plan);
@@ -272,8 +283,10 @@ static int preset_plan(struct setup *setup, swim_error_t *err)
         enum swim_type type = setup->kernel->outputs[i].type;
         setup->plan_outputs[i] = out;
         out->type = type ? type : setup->inputs[0].type;
-        out->ndim = reduce ? 0 : first->ndim;
-        for (uint32_t a = 0; a < out->ndim; a++) {
+        out->ndim = reduce ? 0 : filter ? 1 : first->ndim;
+        out->from_axis[0] = -1;
+        out->axes[0] = filter ? &row : NULL;
+        for (uint32_t a = 0; !filter && a < out->ndim; a++) {
             out->from_axis[a] = (int32_t)a;
             out->shape[a] = first->shape[a];
         }
@@ -326,6 +339,8 @@ int setup_create(const struct job *job, const struct setup_access *access,
         rc = check_shapes(setup, err);
     if (rc == SWIM_OK)
         rc = setup_ask_kernel(setup, err);
+    if (rc == SWIM_OK)
+        rc = setup_plan_window(setup, err);
     if (rc == SWIM_OK)
         rc = setup_plan_outputs(setup, err);
     if (rc == SWIM_OK)
@@ -380,6 +395,7 @@ void setup_destroy(struct setup *setup)
         free(setup->inputs[i].axes);
     }
     setup_free_targets(setup);
+    free(setup->window.values);
     free(setup->description);
     free(setup->inputs);
     free(setup->outputs);

@@ -41,11 +41,32 @@ struct setup_input {
     uint64_t cache_bytes; /* of each reader's part of the rank's cache of its chunks */
 };
 
+/* A window kernel's rows: output row k is that of input row first + k * step. */
+struct setup_window {
+    uint64_t step; /* 0: the kernel is of another kind */
+    uint64_t first, rows;
+    uint32_t axis;
+    bool whole;
+    bool renamed; /* rows are not those of the input: their coordinates are */
+    struct swim_axis coordinates;
+    double *values;
+};
+
+/* A filter's rows: those of each block are kept as partial results first; then parts of
+ * the table are made of them, of which there are as many as there could be rows. */
+struct setup_table {
+    uint64_t most_rows;  /* of the table; 0: the kernel is of another kind */
+    uint64_t block_rows; /* of one block, at most */
+    uint64_t part_rows;  /* of one part */
+    uint64_t row_bytes;  /* as all outputs store them */
+};
+
 struct setup_output {
     struct swim_output planned; /* as the kernel planned it */
     struct output_spec spec;    /* as it is stored */
     enum swim_type type;        /* as the kernel writes it */
     double missing;             /* what the kernel's integers say for a missing value */
+    bool table;                 /* its first axis is the rows of a filter */
     bool refill;                /* and which spec.fill replaces after conversion */
     const char *chunks_why, *filters_why; /* for people: whence they are */
     char file[PATH_MAX];                  /* its real path */
@@ -64,14 +85,14 @@ struct setup_epoch {
 
 enum setup_phase {
     SETUP_APPLY,   /* a block gives outputs */
-    SETUP_PARTIAL, /* a block gives an accumulator */
-    SETUP_MERGE,   /* a tile's accumulators give outputs */
+    SETUP_PARTIAL, /* a block gives an accumulator; filter: rows */
+    SETUP_MERGE,   /* a tile's accumulators give outputs; filter: a part of the table */
 };
 
 /* One file that a phase writes, with what is in it.  A writer opens all files of a
  * phase, in this order (by name, so that two jobs open in the same), writes finished
  * blocks into them, and commits them with the blocks' bits; of SETUP_PARTIAL it is the
- * file of partial results alone, where block b is row b. */
+ * file of partial results alone: partials.h, rows.h. */
 struct setup_target {
     const char *file;
     struct output_spec *specs; /* for output_open() and so on */
@@ -101,11 +122,15 @@ struct setup {
     const struct swim_field **plan_fields;
     struct swim_output **plan_outputs;
 
+    struct setup_window window;
+    struct setup_table table;
+
     uint64_t rows; /* follow: that all inputs had when they were opened first */
     struct blocks blocks;
     uint64_t
         slice[SWIM_NDIM_MAX]; /* what a reader holds at once; reduce: part of a block */
-    uint64_t acc_bytes;       /* largest accumulator of a tile; 0: not a reduce */
+    uint64_t acc_bytes; /* largest partial result: accumulator of a tile, or a block's
+                           rows; 0: there are none */
 
     uint32_t n_phases;
     enum setup_phase phases[SETUP_PHASES_MAX];
@@ -170,6 +195,16 @@ int setup_follow_inputs(struct setup *setup, swim_error_t *err);
 int setup_follow_outputs(struct setup *setup, swim_error_t *err);
 uint64_t setup_follow_block(const struct setup *setup, const struct blocks_wish *wish);
 
+/* What a window kernel's plan() comes to; nothing is done for others. */
+int setup_plan_window(struct setup *setup, swim_error_t *err);
+/* Chunks that let a block with its windows fit into the budget. */
+void setup_window_chunks(const struct setup *setup, struct output_spec *spec);
+/* Which range of the inputs, without halos, blocks of that range need; along one axis.
+ */
+void setup_input_range(const struct setup *setup, const struct block_range *range,
+                       struct block_range *out);
+uint64_t setup_input_length(const struct setup *setup, uint32_t axis, uint64_t count);
+
 /* Second half of setup_create(), in setup_outputs.c, setup_blocks.c, setup_memory.c,
  * setup_targets.c and setup_describe.c. */
 int setup_plan_outputs(struct setup *setup, swim_error_t *err);
@@ -182,9 +217,13 @@ int setup_describe(struct setup *setup, swim_error_t *err);
 /* Elements of its input axis that one on this axis of an output stands for. */
 uint64_t setup_output_ratio(const struct swim_output *planned, uint32_t axis);
 
-/* Where an input range falls in an output: start and count on each of its axes. */
+/* Where a range of blocks falls in an output: start and count on each of its axes; in a
+ * table there is room for a row for each element of it. */
 void setup_output_range(const struct setup_output *output,
                         const struct block_range *range, struct block_range *out);
+
+/* How many elements of an output a reader has room for, as they are stored. */
+uint64_t setup_stored_elements(const struct setup *setup, uint32_t output);
 
 /* What a reader needs, with one slot. */
 uint64_t setup_reader_bytes(const struct setup *setup);

@@ -11,6 +11,83 @@
 #define BLOCKS_WANTED 64
 #define PARTIALS_FREE ((uint64_t)64 << 20)
 
+/* Blocks as large as the budget allows, for what windows share is read by each. */
+static void wish_windows(const struct setup *setup, struct blocks_wish *wish)
+{
+    const struct setup_window *w = &setup->window;
+
+    wish->most_bytes = setup->job->memory_bytes / SETUP_BUDGET_SHARE;
+    if (w->whole)
+        wish->base[w->axis] = setup->blocks.extent[w->axis];
+    for (uint32_t i = 0; !w->whole && i < setup->n_inputs; i++)
+        wish->window_bytes += swim_type_size(setup->inputs[i].type);
+    wish->window_axis = w->axis;
+    wish->window_step = w->step;
+    wish->window_halo =
+        (uint64_t)setup->plan.halo_lo[w->axis] + setup->plan.halo_hi[w->axis];
+    if (w->step == 1 && wish->window_halo == 0)
+        wish->window_bytes = 0;
+}
+
+/* Bytes of one row of a table, as the outputs store it. */
+static uint64_t row_bytes_of(const struct setup_output *out)
+{
+    uint64_t bytes = swim_type_size(out->spec.type);
+
+    for (uint32_t d = 1; d < out->spec.ndim; d++)
+        bytes *= out->spec.shape[d];
+    return bytes;
+}
+
+/* A row for each element, as the kernel writes it and as it is stored; whole chunks of
+ * the inputs, as far as they are not too large. */
+static void wish_table(const struct setup *setup, struct blocks_wish *wish)
+{
+    const struct dataset_info *first = setup->inputs[0].info;
+    double bytes;
+
+    for (uint32_t i = 0; i < setup->n_outputs; i++)
+        wish->element_bytes += 2 * row_bytes_of(&setup->outputs[i]);
+    bytes = (double)wish->element_bytes;
+    for (uint32_t a = 0; a < first->ndim; a++) {
+        wish->base[a] =
+            wish->chunk[a] < first->shape[a] ? wish->chunk[a] : first->shape[a];
+        bytes *= (double)wish->base[a];
+    }
+    for (uint32_t a = 0; a < first->ndim; a++)
+        while (wish->base[a] > 1 && bytes > (double)wish->most_bytes) {
+            uint64_t half = (wish->base[a] + 1) / 2;
+            bytes *= (double)half / (double)wish->base[a];
+            wish->base[a] = half;
+        }
+}
+
+/* Of how many rows a part of the table is: whole chunks of all outputs, and about as
+ * large as a block. */
+static int plan_parts(struct setup *setup, const struct blocks_wish *wish,
+                      swim_error_t *err)
+{
+    struct setup_table *t = &setup->table;
+    struct block_range first;
+
+    blocks_range(&setup->blocks, 0, &first);
+    t->block_rows = first.elements;
+    t->part_rows = 1;
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        t->row_bytes += row_bytes_of(&setup->outputs[i]);
+        t->part_rows =
+            blocks_lcm(t->part_rows, setup->outputs[i].spec.chunk[0], t->most_rows);
+    }
+    while (t->part_rows < t->most_rows &&
+           2 * (double)t->part_rows * (double)t->row_bytes <= (double)wish->most_bytes)
+        t->part_rows *= 2;
+    if (__builtin_mul_overflow(t->block_rows, t->row_bytes, &setup->acc_bytes))
+        return swim_error_set(err, SWIM_ERR_KERNEL,
+                              "kernel %s plans rows of %" PRIu64 " bytes",
+                              setup->kernel->api.name, t->row_bytes);
+    return SWIM_OK;
+}
+
 static void wish_of(const struct setup *setup, struct blocks_wish *wish)
 {
     const struct dataset_info *first = setup->inputs[0].info;
@@ -27,20 +104,23 @@ static void wish_of(const struct setup *setup, struct blocks_wish *wish)
     for (uint32_t i = 0; i < setup->n_inputs; i++)
         wish->element_bytes += swim_type_size(setup->inputs[i].type);
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
-        const struct output_spec *spec = &setup->outputs[i].spec;
-        wish->element_bytes += swim_type_size(setup->outputs[i].type);
-        for (uint32_t d = 0; d < spec->ndim; d++) {
-            const struct swim_output *planned = &setup->outputs[i].planned;
-            int32_t a = planned->from_axis[d];
+        const struct setup_output *out = &setup->outputs[i];
+        wish->element_bytes += swim_type_size(out->type);
+        for (uint32_t d = 0; d < out->spec.ndim; d++) {
+            int32_t a = out->planned.from_axis[d];
             uint64_t base;
             if (a < 0)
                 continue;
-            if (__builtin_mul_overflow(spec->chunk[d], setup_output_ratio(planned, d),
-                                       &base))
-                base = first->shape[a];
-            wish->base[a] = blocks_lcm(wish->base[a], base, first->shape[a]);
+            if (__builtin_mul_overflow(out->spec.chunk[d],
+                                       setup_output_ratio(&out->planned, d), &base))
+                base = setup->blocks.extent[a];
+            wish->base[a] = blocks_lcm(wish->base[a], base, setup->blocks.extent[a]);
         }
     }
+    if (setup->window.step)
+        wish_windows(setup, wish);
+    if (setup->table.most_rows)
+        wish_table(setup, wish);
 }
 
 /* Sizes from the job file; kept axes go up to whole output chunks, as the text says. */
@@ -56,7 +136,7 @@ static int take_block(struct setup *setup, const struct blocks_wish *wish,
                               job->block_place.text, job->n_block, b->ndim);
     for (uint32_t a = 0; a < b->ndim; a++) {
         uint64_t size = job->block[a] < b->extent[a] ? job->block[a] : b->extent[a];
-        uint64_t base = b->reduced[a] ? 1 : wish->base[a];
+        uint64_t base = b->reduced[a] || setup->table.most_rows ? 1 : wish->base[a];
         b->size[a] = (size + base - 1) / base * base;
         if (b->size[a] > b->extent[a])
             b->size[a] = b->extent[a];
@@ -168,23 +248,30 @@ static void plan_phases(struct setup *setup)
         setup->phases[1] = SETUP_MERGE;
         setup->phase_blocks[1] = b->n_tiles;
     }
+    if (setup->table.most_rows) {
+        const struct setup_table *t = &setup->table;
+        setup->n_phases = 2;
+        setup->phases[0] = SETUP_PARTIAL;
+        setup->phases[1] = SETUP_MERGE;
+        setup->phase_blocks[1] = (t->most_rows - 1) / t->part_rows + 1;
+    }
 }
 
 int setup_check_halo(const struct setup *setup, swim_error_t *err)
 {
     const struct dataset_info *first = setup->inputs[0].info;
-    bool stencil = setup->kernel->api.kind == SWIM_KERNEL_STENCIL;
+    enum swim_kernel_kind kind = setup->kernel->api.kind;
+    bool stencil = kind == SWIM_KERNEL_STENCIL || kind == SWIM_KERNEL_WINDOW;
 
     for (uint32_t a = 0; a < first->ndim; a++) {
         uint64_t halo = setup->plan.halo_lo[a] > setup->plan.halo_hi[a]
                             ? setup->plan.halo_lo[a]
                             : setup->plan.halo_hi[a];
         if ((halo && !stencil) || halo > (1U << 20))
-            return swim_error_set(err, SWIM_ERR_KERNEL,
-                                  "kernel %s (%s) plans a halo of %" PRIu64
-                                  " on axis %u",
-                                  setup->kernel->api.name,
-                                  kernel_kind_name(setup->kernel->api.kind), halo, a);
+            return swim_error_set(
+                err, SWIM_ERR_KERNEL,
+                "kernel %s (%s) plans a halo of %" PRIu64 " on axis %u",
+                setup->kernel->api.name, kernel_kind_name(kind), halo, a);
     }
     return SWIM_OK;
 }
@@ -204,6 +291,8 @@ int setup_plan_blocks(struct setup *setup, swim_error_t *err)
         b->extent[a] = first->shape[a];
         b->reduced[a] = setup->plan.reduced[a] != 0;
     }
+    if (setup->window.step)
+        b->extent[setup->window.axis] = setup->window.rows;
     wish_of(setup, &wish);
     if (setup->job->follow)
         b->extent[0] = setup_follow_block(setup, &wish);
@@ -215,6 +304,8 @@ int setup_plan_blocks(struct setup *setup, swim_error_t *err)
         blocks_choose(b, &wish);
     if (rc == SWIM_OK)
         rc = blocks_count(b, err);
+    if (rc == SWIM_OK && setup->table.most_rows)
+        rc = plan_parts(setup, &wish, err);
     if (rc != SWIM_OK)
         return rc;
     plan_phases(setup);

@@ -100,13 +100,23 @@ static void describe_output(const struct setup *setup, uint32_t number, FILE *to
 
 static void describe_blocks(const struct setup *setup, FILE *to)
 {
-    static const char *const modes[] = {"nearest", "reflect", "wrap", "constant"};
+    static const char *const modes[] = {"nearest", "reflect", "wrap", "constant",
+                                        "none"};
     const struct blocks *b = &setup->blocks;
 
     fputs("edges:", to);
     for (uint32_t a = 0; a < b->ndim; a++)
         fprintf(to, " %s", modes[setup->plan.edge[a]]);
-    fprintf(to, "\nedges.value: %.17g\nblocks: ", setup->plan.edge_value);
+    fprintf(to, "\nedges.value: %.17g\n", setup->plan.edge_value);
+    if (setup->window.step)
+        fprintf(to, "window: axis %u, %u before, %u behind, step %" PRIu64 "%s\n",
+                setup->window.axis, setup->plan.halo_lo[setup->window.axis],
+                setup->plan.halo_hi[setup->window.axis], setup->window.step,
+                setup->window.whole ? ", the whole axis" : "");
+    if (setup->table.most_rows)
+        fprintf(to, "table: parts of %" PRIu64 " rows of %" PRIu64 " bytes\n",
+                setup->table.part_rows, setup->table.row_bytes);
+    fputs("blocks: ", to);
     put_shape(to, b->size, b->ndim);
     fputs("slice: ", to);
     put_shape(to, setup->slice, b->ndim);

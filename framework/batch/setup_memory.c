@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "batch/setup.h"
+#include "batch/found_rows.h"
 #include "core/text.h"
 #include "store/codec.h"
 
@@ -35,6 +35,24 @@ static uint64_t chunks_in(const struct output_spec *spec,
     return n;
 }
 
+/* Of a table, a slot holds the rows of a block or the chunks of a part. */
+static void part_range(const struct setup *setup, struct block_range *out)
+{
+    out->elements = out->elements / out->count[0] * setup->table.part_rows;
+    out->count[0] = setup->table.part_rows;
+}
+
+uint64_t setup_stored_elements(const struct setup *setup, uint32_t output)
+{
+    struct block_range tile, out;
+
+    blocks_tile_range(&setup->blocks, 0, &tile);
+    setup_output_range(&setup->outputs[output], &tile, &out);
+    if (setup->outputs[output].table && out.count[0] < setup->table.part_rows)
+        part_range(setup, &out);
+    return out.elements;
+}
+
 static int output_memory(struct setup *setup, swim_error_t *err)
 {
     struct block_range tile, out;
@@ -45,6 +63,9 @@ static int output_memory(struct setup *setup, swim_error_t *err)
         size_t element = swim_type_size(spec->type), chunk = element;
         struct codec *codec = NULL;
         setup_output_range(&setup->outputs[i], &tile, &out);
+        setup->output_bytes += out.elements * swim_type_size(setup->outputs[i].type);
+        if (setup->outputs[i].table)
+            part_range(setup, &out);
         for (uint32_t d = 0; d < spec->ndim; d++)
             chunk *= spec->chunk[d];
         int rc = codec_create(chunk, element, spec->shuffle, spec->deflate,
@@ -53,9 +74,9 @@ static int output_memory(struct setup *setup, swim_error_t *err)
             return rc;
         setup->slot_bytes +=
             chunks_in(spec, &out) * (codec_bound(codec) + RECORD_BYTES);
-        enum swim_type type = setup->outputs[i].type;
-        uint64_t apart = type == spec->type ? 0 : element;
-        setup->output_bytes += out.elements * (swim_type_size(type) + apart) + chunk;
+        if (setup->outputs[i].type != spec->type || setup->outputs[i].table)
+            setup->output_bytes += setup_stored_elements(setup, i) * element;
+        setup->output_bytes += chunk;
         codec_destroy(codec);
     }
     if (setup->job->follow) /* the coordinates of its rows */
@@ -73,6 +94,11 @@ static bool chunks_are_shared(const struct setup *setup,
 {
     for (uint32_t a = 0; a < info->ndim; a++) {
         uint64_t slice = setup->slice[a], block = setup->blocks.size[a];
+        bool window = setup->window.step && setup->window.axis == a;
+        if (window && setup->window.whole)
+            continue;
+        if (window)
+            return true;
         if (setup->plan.halo_lo[a] + setup->plan.halo_hi[a] > 0 ||
             (slice < info->shape[a] && slice % info->chunk[a]) ||
             (block < info->shape[a] && block % info->chunk[a]))
@@ -111,7 +137,8 @@ static void input_memory(struct setup *setup)
     uint64_t elements = 1;
 
     for (uint32_t a = 0; a < setup->blocks.ndim; a++)
-        elements *= setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
+        elements *= setup_input_length(setup, a, setup->slice[a]) +
+                    setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         struct setup_input *in = &setup->inputs[i];
         struct dataset_info *info = in->info;
@@ -144,10 +171,19 @@ bool setup_chunk_cache(const struct setup *setup, uint32_t input, void *memory,
     return out->n_entries > 0;
 }
 
+/* Accumulators twice, for when they are merged; or the rows of a block, and where those
+ * of each are. */
+static uint64_t merge_bytes(const struct setup *setup)
+{
+    if (setup->table.most_rows)
+        return setup->acc_bytes + setup->blocks.n * ROWS_ENTRY_BYTES +
+               rows_cache_bytes(setup);
+    return 2 * setup->acc_bytes;
+}
+
 uint64_t setup_reader_bytes(const struct setup *setup)
 {
-    /* Accumulators twice, for when they are merged. */
-    return setup->input_bytes + setup->output_bytes + 2 * setup->acc_bytes +
+    return setup->input_bytes + setup->output_bytes + merge_bytes(setup) +
            setup->slot_bytes;
 }
 
@@ -227,18 +263,23 @@ static double rough_bytes(const struct setup *setup)
     double inputs = 0, elements = 1;
 
     for (uint32_t a = 0; a < setup->blocks.ndim; a++)
-        elements *=
-            (double)setup->slice[a] + setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
+        elements *= (double)setup_input_length(setup, a, setup->slice[a]) +
+                    setup->plan.halo_lo[a] + setup->plan.halo_hi[a];
     for (uint32_t i = 0; i < setup->n_inputs; i++)
         inputs += elements * (double)swim_type_size(setup->inputs[i].type);
     double all = inputs + 2 * (double)setup->acc_bytes;
+    const struct setup_table *t = &setup->table;
+    double rows = (double)(t->part_rows > t->block_rows ? t->part_rows : t->block_rows);
+    if (t->most_rows)
+        all += ROWS_ENTRY_BYTES * (double)setup->blocks.n;
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         const struct output_spec *spec = &setup->outputs[i].spec;
         double bytes = (double)swim_type_size(spec->type);
         for (uint32_t d = 0; d < spec->ndim; d++) {
             const struct swim_output *planned = &setup->outputs[i].planned;
             int32_t a = planned->from_axis[d];
-            bytes *= a < 0 ? (double)spec->shape[d]
+            bytes *= d == 0 && t->most_rows ? rows
+                     : a < 0                ? (double)spec->shape[d]
                      : setup->blocks.reduced[a]
                          ? 1
                          : (double)setup->blocks.size[a] /

@@ -10,6 +10,7 @@
 #include "lock/resource.h"
 
 #define CHUNK_BYTES_WANTED (1U << 20)
+#define ROWS_MOST ((uint64_t)1 << 60)
 
 /* netCDF's default fill values, NC_FILL_* of netcdf.h. */
 static double default_fill(enum swim_type type)
@@ -75,6 +76,29 @@ static const struct job_output *output_of_port(const struct job *job, const char
     return NULL;
 }
 
+static bool is_window_axis(const struct setup *setup, int64_t axis)
+{
+    return setup->window.step && axis == setup->window.axis;
+}
+
+/* The rows of a filter, and new axes. */
+static int check_table(const struct setup *setup, const struct swim_output *planned,
+                       swim_error_t *err)
+{
+    for (uint32_t d = 0; d < planned->ndim; d++)
+        if (planned->from_axis[d] >= 0 || (d > 0 && planned->shape[d] == 0))
+            return swim_error_set(err, SWIM_ERR_KERNEL,
+                                  "kernel %s plans axis %u of a table of rows as input "
+                                  "axis %d, of length %" PRIu64,
+                                  setup->kernel->api.name, d, planned->from_axis[d],
+                                  planned->shape[d]);
+    if (planned->ndim == 0)
+        return swim_error_set(err, SWIM_ERR_KERNEL,
+                              "kernel %s plans a table without an axis for its rows",
+                              setup->kernel->api.name);
+    return SWIM_OK;
+}
+
 /* A kernel's plan() is foreign code: check it before it is used as sizes. */
 int setup_check_planned(const struct setup *setup, const struct swim_output *planned,
                         swim_error_t *err)
@@ -90,12 +114,15 @@ int setup_check_planned(const struct setup *setup, const struct swim_output *pla
                               name, planned->ndim, (int)planned->type);
     for (uint32_t a = 0; a < first->ndim; a++)
         if ((setup->plan.reduced[a] && setup->kernel->api.kind != SWIM_KERNEL_REDUCE) ||
-            (unsigned)setup->plan.edge[a] > SWIM_EDGE_CONSTANT)
+            (unsigned)setup->plan.edge[a] >
+                (is_window_axis(setup, a) ? SWIM_EDGE_NONE : SWIM_EDGE_CONSTANT))
             return swim_error_set(err, SWIM_ERR_KERNEL,
                                   "kernel %s plans axis %u as its kind (%s) cannot: "
                                   "reduced %d, edge mode %d",
                                   name, a, kernel_kind_name(setup->kernel->api.kind),
                                   setup->plan.reduced[a], (int)setup->plan.edge[a]);
+    if (setup->kernel->api.kind == SWIM_KERNEL_FILTER)
+        return check_table(setup, planned, err);
     for (uint32_t d = 0; d < planned->ndim; d++) {
         int32_t a = planned->from_axis[d];
         bool coarse = a >= 0 && planned->ratio[d] > 1;
@@ -146,6 +173,8 @@ static void choose_chunks(const struct setup *setup, const struct swim_output *p
         spec->chunk[d] = spec->shape[d] < room ? spec->shape[d] : room;
         bytes *= spec->chunk[d];
     }
+    if (setup->window.step)
+        setup_window_chunks(setup, spec);
 }
 
 /* Fast ones where the first input has any, none where it has none. */
@@ -205,7 +234,9 @@ static int choose_fill(const struct setup *setup, const struct job_output *given
             given->place.text, given->fill, given->port, swim_type_name(spec->type));
     if (given->has_fill)
         spec->fill = given->fill;
-    else if (!given->fill_default && first->has_missing && !first->packed &&
+    else if (!given->fill_default &&
+             !spec->bare && /* a table has other numbers than the input */
+             first->has_missing && !first->packed &&
              type_holds(spec->type, first->missing))
         spec->fill = first->missing;
     else
@@ -264,19 +295,59 @@ static int check_coordinates(const struct setup *setup, const struct output_spec
     return SWIM_OK;
 }
 
-static void take_axes(const struct dataset_info *first,
-                      const struct swim_output *planned, struct output_spec *spec)
+static void shape_axis(const struct setup *setup, struct setup_output *out, uint32_t d)
 {
-    for (uint32_t d = 0; d < planned->ndim; d++) {
-        int32_t a = planned->from_axis[d];
-        bool own = a < 0 ||
-                   setup_output_ratio(planned, d) > 1; /* not the input's coordinates */
-        spec->from_axis[d] = own ? -1 : a;
-        spec->axes[d] = own ? planned->axes[d] : NULL;
-        spec->shape[d] =
-            a < 0 ? planned->shape[d]
-                  : parts_of(first->shape[a], setup_output_ratio(planned, d));
-    }
+    const struct swim_output *planned = &out->planned;
+    const struct setup_window *w = &setup->window;
+    int32_t a = planned->from_axis[d];
+    uint64_t ratio = setup_output_ratio(planned, d);
+    bool renamed = w->renamed && is_window_axis(setup, a);
+    bool own = a < 0 || ratio > 1 || renamed; /* not the input's coordinates */
+
+    out->spec.from_axis[d] = own ? -1 : a;
+    out->spec.axes[d] = renamed ? &w->coordinates : own ? planned->axes[d] : NULL;
+    out->spec.shape[d] = renamed ? w->rows
+                         : a < 0 ? planned->shape[d]
+                                 : parts_of(setup->inputs[0].info->shape[a], ratio);
+}
+
+static void shape_output(const struct setup *setup, struct setup_output *out)
+{
+    for (uint32_t d = 0; d < out->planned.ndim; d++)
+        shape_axis(setup, out, d);
+    out->table = setup->table.most_rows > 0;
+    out->spec.grows = out->spec.bare = out->table;
+    if (out->table)
+        out->spec.shape[0] = setup->table.most_rows;
+}
+
+/* At most a row for each element.  Shards are made of places of blocks, which rows do
+ * not have. */
+static int plan_table(struct setup *setup, swim_error_t *err)
+{
+    const struct dataset_info *first = setup->inputs[0].info;
+    struct setup_table *table = &setup->table;
+
+    if (setup->kernel->api.kind != SWIM_KERNEL_FILTER)
+        return SWIM_OK;
+    for (size_t i = 0; i < setup->job->n_outputs; i++)
+        if (setup->job->outputs[i].sharded)
+            return swim_error_set(
+                err, SWIM_ERR_ARG,
+                "%s: output \"%s\" is a table of rows, which cannot be "
+                "sharded: leave out \"layout\"",
+                setup->job->outputs[i].place.text, setup->job->outputs[i].port);
+    table->most_rows = 1;
+    for (uint32_t a = 0; a < first->ndim; a++)
+        if (__builtin_mul_overflow(table->most_rows, first->shape[a],
+                                   &table->most_rows) ||
+            table->most_rows > ROWS_MOST)
+            return swim_error_set(
+                err, SWIM_ERR_ARG,
+                "%s:%s has more than 2^60 elements, which are too many "
+                "for a table of them",
+                first->file, first->path);
+    return SWIM_OK;
 }
 
 static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
@@ -316,7 +387,7 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
     };
     out->sharded = given->sharded;
     out->by_rank = given->by_rank;
-    take_axes(first, planned, &out->spec);
+    shape_output(setup, out);
     choose_filters(first, given, out);
     choose_chunks(setup, planned, &out->spec, &out->chunks_why);
     rc = check_coordinates(setup, &out->spec, err);
@@ -385,7 +456,7 @@ uint64_t setup_output_ratio(const struct swim_output *planned, uint32_t axis)
 
 int setup_plan_outputs(struct setup *setup, swim_error_t *err)
 {
-    int rc = SWIM_OK;
+    int rc = plan_table(setup, err);
 
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++) {
         rc = plan_output(setup, i, err);
@@ -405,6 +476,8 @@ void setup_output_range(const struct setup_output *output,
         out->start[d] = a < 0 ? 0 : range->start[a] / ratio;
         out->count[d] =
             a < 0 ? output->spec.shape[d] : parts_of(range->count[a], ratio);
+        if (d == 0 && output->table)
+            out->count[0] = range->elements;
         out->elements *= out->count[d];
     }
 }

@@ -8,6 +8,8 @@
 
 #define PARTIALS_SUFFIX ".h5swim-partials"
 #define PARTIALS_DATASET "partials"
+#define ROWS_DATASET "rows"
+#define ROWS_CHUNK ((uint64_t)4096)
 #define CHUNK_BYTES_LEAST ((uint64_t)64 << 10)
 #define CHUNK_BYTES_MOST ((uint64_t)1 << 30)
 
@@ -95,6 +97,34 @@ static void partials_spec(const struct setup *setup, struct output_spec *spec)
     };
 }
 
+/* The rows that a filter found, and where those of each block are. */
+static void rows_specs(const struct setup *setup, struct output_spec *specs)
+{
+    uint64_t n = setup->blocks.n;
+
+    specs[0] = (struct output_spec){
+        .file = setup->partials_file,
+        .dataset = PARTIALS_DATASET,
+        .type = SWIM_TYPE_U8,
+        .ndim = 1,
+        .shape = {INT64_MAX},
+        .chunk = {CHUNK_BYTES_LEAST},
+        .grows = true,
+        .plain = true,
+        .from_axis = {-1},
+    };
+    specs[1] = (struct output_spec){
+        .file = setup->partials_file,
+        .dataset = ROWS_DATASET,
+        .type = SWIM_TYPE_U64,
+        .ndim = 2,
+        .shape = {n, 2},
+        .chunk = {n < ROWS_CHUNK ? n : ROWS_CHUNK, 2},
+        .plain = true,
+        .from_axis = {-1, -1},
+    };
+}
+
 /* Also of jobs that make none: another kind may have left some. */
 static int name_partials(struct setup *setup, swim_error_t *err)
 {
@@ -118,12 +148,18 @@ static int list_partials(struct setup *setup, struct setup_targets *targets,
                                   "output %s: the partial results of the job go to a "
                                   "file of that name: give it another",
                                   setup->partials_file);
-    int rc = targets_alloc(targets, 1, err);
+    bool table = setup->table.most_rows > 0;
+    int rc = targets_alloc(targets, table ? 2 : 1, err);
     if (rc != SWIM_OK)
         return rc;
+    targets_free(targets->list + 1, targets->n - 1);
+    targets->n = 1;
     targets->list[0].file = setup->partials_file;
-    targets->list[0].n = 1;
-    partials_spec(setup, &targets->list[0].specs[0]);
+    targets->list[0].n = table ? 2 : 1;
+    if (table)
+        rows_specs(setup, targets->list[0].specs);
+    else
+        partials_spec(setup, &targets->list[0].specs[0]);
     return rc;
 }
 

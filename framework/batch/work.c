@@ -132,9 +132,12 @@ static void array_describe(struct work_array *w, const uint64_t *shape,
 void work_set_range(struct work *work, const struct setup *setup, uint64_t index,
                     const struct block_range *range)
 {
+    struct block_range in;
+
     work->block.index = index;
+    setup_input_range(setup, range, &in);
     for (uint32_t i = 0; i < setup->n_inputs; i++)
-        array_describe(&work->inputs[i], range->count, range->start, work->halo_lo,
+        array_describe(&work->inputs[i], in.count, in.start, work->halo_lo,
                        work->halo_hi);
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         struct block_range out;
@@ -148,11 +151,13 @@ uint64_t work_buffer_shape(const struct work *work, const struct setup *setup,
                            const struct block_range *range, uint64_t *shape,
                            uint64_t *elements)
 {
+    struct block_range in;
     uint64_t first = 0;
 
     *elements = 1;
+    setup_input_range(setup, range, &in);
     for (uint32_t a = 0; a < setup->blocks.ndim; a++) {
-        shape[a] = range->count[a] + work->halo_lo[a] + work->halo_hi[a];
+        shape[a] = in.count[a] + work->halo_lo[a] + work->halo_hi[a];
         *elements *= shape[a];
         first = first * shape[a] + work->halo_lo[a];
     }

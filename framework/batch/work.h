@@ -26,8 +26,8 @@ struct work {
 int work_create(const struct setup *setup, struct work **out, swim_error_t *err);
 void work_destroy(struct work *work);
 
-/* Describe range: inputs of that range (plus the plan's halo), outputs of the tile
- * around it.  Data pointers become NULL. */
+/* Describe range: inputs of that range, or of its windows (plus the plan's halo),
+ * outputs of the tile around it.  Data pointers become NULL. */
 void work_set_range(struct work *work, const struct setup *setup, uint64_t index,
                     const struct block_range *range);
 

@@ -149,7 +149,7 @@ static int write_coordinates(struct writer *w, const struct payload_record *reco
     return rc;
 }
 
-/* follow: the outputs become as long as the block wants them. */
+/* follow, filter: the outputs become as long as the block wants them. */
 static int write_rows(struct writer *w, uint64_t rows, swim_error_t *err)
 {
     int rc = SWIM_OK;
@@ -182,11 +182,26 @@ static int write_record(struct writer *w, const struct payload_record *record,
                           record->output);
 }
 
+/* The rows that were found in a block, behind those of others, and where they are. */
+static int write_found(struct writer *w, uint64_t block, const char *payload,
+                       swim_error_t *err)
+{
+    const struct payload_record *record = (const void *)payload;
+    const uint64_t start[2] = {block, 0}, count[2] = {1, 2};
+    uint64_t entry[2] = {0, record->coords[0]};
+    int rc = output_append(w->open[0], 0, record->n_bytes, record + 1, &entry[0], err);
+
+    return rc == SWIM_OK ? output_write_slab(w->open[0], 1, start, count, entry, err)
+                         : rc;
+}
+
 static int write_partial(struct writer *w, uint64_t block, const char *payload,
                          swim_error_t *err)
 {
     const uint64_t start[2] = {block, 0}, count[2] = {1, w->setup->acc_bytes};
 
+    if (w->setup->table.most_rows)
+        return write_found(w, block, payload, err);
     return output_write_slab(w->open[0], 0, start, count,
                              payload + sizeof(struct payload_record), err);
 }

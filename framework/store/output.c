@@ -311,7 +311,7 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
         rc = swim_error_set(err, SWIM_ERR_ARG,
                             "create \"%s\" in %s: it is no name of a dataset",
                             spec->dataset, spec->file);
-    if (rc == SWIM_OK && spec->like) {
+    if (rc == SWIM_OK && spec->like && !spec->bare) {
         like = H5Dopen2(like_file, spec->like->path, H5P_DEFAULT);
         if (like < 0)
             rc = h5_fail(err, SWIM_ERR_IO, "open %s in %s", spec->like->path,
@@ -327,7 +327,7 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
         rc = h5_attr_put_text(set, UNFINISHED, mark, err);
     if (rc == SWIM_OK && !spec->plain)
         rc = scales_attach(scales, spec, group, like_file, set, err);
-    if (rc == SWIM_OK && spec->like)
+    if (rc == SWIM_OK && spec->like && !spec->bare)
         rc = companions_of_output(scales, spec, group, like_file, set, err);
     h5_release(set);
     h5_release(like);

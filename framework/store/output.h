@@ -37,12 +37,14 @@ struct output_spec {
     uint32_t ndim;
     uint64_t shape[SWIM_NDIM_MAX];
     uint64_t chunk[SWIM_NDIM_MAX]; /* 1 <= chunk <= shape */
-    bool grows;                    /* along its first axis, which is like's first: it is
-                                      made without rows, whatever shape[0] says, and has
-                                      those of output_rows() */
+    bool grows;                    /* along its first axis, which is like's first, or
+                                      new: it is made without rows, whatever shape[0]
+                                      says, and has those of output_rows() */
     bool shuffle, fletcher32;
     int deflate;      /* 0: none; 1 to 9 */
     bool plain;       /* data alone: no _FillValue, no dimension scales, no like */
+    bool bare;        /* of like, what its file has alone: no attributes of its own, nor
+                         what these name */
     const char *mark; /* what h5swim_unfinished must say at output_open(),
                          output_progress() and output_finish(); NULL: anything */
     double fill;      /* NaN: stored as NaN (floating point only) */
@@ -163,6 +165,10 @@ int output_write_slab(struct output *o, size_t which, const uint64_t *start,
 /* One that grows is to have at least so many rows, before they are written; those that
  * are not hold the fill value.  The same for its first dimension. */
 int output_rows(struct output *o, size_t which, uint64_t rows, swim_error_t *err);
+
+/* The same, of one dimension: count elements more, from *at on. */
+int output_append(struct output *o, size_t which, uint64_t count, const void *elements,
+                  uint64_t *at, swim_error_t *err);
 
 /* Coordinates of rows that there are, as dataset_coordinates() gives them.  Nothing is
  * done where the first dimension has none. */

@@ -71,6 +71,11 @@ int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *
     return rc;
 }
 
+uint64_t growth_has(const struct growth *g)
+{
+    return g->rows;
+}
+
 int growth_check(hid_t set, const struct output_spec *spec, swim_error_t *err)
 {
     uint64_t rows = 0;

@@ -54,6 +54,9 @@ int growth_open(hid_t set, const char *name, struct growth **out, swim_error_t *
 /* How many rows a dataset has; name for errors. */
 int growth_count(hid_t set, const char *name, uint64_t *rows, swim_error_t *err);
 
+/* How many rows one that is open has. */
+uint64_t growth_has(const struct growth *g);
+
 /* SWIM_ERR_ARG: the dataset has more rows than spec->shape[0]. */
 int growth_check(hid_t set, const struct output_spec *spec, swim_error_t *err);
 int growth_rows(struct growth *g, uint64_t rows, swim_error_t *err);

@@ -235,6 +235,24 @@ int output_rows(struct output *o, size_t which, uint64_t rows, swim_error_t *err
     return rc == SWIM_OK ? rc : swim_error_set(err, rc, "%s", o->failed.text);
 }
 
+int output_append(struct output *o, size_t which, uint64_t count, const void *elements,
+                  uint64_t *at, swim_error_t *err)
+{
+    int rc = output_usable(o, which, err);
+
+    *at = 0;
+    if (rc != SWIM_OK)
+        return rc;
+    if (!o->growths[which] || o->ndims[which] != 1)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "append to %s: output %zu does not grow", o->name, which);
+    *at = growth_has(o->growths[which]);
+    if (count == 0)
+        return SWIM_OK;
+    rc = output_rows(o, which, *at + count, err);
+    return rc == SWIM_OK ? output_write_slab(o, which, at, &count, elements, err) : rc;
+}
+
 int output_coordinates(struct output *o, size_t which, uint64_t start, uint64_t count,
                        const void *elements, size_t n_bytes, swim_error_t *err)
 {

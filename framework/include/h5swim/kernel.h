@@ -63,17 +63,19 @@ enum swim_kernel_kind {
     SWIM_KERNEL_MAP = 1, /* an output element from the input elements at its place */
     SWIM_KERNEL_STENCIL, /* ... and from their neighbours, see swim_plan.halo_* */
     SWIM_KERNEL_REDUCE,  /* axes summed up: partial results, merged, finished */
-    SWIM_KERNEL_WINDOW,  /* windows along one axis (reserved: no host runs them yet) */
-    SWIM_KERNEL_FILTER,  /* a variable number of rows (reserved: no host runs them yet)
-                          */
+    SWIM_KERNEL_WINDOW,  /* an output row from a window of rows along one axis */
+    SWIM_KERNEL_FILTER,  /* a table of as many rows as the kernel finds */
 };
 
-/* What a halo holds beyond the edge of a dataset, named as in scipy.ndimage. */
+/* What a halo holds beyond the edge of a dataset, named as in scipy.ndimage.  A halo
+ * may be wider than the dataset: the rows below go on to both sides. */
 enum swim_edge {
     SWIM_EDGE_NEAREST = 0, /* a a a | a b c d | d d d */
     SWIM_EDGE_REFLECT,     /* c b a | a b c d | d c b */
     SWIM_EDGE_WRAP,        /* b c d | a b c d | a b c */
     SWIM_EDGE_CONSTANT,    /* swim_plan.edge_value */
+    SWIM_EDGE_NONE, /* window, along its axis: nothing; only windows that lie whole
+                       within the axis give an output row */
 };
 
 /* --- What a kernel declares ------------------------------------------------- */
@@ -131,17 +133,24 @@ struct swim_field {
     double missing;                      /* rounded to double */
 };
 
-/* What an output will be.  The host sets it up as the kind suggests: map and stencil
- * like the first input; reduce: the first input without the reduced axes. */
+/* What an output will be.  The host sets it up as the kind suggests: map, stencil and
+ * window like the first input; reduce: the first input without the reduced axes;
+ * filter: one new axis, "row", of the rows that are found, to which plan() may add new
+ * axes.
+ *
+ * Window: shape[] along the axis is set by the host after plan(), see
+ * swim_plan_window(); all axes of the input stay.
+ * Filter: axis 0 is the rows, whose number is known when all is done: shape[0] is not
+ * looked at, and axes[0] gives its name alone. */
 struct swim_output {
     uint32_t ndim;
     enum swim_type type;
     int32_t from_axis[SWIM_NDIM_MAX]; /* the input axis it runs along; -1: new */
     uint64_t shape[SWIM_NDIM_MAX];    /* lengths of new axes */
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
-    const char *units;                           /* NULL: as the first input's */
-    const char *long_name;                       /* NULL: as the first input's */
-    const char *cell_methods;                    /* CF, e.g. "time: mean"; NULL: none */
+    const char *units;        /* NULL: as the first input's; filter: none */
+    const char *long_name;    /* likewise */
+    const char *cell_methods; /* CF, e.g. "time: mean"; NULL: none */
     /* map: so many elements of from_axis[] are one of the output, the last of them
      * fewer; 0 and 1: one each.  The output axis has (shape + ratio - 1) / ratio
      * elements, and axes[] its coordinates; offset[] of the blocks are in the same
@@ -167,6 +176,11 @@ struct swim_plan {
 
     /* reduce: which axes go; preset: all.  plan() says so with swim_plan_reduce(). */
     uint8_t reduced[SWIM_NDIM_MAX];
+
+    /* window: plan() says so with swim_plan_window(), which also sets halo_*. */
+    uint32_t window_axis;
+    uint32_t window_step;  /* 0: not said */
+    uint32_t window_whole; /* the window of each row is the whole axis */
 };
 
 /* --- What a kernel computes on ------------------------------------------------ */
@@ -188,14 +202,23 @@ struct swim_array {
         uint64_t u; /* U8 to U64 */
         double f;   /* floating point: NaN */
     } missing;
-    uint64_t rows; /* filter: rows written, set by the kernel */
+    uint64_t rows; /* filter: rows written, set by the kernel; 0 before apply() */
 };
 
 /* One unit of work.  Inputs and outputs are in the order of the ports.
  * Map: inputs and outputs are contiguous and of the same shape, but for ratio[].
  * Stencil: outputs are contiguous, inputs have the halo that was asked for.
  * Reduce: the inputs of a block share the kept axes with the outputs; offset[] says
- * where along the reduced axes they lie.  All contiguous. */
+ * where along the reduced axes they lie.  All contiguous.
+ * Window: as stencil; along the window's axis, with m output rows in the block, shape[]
+ * of the inputs is (m - 1) * step + 1, and output row k is made of input rows k * step
+ * - lo to k * step + hi, counted from data: rows below 0 and from shape[] on are halo.
+ * offset[] of the inputs is where data lies along the input's axis, offset[] of the
+ * outputs along the output's.  A window of the whole axis: both have all of it.
+ * Filter: inputs are contiguous.  Outputs have room for a row for each element of an
+ * input: shape[0] of them; the kernel writes the first rows, one after the other, and
+ * sets rows, the same in all outputs.  In the file rows stand in the order of the
+ * blocks, and of each block as they were written. */
 struct swim_block {
     uint32_t struct_size;
     uint32_t n_inputs, n_outputs;
@@ -339,6 +362,25 @@ SWIM_API int swim_rows_next(struct swim_rows *rows);
  * missing ones are NaN.  64-bit integers and long double are rounded. */
 SWIM_API void swim_array_doubles(const struct swim_array *array, uint64_t first,
                                  uint64_t n, double *out);
+
+#define SWIM_WINDOW_WHOLE UINT32_MAX
+
+/* In plan() of a window kernel: windows along the given axis, of lo rows before and hi
+ * rows behind a row, which is the next one or, with a larger step, the step-th next
+ * one: step 1 makes windows roll, step lo + hi + 1 makes them follow each other.  lo
+ * and hi SWIM_WINDOW_WHOLE, both, with step 1: the whole axis is the window of each
+ * row.
+ *
+ * With an axis of n rows the output has, along it,
+ *     ceil(n / step) rows, for input rows 0, step, 2 step ...: what windows have beyond
+ *         the edge is as edge[] says, or
+ *     floor((n - lo - hi - 1) / step) + 1 rows, for input rows lo, lo + step ..., where
+ *         edge[] is SWIM_EDGE_NONE, of the job or of the kernel.
+ * Where there is an output row for each input row, coordinates stay as they are; else
+ * each is the mean of those that its window has within the axis.
+ * Errors: SWIM_ERR_ARG (no such axis, step 0, the whole axis on one side alone). */
+SWIM_API int swim_plan_window(struct swim_plan *plan, uint32_t axis, uint32_t lo,
+                              uint32_t hi, uint32_t step, swim_error_t *err);
 
 #ifdef __cplusplus
 }
