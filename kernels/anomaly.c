@@ -131,11 +131,13 @@ static int anomaly_apply(void *state, const struct swim_block *block, swim_error
     const size_t size = is_float ? sizeof(float) : sizeof(double);
     double *means = malloc(MONTHS * inner * sizeof(*means));
     uint64_t *counts = malloc(MONTHS * inner * sizeof(*counts));
-    int rc = SWIM_OK;
 
-    if (!means || !counts)
-        rc = swim_error_set(err, SWIM_ERR_NOMEM, "anomaly: no memory for means");
-    for (uint64_t at = 0; rc == SWIM_OK && at < x->count; at += times * inner) {
+    if (!means || !counts) {
+        free(means);
+        free(counts);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "anomaly: no memory for means");
+    }
+    for (uint64_t at = 0; at < x->count; at += times * inner) {
         const double *in = (const double *)x->data + at;
         find_means(a, in, times, inner, means, counts);
         put_differences(a, in, times, inner, means, (char *)y->data + at * size,
@@ -143,7 +145,7 @@ static int anomaly_apply(void *state, const struct swim_block *block, swim_error
     }
     free(means);
     free(counts);
-    return rc;
+    return SWIM_OK;
 }
 
 static const struct swim_param params[] = {

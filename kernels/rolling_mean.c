@@ -184,20 +184,19 @@ static void do_lanes(const struct rolling *r, const struct lanes *l)
     }
 }
 
-static int make_room(struct lanes *l, uint64_t length, swim_error_t *err)
+/* NULL: no memory. */
+static double *make_room(struct lanes *l, uint64_t length)
 {
-    uint64_t most = length < LANES_ROWS ? LANES_ROWS / length : 1;
+    const uint64_t most = length < LANES_ROWS ? LANES_ROWS / length : 1;
+    const uint64_t n = l->inner < most ? l->inner : most;
+    char *room = malloc((length + 1) * n * (sizeof(*l->sums) + sizeof(*l->counts)) + 1);
 
-    l->n = l->inner < most ? l->inner : most;
-    l->sums = malloc((length + 1) * l->n * sizeof(*l->sums));
-    l->counts = malloc((length + 1) * l->n * sizeof(*l->counts));
-    if (!l->sums || !l->counts)
-        return swim_error_set(err, SWIM_ERR_NOMEM,
-                              "rolling_mean: no memory for a window of %llu rows",
-                              (unsigned long long)length);
-    l->sum = l->sums + length * l->n;
-    l->count = l->counts + length * l->n;
-    return SWIM_OK;
+    l->n = n;
+    l->sums = (double *)room;
+    l->sum = l->sums + length * n;
+    l->counts = (uint32_t *)(l->sums + (length + 1) * n);
+    l->count = l->counts + length * n;
+    return l->sums;
 }
 
 static int rolling_apply(void *state, const struct swim_block *block, swim_error_t *err)
@@ -206,15 +205,19 @@ static int rolling_apply(void *state, const struct swim_block *block, swim_error
     const struct swim_array *x = block->inputs[0], *y = block->outputs[0];
     const uint64_t length = (uint64_t)r->length, inner = (uint64_t)x->strides[r->axis];
     const uint64_t rows = x->shape[r->axis] + length - 1, m = y->shape[r->axis];
+    const uint64_t size = swim_type_size(y->type);
+    const double *first = (const double *)x->data - r->lo * inner;
     struct lanes l = {.inner = inner,
                       .windows = m,
                       .is_float = y->type == SWIM_TYPE_F32,
                       .shift = (x->offset[r->axis] + length - r->lo) % length};
-    const double *first = (const double *)x->data - r->lo * inner;
-    int rc = make_room(&l, length, err);
-    uint64_t most = l.n, size = l.is_float ? sizeof(float) : sizeof(double);
 
-    for (uint64_t o = 0; rc == SWIM_OK && o < y->count / (m * inner); o++)
+    if (!make_room(&l, length))
+        return swim_error_set(err, SWIM_ERR_NOMEM,
+                              "rolling_mean: no memory for a window of %llu rows",
+                              (unsigned long long)length);
+    const uint64_t most = l.n;
+    for (uint64_t o = 0; o < y->count / (m * inner); o++)
         for (uint64_t i = 0; i < inner; i += most) {
             l.n = inner - i < most ? inner - i : most;
             l.in = first + o * rows * inner + i;
@@ -222,8 +225,7 @@ static int rolling_apply(void *state, const struct swim_block *block, swim_error
             do_lanes(r, &l);
         }
     free(l.sums);
-    free(l.counts);
-    return rc;
+    return SWIM_OK;
 }
 
 static const struct swim_param params[] = {

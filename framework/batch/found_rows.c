@@ -74,8 +74,11 @@ int rows_open(const struct setup *setup, const struct store_access *access,
     r->row_bytes = setup->table.row_bytes;
     r->cache_bytes = rows_cache_bytes(setup);
     r->entries = calloc(r->n_blocks + 1, sizeof(*r->entries));
-    int rc = r->entries ? source_open(specs[0].file, access, NULL, &r->source, err)
-                        : swim_error_set(err, SWIM_ERR_NOMEM, "open %s", specs[0].file);
+    if (!r->entries) {
+        rows_close(r);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "open %s", specs[0].file);
+    }
+    int rc = source_open(specs[0].file, access, NULL, &r->source, err);
     if (rc == SWIM_OK)
         rc = read_entries(r, &specs[1], err);
     if (rc == SWIM_OK)

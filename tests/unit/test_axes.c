@@ -377,6 +377,45 @@ static void a_wrong_reduction_changes_nothing(void **state)
     assert_int_equal(r.outputs[0].ndim, 0);
 }
 
+static void windows_run_along_one_axis(void **state)
+{
+    struct reduction r;
+    (void)state;
+
+    reduction_make(&r);
+    r.plan.halo_lo[2] = 7;
+    assert_int_equal(swim_plan_window(&r.plan, 1, 3, 4, 2, NULL), SWIM_OK);
+    assert_int_equal(r.plan.window_axis, 1);
+    assert_int_equal(r.plan.window_step, 2);
+    assert_int_equal(r.plan.window_whole, 0);
+    assert_int_equal(r.plan.halo_lo[1], 3);
+    assert_int_equal(r.plan.halo_hi[1], 4);
+    assert_int_equal(r.plan.halo_lo[2], 0);
+    assert_int_equal(
+        swim_plan_window(&r.plan, 0, SWIM_WINDOW_WHOLE, SWIM_WINDOW_WHOLE, 1, NULL),
+        SWIM_OK);
+    assert_int_equal(r.plan.window_whole, 1);
+    assert_int_equal(r.plan.halo_lo[0] + r.plan.halo_hi[0] + r.plan.halo_lo[1], 0);
+}
+
+static void a_wrong_window_changes_nothing(void **state)
+{
+    struct reduction r;
+    swim_error_t err = {0};
+    (void)state;
+
+    reduction_make(&r);
+    assert_int_equal(swim_plan_window(&r.plan, 3, 1, 1, 1, &err), SWIM_ERR_ARG);
+    assert_int_equal(swim_plan_window(&r.plan, 0, 1, 1, 0, NULL), SWIM_ERR_ARG);
+    assert_int_equal(swim_plan_window(&r.plan, 0, SWIM_WINDOW_WHOLE, 1, 1, NULL),
+                     SWIM_ERR_ARG);
+    assert_int_equal(
+        swim_plan_window(&r.plan, 0, SWIM_WINDOW_WHOLE, SWIM_WINDOW_WHOLE, 2, NULL),
+        SWIM_ERR_ARG);
+    assert_int_equal(r.plan.window_step, 0);
+    assert_int_equal(r.plan.halo_lo[0], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +431,8 @@ int main(void)
         cmocka_unit_test(a_reduced_axis_goes),
         cmocka_unit_test(a_reduced_axis_is_replaced_in_its_place),
         cmocka_unit_test(a_wrong_reduction_changes_nothing),
+        cmocka_unit_test(windows_run_along_one_axis),
+        cmocka_unit_test(a_wrong_window_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,17 +110,17 @@ static void a_block_inside_is_read_in_one_piece(void **state)
 static void what_is_there_is_not_read_again(void **state)
 {
     static const struct {
+        uint64_t start;
         enum swim_edge mode;
         uint32_t lo, hi;
-        uint64_t start;
         int reads;
     } cases[] = {
-        {SWIM_EDGE_NEAREST, 3, 0, 0, 1},   {SWIM_EDGE_NEAREST, 900, 900, 1, 1},
-        {SWIM_EDGE_REFLECT, 2, 0, 0, 1},   {SWIM_EDGE_REFLECT, 4, 0, 0, 2},
-        {SWIM_EDGE_REFLECT, 0, 900, 3, 2}, {SWIM_EDGE_REFLECT, 900, 900, 1, 1},
-        {SWIM_EDGE_WRAP, 1, 0, 0, 2},      {SWIM_EDGE_WRAP, 4, 4, 0, 1},
-        {SWIM_EDGE_WRAP, 0, 900, 3, 2},    {SWIM_EDGE_WRAP, 900, 900, 1, 1},
-        {SWIM_EDGE_CONSTANT, 9, 9, 1, 1},
+        {0, SWIM_EDGE_NEAREST, 3, 0, 1},   {1, SWIM_EDGE_NEAREST, 900, 900, 1},
+        {0, SWIM_EDGE_REFLECT, 2, 0, 1},   {0, SWIM_EDGE_REFLECT, 4, 0, 2},
+        {3, SWIM_EDGE_REFLECT, 0, 900, 2}, {1, SWIM_EDGE_REFLECT, 900, 900, 1},
+        {0, SWIM_EDGE_WRAP, 1, 0, 2},      {0, SWIM_EDGE_WRAP, 4, 4, 1},
+        {3, SWIM_EDGE_WRAP, 0, 900, 2},    {1, SWIM_EDGE_WRAP, 900, 900, 1},
+        {1, SWIM_EDGE_CONSTANT, 9, 9, 1},
     };
     const uint64_t extent[2] = {ROWS, COLUMNS};
     const int32_t constant = 0;

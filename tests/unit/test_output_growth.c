@@ -273,6 +273,62 @@ static void what_grew_is_taken_over_and_finished(void **state)
     seen(s, 5);
 }
 
+/* Elements of one dimension, put behind those that there are, also by who opens it
+ * next; without commit there are none. */
+static void elements_are_appended(void **state)
+{
+    const struct output_job job = {.mark = MARK, .description = "d", .n_blocks = 4};
+    static const int32_t some[5] = {3, 1, 4, 1, 5}, more[2] = {9, 2};
+    struct scene *s = *state;
+    int32_t found[7] = {0};
+    uint64_t at = 77;
+
+    s->spec.ndim = 1;
+    s->spec.chunk[0] = 2;
+    s->spec.plain = true;
+    s->spec.like = NULL;
+    s->spec.like_source = NULL;
+    s->spec.from_axis[0] = -1;
+    assert_int_equal(
+        output_create(s->out, true, &s->spec, 1, NULL, &job, &store_now, NULL),
+        SWIM_OK);
+    open_out(s);
+    assert_int_equal(output_append(s->o, 0, 0, NULL, &at, NULL), SWIM_OK);
+    assert_int_equal(at, 0);
+    assert_int_equal(output_append(s->o, 0, 5, some, &at, NULL), SWIM_OK);
+    assert_int_equal(at, 0);
+    assert_int_equal(output_close(s->o, false, NULL), SWIM_OK);
+    open_out(s);
+    assert_int_equal(output_append(s->o, 0, 2, more, &at, NULL), SWIM_OK);
+    assert_int_equal(at, 5);
+    assert_int_equal(output_append(s->o, 1, 2, more, &at, NULL), SWIM_ERR_ARG);
+    assert_int_equal(output_close(s->o, false, NULL), SWIM_OK);
+
+    hid_t file = H5Fopen(s->out, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t set = H5Dopen2(file, "Y", H5P_DEFAULT), space = H5Dget_space(set);
+    assert_int_equal(H5Sget_simple_extent_npoints(space), 7);
+    assert_true(H5Dread(set, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, found) >=
+                0);
+    assert_memory_equal(found, some, sizeof(some));
+    assert_memory_equal(found + 5, more, sizeof(more));
+    H5Sclose(space);
+    H5Dclose(set);
+    H5Fclose(file);
+}
+
+/* Two dimensions, and one that does not grow, have no end to put anything behind. */
+static void what_does_not_grow_is_not_appended_to(void **state)
+{
+    struct scene *s = *state;
+    const int32_t one = 1;
+    uint64_t at = 77;
+
+    make(s);
+    open_out(s);
+    assert_int_equal(output_append(s->o, 0, 1, &one, &at, NULL), SWIM_ERR_ARG);
+    assert_int_equal(output_close(s->o, false, NULL), SWIM_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +343,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             the_last_blocks_are_not_done_when_they_may_become_longer, setup, teardown),
         cmocka_unit_test_setup_teardown(what_grew_is_taken_over_and_finished, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(elements_are_appended, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_does_not_grow_is_not_appended_to, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);
