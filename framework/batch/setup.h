@@ -198,7 +198,8 @@ uint64_t setup_follow_block(const struct setup *setup, const struct blocks_wish 
 /* What a window kernel's plan() comes to; nothing is done for others. */
 int setup_plan_window(struct setup *setup, swim_error_t *err);
 /* Chunks that let a block with its windows fit into the budget. */
-void setup_window_chunks(const struct setup *setup, struct output_spec *spec);
+void setup_window_chunks(const struct setup *setup, const struct swim_output *planned,
+                         struct output_spec *spec);
 /* Which range of the inputs, without halos, blocks of that range need; along one axis.
  */
 void setup_input_range(const struct setup *setup, const struct block_range *range,

@@ -174,7 +174,7 @@ static void choose_chunks(const struct setup *setup, const struct swim_output *p
         bytes *= spec->chunk[d];
     }
     if (setup->window.step)
-        setup_window_chunks(setup, spec);
+        setup_window_chunks(setup, planned, spec);
 }
 
 /* Fast ones where the first input has any, none where it has none. */

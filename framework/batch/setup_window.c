@@ -139,33 +139,39 @@ uint64_t setup_input_length(const struct setup *setup, uint32_t axis, uint64_t c
     return w->step && axis == w->axis && count ? (count - 1) * w->step + 1 : count;
 }
 
-/* Of all inputs and outputs, with one row of chunks along the axis and its windows. */
-static double bytes_of_chunks(const struct setup *setup, const struct output_spec *spec)
+/* Of all inputs and outputs, with one row of chunks along the axis and its windows;
+ * axis of the output. */
+static double bytes_of_chunks(const struct setup *setup, const struct output_spec *spec,
+                              uint32_t axis)
 {
     const struct setup_window *w = &setup->window;
     double rows = (double)setup->inputs[0].info->shape[w->axis], bytes = 0;
 
     if (!w->whole)
-        rows = (double)setup_input_length(setup, w->axis, spec->chunk[w->axis]) +
+        rows = (double)setup_input_length(setup, w->axis, spec->chunk[axis]) +
                setup->plan.halo_lo[w->axis] + setup->plan.halo_hi[w->axis];
     for (uint32_t i = 0; i < setup->n_inputs; i++)
         bytes += (double)swim_type_size(setup->inputs[i].type);
     for (uint32_t i = 0; i < setup->n_outputs; i++)
         bytes += 2 * (double)swim_type_size(setup->outputs[i].planned.type);
     for (uint32_t d = 0; d < spec->ndim; d++)
-        bytes *= d == w->axis ? rows : (double)spec->chunk[d];
+        bytes *= d == axis ? rows : (double)spec->chunk[d];
     return bytes;
 }
 
-void setup_window_chunks(const struct setup *setup, struct output_spec *spec)
+void setup_window_chunks(const struct setup *setup, const struct swim_output *planned,
+                         struct output_spec *spec)
 {
     double most = (double)setup->job->memory_bytes / SETUP_BUDGET_SHARE;
-    uint32_t axis = setup->window.axis;
+    uint32_t axis = 0;
 
+    while (planned->from_axis[axis] != (int32_t)setup->window.axis)
+        axis++; /* check_planned() has seen it */
     for (uint32_t d = 0; d < spec->ndim; d++)
-        while (d != axis && spec->chunk[d] > 1 && bytes_of_chunks(setup, spec) > most)
+        while (d != axis && spec->chunk[d] > 1 &&
+               bytes_of_chunks(setup, spec, axis) > most)
             spec->chunk[d] = (spec->chunk[d] + 1) / 2;
-    while (spec->chunk[axis] > 1 && bytes_of_chunks(setup, spec) > most &&
-           !setup->window.whole)
+    while (spec->chunk[axis] > 1 && !setup->window.whole &&
+           bytes_of_chunks(setup, spec, axis) > most)
         spec->chunk[axis] = (spec->chunk[axis] + 1) / 2;
 }

@@ -206,6 +206,8 @@ threshold 'x > 300' 'value: 300'
 threshold 'x < 250.5' 'keep: below, value: 250.5'
 threshold '(x > 280) & (x < 281)' 'keep: between, value: 280, upper: 281'
 threshold '(x < 240) | (x > 320)' 'keep: outside, value: 240, upper: 320'
+some=$("$python" -c 'import h5py, numpy as np; print(float(np.sort(h5py.File("field.nc")["x"][:].ravel())[-20]))')
+threshold "x > $some" "value: $some"
 most=$("$python" -c 'import h5py; print(float(h5py.File("field.nc")["x"][:].max()))')
 threshold "x >= $most" "value: $most, inclusive: yes"
 expect_status 2 "$h5swim" run threshold.yaml --overwrite --set params.keep=between --set params.value=3 --set params.upper=2

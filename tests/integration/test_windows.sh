@@ -99,9 +99,9 @@ rolling 4 --set params.axis=1 --set edges.lat=nearest
 check rolling rolling.nc 4 1 1 centred 1 nearest
 passed "rolling means like numpy: lengths, steps, both positions, edges, missing values"
 
-rolling 13 -n 1 --set block='[1, 7, 9]'
+rolling 13 -n 1 --set inputs.x.dataset=fine --set block='[1, 7, 9]'
 cp rolling.nc one.nc
-rolling 13 -n 3 --set block='[40, 3, 4]'
+rolling 13 -n 3 --set inputs.x.dataset=fine --set block='[40, 3, 4]'
 compare one.nc x rolling.nc x
 passed "and the same bits however the dataset is cut into blocks"
 

@@ -30,10 +30,12 @@ with h5py.File(f"{folder}/field.nc", "w") as f:
     x[20:60, 2, 2] = -99
     steep = np.where(np.arange(N) == 30, 1e300, np.arange(N) * 0.1)[:, None, None] + np.zeros((N, 7, 9))
     steep[50, 0, 0] = np.inf
+    fine = r.normal(280, 20, (N, 7, 9))
     scales = (time, lat, lon)
     for scale, name in zip(scales, ("time", "lat", "lon")):
         scale.make_scale(name)
-    for name, values, missing in (("x", x, np.float32(-99)), ("steep", steep, None)):
+    for name, values, missing in (("x", x, np.float32(-99)), ("steep", steep, None),
+                                  ("fine", fine, None)):
         d = f.create_dataset(name, data=values, chunks=(9, 3, 4), compression=1, shuffle=True)
         d.attrs["units"] = np.bytes_("K")
         if missing is not None:

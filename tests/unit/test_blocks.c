@@ -145,6 +145,36 @@ static void few_chunks_are_not_joined(void **state)
     assert_int_equal(b.size[0], 12);
 }
 
+/* Else most of what is read would be halo, again and again. */
+static void blocks_of_windows_are_longer_than_their_halo(void **state)
+{
+    struct blocks b = {.ndim = 2};
+    struct blocks_wish wish = {.base = {1, 10},
+                               .chunk = {1, 10},
+                               .element_bytes = 12,
+                               .window_bytes = 8,
+                               .window_step = 1,
+                               .window_halo = 30,
+                               .most_bytes = 40000,
+                               .fewest = 4};
+    (void)state;
+
+    make(&b, 2, (const uint64_t[]){1000, 1000}, (const uint64_t[]){1, 1}, NULL);
+    blocks_choose(&b, &wish);
+    assert_int_equal(b.size[0], 128);
+    assert_int_equal(b.size[1], 20);
+    assert_true(20 * (128 * 12 + 30 * 8) <= 40000);
+    wish.window_bytes = 0;
+    blocks_choose(&b, &wish);
+    assert_int_equal(b.size[0], 2); /* along the last axis first */
+    wish.window_bytes = 8;
+    wish.window_step = 31; /* of 31 rows that follow each other */
+    wish.base[1] = 1;
+    blocks_choose(&b, &wish);
+    assert_int_equal(b.size[0], 4);
+    assert_true(b.size[1] * (b.size[0] * 12 + (b.size[0] - 1) * 240 + 240) <= 40000);
+}
+
 static void a_slice_of_a_long_segment_fits_the_wish(void **state)
 {
     struct blocks b = {.ndim = 2, .reduced = {true, false}};
@@ -184,6 +214,7 @@ int main(void)
         cmocka_unit_test(a_scalar_is_one_block),
         cmocka_unit_test(chosen_blocks_are_multiples_of_the_base_within_the_wish),
         cmocka_unit_test(few_chunks_are_not_joined),
+        cmocka_unit_test(blocks_of_windows_are_longer_than_their_halo),
         cmocka_unit_test(a_slice_of_a_long_segment_fits_the_wish),
         cmocka_unit_test(the_least_common_multiple_stops_at_its_limit),
     };

@@ -69,6 +69,20 @@ static void too_many_readers_are_refused_or_fewer_taken(void **state)
     assert_int_equal(n_readers, 2);
 }
 
+/* Of a filter: the rows of a block once, and where those of all blocks are. */
+static void a_reader_of_rows_knows_where_they_are(void **state)
+{
+    (void)state;
+    blocks_of(MIB, 256 * MIB);
+    setup.acc_bytes = 4 * MIB;
+    assert_int_equal(setup_reader_bytes(&setup), 11 * MIB);
+    setup.table.most_rows = 1000;
+    setup.blocks.n = 65536;
+    assert_int_equal(setup_reader_bytes(&setup), 3 * MIB + 4 * MIB + MIB + MIB);
+    job.memory_bytes = 8 * MIB;
+    assert_int_equal(setup_reader_bytes(&setup), 3 * MIB + 4 * MIB + MIB + MIB / 2);
+}
+
 /* Blocks are not all: processes take memory as well. */
 static void a_rank_takes_its_blocks_and_its_processes(void **state)
 {
@@ -88,6 +102,7 @@ int main(void)
         cmocka_unit_test(large_blocks_have_the_slots_that_the_budget_has_room_for),
         cmocka_unit_test(small_blocks_have_many_slots),
         cmocka_unit_test(too_many_readers_are_refused_or_fewer_taken),
+        cmocka_unit_test(a_reader_of_rows_knows_where_they_are),
         cmocka_unit_test(a_rank_takes_its_blocks_and_its_processes),
     };
 
