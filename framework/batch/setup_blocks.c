@@ -54,7 +54,8 @@ static void wish_table(const struct setup *setup, struct blocks_wish *wish)
             wish->chunk[a] < first->shape[a] ? wish->chunk[a] : first->shape[a];
         bytes *= (double)wish->base[a];
     }
-    for (uint32_t a = 0; a < first->ndim; a++)
+    /* Those of one chunk follow each other when they are cut along its last axes. */
+    for (uint32_t a = first->ndim; a-- > 0;)
         while (wish->base[a] > 1 && bytes > (double)wish->most_bytes) {
             uint64_t half = (wish->base[a] + 1) / 2;
             bytes *= (double)half / (double)wish->base[a];

@@ -144,6 +144,25 @@ int setup_check_planned(const struct setup *setup, const struct swim_output *pla
     return SWIM_OK;
 }
 
+/* Rows of a chunk of a table, the same for all outputs, as parts are whole chunks of
+ * each: a power of two, of which the widest has about 1 MiB. */
+static uint64_t table_chunk(const struct setup *setup)
+{
+    uint64_t rows = 1, widest = 1, most = setup->table.most_rows;
+
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct swim_output *out = &setup->outputs[i].planned;
+        uint64_t bytes = swim_type_size(out->type);
+        for (uint32_t d = 1; d < out->ndim && d < SWIM_NDIM_MAX; d++)
+            if (__builtin_mul_overflow(bytes, out->shape[d], &bytes))
+                bytes = CHUNK_BYTES_WANTED;
+        widest = bytes > widest ? bytes : widest;
+    }
+    while (2 * rows <= most && rows <= CHUNK_BYTES_WANTED / 2 / widest)
+        rows *= 2;
+    return rows;
+}
+
 /* Like the first input's chunks where the axes are the same, else about 1 MiB. */
 static void choose_chunks(const struct setup *setup, const struct swim_output *planned,
                           struct output_spec *spec, const char **why)
@@ -173,6 +192,8 @@ static void choose_chunks(const struct setup *setup, const struct swim_output *p
         spec->chunk[d] = spec->shape[d] < room ? spec->shape[d] : room;
         bytes *= spec->chunk[d];
     }
+    if (spec->bare)
+        spec->chunk[0] = table_chunk(setup);
     if (setup->window.step)
         setup_window_chunks(setup, planned, spec);
 }

@@ -42,6 +42,7 @@ assert np.array_equal(p[:], places)
 v = x.ravel()[places]
 assert np.array_equal(q[:], np.stack([v, -v], 1)) and q.dtype == "f4"
 assert p.maxshape == (None,) and "row" in p.dims[0][0].name, p.dims[0][0].name
+assert p.attrs["_FillValue"] != -7 and q.attrs["_FillValue"] != -7
 assert "standard_name" not in p.attrs and f.attrs["title"] == "of the file"
 assert "h5swim_unfinished" not in p.attrs and "h5swim_progress" not in f
 print(f"{name}: {len(places)} rows of {x.size}, by {by}")
@@ -213,5 +214,11 @@ threshold "x >= $most" "value: $most, inclusive: yes"
 expect_status 2 "$h5swim" run threshold.yaml --overwrite --set params.keep=between --set params.value=3 --set params.upper=2
 expect_line '"upper" is 2, less than "value", 3'
 passed "threshold like numpy"
+
+# Columns of other widths have chunks of other lengths, and parts whole chunks of all.
+"$python" -c 'import h5py; h5py.File("wide.h5", "w").create_dataset("x", (240, 360, 720), "f4", chunks=(12, 90, 180))'
+expect_status 0 "$h5swim" run threshold.yaml --set inputs.x.file=wide.h5 --dry-run --overwrite --set memory=64MiB
+grep -qE 'then up to 950 parts of 65536 rows' "$tmp/out" || fail "$(cat "$tmp/out")"
+passed "a large table fits into a budget"
 
 [ -z "$(find . -name '*partials*' -o -name '*swim-new*')" ] || fail "something is left beside the outputs: $(ls)"
