@@ -81,6 +81,7 @@ static double axis_beyond(const struct swim_axis *axis, enum swim_edge mode, int
         return high ? 2 * v[last] - v[last - 1] : 2 * v[0] - v[1];
     case SWIM_EDGE_NEAREST:
     case SWIM_EDGE_REFLECT: /* of one neighbour: the edge point as well */
+    case SWIM_EDGE_NONE:    /* of windows alone */
         break;
     }
     return high ? v[last] : v[0];
