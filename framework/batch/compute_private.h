@@ -3,9 +3,9 @@
 #define SWIM_BATCH_COMPUTE_PRIVATE_H
 
 #include "batch/compute.h"
+#include "batch/found_rows.h"
 #include "batch/partials.h"
 #include "batch/payload.h"
-#include "batch/found_rows.h"
 #include "batch/work.h"
 #include "store/codec.h"
 
