@@ -82,13 +82,3 @@ void box_fill(void *dst, size_t n, const void *element, size_t size)
         memcpy(to + have * size, to, have * size);
     memcpy(to + have * size, to, (n - have) * size);
 }
-
-void box_fill_part(uint32_t ndim, const uint64_t *count, const void *element,
-                   size_t size, void *dst, const uint64_t *shape, const uint64_t *start)
-{
-    struct box box;
-
-    for (bool more = box_begin(&box, ndim, shape, start, count); more;
-         more = box_next(&box))
-        box_fill((unsigned char *)dst + box.offset * size, box.row, element, size);
-}

@@ -32,10 +32,7 @@ void box_copy(uint32_t ndim, const uint64_t *count, size_t size, const void *src
               const uint64_t *src_shape, const uint64_t *src_start, void *dst,
               const uint64_t *dst_shape, const uint64_t *dst_start);
 
-/* Set n elements of size bytes, or a box of them, to one. */
+/* Set n elements of size bytes to one. */
 void box_fill(void *dst, size_t n, const void *element, size_t size);
-void box_fill_part(uint32_t ndim, const uint64_t *count, const void *element,
-                   size_t size, void *dst, const uint64_t *shape,
-                   const uint64_t *start);
 
 #endif /* SWIM_STORE_BOX_H */
