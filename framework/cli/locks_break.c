@@ -179,10 +179,8 @@ int locks_break(struct inspector *inspector, const struct locks_options *options
         status = break_unknown(inspector, options->session);
     else if (options->yes || break_confirm(inspector, id, &err))
         status = break_session(inspector, id, options, &err);
-    else if (err.code != SWIM_OK)
-        status = locks_fail(&err);
     else
-        status = break_refused();
+        status = err.code == SWIM_OK ? break_refused() : locks_fail(&err);
     free(id);
     return status;
 }

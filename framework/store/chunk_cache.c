@@ -47,7 +47,8 @@ uint64_t chunk_cache_bytes(uint64_t n_entries, size_t chunk_bytes)
 
 uint64_t chunk_cache_entries(uint64_t bytes, size_t chunk_bytes)
 {
-    uint64_t each = round_up(chunk_bytes) + sizeof(struct entry), fixed = 2 * ALIGNED;
+    uint64_t each = round_up(chunk_bytes) + sizeof(struct entry);
+    uint64_t fixed = (uint64_t)2 * ALIGNED;
 
     return bytes > fixed ? (bytes - fixed) / each : 0;
 }

@@ -77,7 +77,7 @@ static int take_cache(struct chunks *c, const struct chunk_cache *cache,
     int ndim = space < 0 ? -1 : H5Sget_simple_extent_dims(space, shape, NULL);
 
     h5_release(space);
-    if (ndim != (int)c->ndim)
+    if (ndim < 0 || (uint32_t)ndim != c->ndim)
         return h5_fail(err, SWIM_ERR_IO, "the shape of a dataset");
     for (uint32_t d = 0; d < c->ndim; d++) {
         c->shape[d] = shape[d];
@@ -96,9 +96,12 @@ int chunks_open(hid_t set, const struct chunk_cache *cache, struct chunks **out,
     int rc = SWIM_OK;
 
     *out = NULL;
-    if (!c)
-        rc = swim_error_set(err, SWIM_ERR_NOMEM, "no memory for its chunks");
-    else if (dcpl < 0 || type < 0)
+    if (!c) {
+        h5_release(type);
+        h5_release(dcpl);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "no memory for its chunks");
+    }
+    if (dcpl < 0 || type < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "the layout of a dataset");
     else if (H5Pget_layout(dcpl) == H5D_CHUNKED)
         rc = take_all(c, dcpl, type, err);

@@ -153,8 +153,10 @@ static int place(struct pipeline *p, uint32_t mask, int i, const struct flow *fl
     if (!*between)
         *between = (unsigned char *)malloc(between_bytes(p));
     *to = *between;
-    return *to ? SWIM_OK
-               : swim_error_set(err, SWIM_ERR_NOMEM, "no memory for its filters");
+    if (*to)
+        return SWIM_OK;
+    swim_error_set(err, SWIM_ERR_NOMEM, "no memory for its filters");
+    return SWIM_ERR_NOMEM;
 }
 
 static int undo(struct pipeline *p, uint32_t mask, int i, struct flow *flow,

@@ -273,11 +273,10 @@ static char *repeated(const char *first, const char *more, size_t n, const char 
     char *text = calloc(1, strlen(first) + n * strlen(more) + strlen(last) + 1);
 
     assert_non_null(text);
-    strcpy(text, first);
-    char *end = text + strlen(text);
+    char *end = stpcpy(text, first);
     for (size_t i = 0; i < n; i++)
         end = stpcpy(end, more);
-    strcpy(end, last);
+    stpcpy(end, last);
     return text;
 }
 

@@ -183,7 +183,7 @@ static void what_two_want_at_once_is_made_once(void **state)
     for (int round = 0; round < 20; round++) {
         struct scene s;
         pid_t pids[2];
-        scene_open(&s, 4 * CHUNKS_MOST);
+        scene_open(&s, 4ul * CHUNKS_MOST);
         for (uint32_t u = 0; u < 2; u++)
             if ((pids[u] = fork()) == 0)
                 want_together(&s, u);

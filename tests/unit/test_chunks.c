@@ -208,7 +208,7 @@ static void boxes_by_way_of_the_cache_are_the_same(void **state)
         struct chunks *chunks = NULL;
         scene_open(&s, state, H5T_NATIVE_FLOAT, pipelines[4]);
         write_some(&s, &seed);
-        size_t chunk = 8 * 5 * sizeof(float);
+        size_t chunk = sizeof(float[8][5]);
         struct chunk_cache cache = {.n_entries = entries, .chunk_bytes = chunk};
         cache.memory = aligned_alloc(64, (size_t)chunk_cache_bytes(entries, chunk));
         memset(cache.memory, 0, (size_t)chunk_cache_bytes(entries, chunk));

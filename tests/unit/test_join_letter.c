@@ -95,7 +95,7 @@ static void what_is_no_letter_is_not_taken(void **state)
     cut[len - 1] = 'g'; /* no hexadecimal digit */
     assert_int_equal(join_letter_read(cut, &got, NULL), SWIM_ERR_CORRUPT);
     memcpy(cut, text, len + 1);
-    strcat(cut, "00");
+    memcpy(cut + len, "00", sizeof("00"));
     assert_int_equal(join_letter_read(cut, &got, NULL), SWIM_ERR_CORRUPT);
 }
 
