@@ -16,13 +16,18 @@ struct run {
     bool turned;     /* the buffer has it the other way round */
 };
 
+/* A place that is not read: that which it is a copy of; -1: the constant. */
+struct copy {
+    uint64_t at;
+    int64_t from;
+};
+
 /* One axis of the buffer. */
 struct line {
     struct run *runs;
-    size_t n;
+    struct copy *copies;
+    size_t n, n_copies;
     uint64_t length;
-    int64_t *from; /* the place that each one is a copy of: its own, if it is read; -1:
-                      the constant; NULL: all are read as one run */
 };
 
 int64_t edges_source(enum swim_edge mode, uint64_t extent, int64_t p)
@@ -66,20 +71,36 @@ static int64_t first_of(const struct edges *e, uint32_t axis, int64_t first,
     return -1;
 }
 
-static void run_add(struct line *line, uint64_t at, uint64_t source)
+/* A run of places inside the dataset, or one outside that is read. */
+static void run_add(struct line *line, uint64_t at, uint64_t source, uint64_t length)
 {
     struct run *last = line->n ? &line->runs[line->n - 1] : NULL;
     bool follows = last && last->at + last->length == at;
 
     if (follows && !last->turned && last->source + last->length == source) {
-        last->length++;
-    } else if (follows && (last->turned || last->length == 1) &&
+        last->length += length;
+    } else if (follows && length == 1 && (last->turned || last->length == 1) &&
                last->source == source + 1) {
         last->source = source;
         last->turned = true;
         last->length++;
     } else {
-        line->runs[line->n++] = (struct run){at, 1, source, false};
+        line->runs[line->n++] = (struct run){at, length, source, false};
+    }
+}
+
+/* Places of an axis from at to end, all outside the dataset. */
+static void add_outside(const struct edges *e, uint32_t axis, int64_t first,
+                        struct line *line, uint64_t at, uint64_t end)
+{
+    for (; at < end; at++) {
+        int64_t source =
+            edges_source(e->mode[axis], e->extent[axis], first + (int64_t)at);
+        int64_t from = source < 0 ? -1 : first_of(e, axis, first, line->length, source);
+        if (from == (int64_t)at)
+            run_add(line, at, (uint64_t)source, 1);
+        else
+            line->copies[line->n_copies++] = (struct copy){at, from};
     }
 }
 
@@ -90,26 +111,18 @@ static int line_of_axis(const struct edges *e, const struct block_range *range,
     /* All places inside make one run, each one outside at most one more. */
     size_t most = (size_t)e->halo_lo[axis] + e->halo_hi[axis] + 1;
 
-    bool inside;
-
     line->length = range->count[axis] + e->halo_lo[axis] + e->halo_hi[axis];
-    inside = first >= 0 && (uint64_t)first + line->length <= e->extent[axis];
     line->runs = calloc(most, sizeof(*line->runs));
-    line->from = inside ? NULL : calloc(line->length + 1, sizeof(*line->from));
-    if (!line->runs || (!line->from && !inside))
+    line->copies = calloc(most, sizeof(*line->copies));
+    if (!line->runs || !line->copies)
         return swim_error_set(err, SWIM_ERR_NOMEM, "halo of %zu places", most);
-    if (inside) {
-        line->runs[line->n++] = (struct run){0, line->length, (uint64_t)first, false};
-        return SWIM_OK;
-    }
-    for (uint64_t i = 0; i < line->length; i++) {
-        int64_t source =
-            edges_source(e->mode[axis], e->extent[axis], first + (int64_t)i);
-        line->from[i] =
-            source < 0 ? -1 : first_of(e, axis, first, line->length, source);
-        if (line->from[i] == (int64_t)i)
-            run_add(line, i, (uint64_t)source);
-    }
+    uint64_t inside = first < 0 ? (uint64_t)-first : 0;
+    uint64_t end = (uint64_t)((int64_t)e->extent[axis] - first);
+    if (end > line->length)
+        end = line->length;
+    add_outside(e, axis, first, line, 0, inside);
+    run_add(line, inside, (uint64_t)(first + (int64_t)inside), end - inside);
+    add_outside(e, axis, first, line, end, line->length);
     return SWIM_OK;
 }
 
@@ -162,13 +175,14 @@ static void finish_table(const struct edges *e, const struct line *line, char *t
             swap_bytes(first + i * row_bytes, first + (run->length - 1 - i) * row_bytes,
                        row_bytes);
     }
-    for (uint64_t i = 0; i < line->length; i++) {
-        char *row = table + i * row_bytes;
-        if (line->from[i] < 0)
+    for (size_t i = 0; i < line->n_copies; i++) {
+        const struct copy *copy = &line->copies[i];
+        char *row = table + copy->at * row_bytes;
+        if (copy->from < 0)
             for (size_t k = 0; k < row_bytes; k += e->element_size)
                 memcpy(row + k, e->constant, e->element_size);
-        else if (line->from[i] != (int64_t)i)
-            memcpy(row, table + (uint64_t)line->from[i] * row_bytes, row_bytes);
+        else
+            memcpy(row, table + (uint64_t)copy->from * row_bytes, row_bytes);
     }
 }
 
@@ -184,7 +198,10 @@ static void finish_lines(const struct edges *e, const struct line *lines, void *
     for (uint32_t i = 0; i < e->ndim; i++) {
         const struct line *line = &lines[e->ndim - 1 - i];
         tables /= line->length;
-        for (uint64_t t = 0; line->from && t < tables; t++)
+        bool more = line->n_copies > 0;
+        for (size_t k = 0; !more && k < line->n; k++)
+            more = line->runs[k].turned;
+        for (uint64_t t = 0; more && t < tables; t++)
             finish_table(e, line, (char *)buf + t * line->length * row_bytes,
                          row_bytes);
         row_bytes *= line->length;
@@ -208,7 +225,7 @@ int edges_read(const struct edges *e, const struct block_range *range, void *buf
         finish_lines(e, lines, buf);
     for (uint32_t a = 0; a < e->ndim; a++) {
         free(lines[a].runs);
-        free(lines[a].from);
+        free(lines[a].copies);
     }
     return rc;
 }
