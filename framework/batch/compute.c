@@ -7,6 +7,19 @@
 
 #include "batch/compute_private.h"
 
+static int output_elements(const struct setup_output *so, struct compute_output *o,
+                           swim_error_t *err)
+{
+    const struct output_spec *spec = &so->spec;
+    int rc = codec_convert(SWIM_TYPE_F64, &spec->fill, spec->type, o->fill, 1, false, 0,
+                           err);
+
+    if (rc == SWIM_OK)
+        rc = codec_convert(SWIM_TYPE_F64, &so->missing, so->type, o->missing, 1, false,
+                           0, err);
+    return rc;
+}
+
 static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
                           swim_error_t *err)
 {
@@ -19,6 +32,8 @@ static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
     for (uint32_t d = 0; d < spec->ndim; d++)
         chunk *= spec->chunk[d];
     o->chunk_bytes = chunk * o->element_size;
+    if (so->in_slot)
+        return output_elements(so, o, err);
     o->array = malloc(elements * swim_type_size(so->type));
     bool apart = so->type != spec->type || so->table;
     o->stored = apart
@@ -30,13 +45,7 @@ static int output_buffers(struct compute *c, uint32_t number, uint64_t elements,
                               spec->dataset);
     int rc = codec_create(o->chunk_bytes, o->element_size, spec->shuffle, spec->deflate,
                           spec->fletcher32, &o->codec, err);
-    if (rc == SWIM_OK)
-        rc = codec_convert(SWIM_TYPE_F64, &spec->fill, spec->type, o->fill, 1, false, 0,
-                           err);
-    if (rc == SWIM_OK)
-        rc = codec_convert(SWIM_TYPE_F64, &so->missing, so->type, o->missing, 1, false,
-                           0, err);
-    return rc;
+    return rc == SWIM_OK ? output_elements(so, o, err) : rc;
 }
 
 static int all_buffers(struct compute *c, swim_error_t *err)
@@ -106,9 +115,11 @@ void compute_destroy(struct compute *c)
         free(c->in[i]);
     for (uint32_t i = 0; c->out && i < c->setup->n_outputs; i++) {
         codec_destroy(c->out[i].codec);
-        if (c->out[i].stored != c->out[i].array)
+        bool own = c->setup->outputs[i].in_slot == 0;
+        if (own && c->out[i].stored != c->out[i].array)
             free(c->out[i].stored);
-        free(c->out[i].array);
+        if (own)
+            free(c->out[i].array);
         free(c->out[i].chunk);
     }
     work_destroy(c->work);
@@ -141,10 +152,14 @@ static int read_range(struct compute *c, uint64_t index,
     return rc == SWIM_OK ? inputs_check(c->inputs, err) : rc;
 }
 
-static void point_outputs(struct compute *c)
+static void point_outputs(struct compute *c, void *payload)
 {
-    for (uint32_t i = 0; i < c->setup->n_outputs; i++)
+    for (uint32_t i = 0; i < c->setup->n_outputs; i++) {
+        uint64_t in_slot = c->setup->outputs[i].in_slot;
+        if (in_slot)
+            c->out[i].array = c->out[i].stored = (char *)payload + in_slot;
         c->work->outputs[i].array.data = c->out[i].array;
+    }
 }
 
 int kernel_failed(const struct compute *c, const struct block_range *range,
@@ -216,7 +231,8 @@ static int sum_block(struct compute *c, uint64_t block, struct block_range *rang
     return SWIM_OK;
 }
 
-static int finish_tile(struct compute *c, uint64_t tile, swim_error_t *err)
+static int finish_tile(struct compute *c, uint64_t tile, void *payload,
+                       swim_error_t *err)
 {
     const struct setup *setup = c->setup;
     struct block_range range;
@@ -224,7 +240,7 @@ static int finish_tile(struct compute *c, uint64_t tile, swim_error_t *err)
 
     blocks_tile_range(&setup->blocks, tile, &range);
     work_set_range(c->work, setup, tile, &range);
-    point_outputs(c);
+    point_outputs(c, payload);
     int rc = setup->kernel->api.finish(setup->state, &c->work->block, c->acc, &said);
     if (rc != SWIM_OK)
         return kernel_failed(c, &range, tile, rc, &said, err);
@@ -232,7 +248,8 @@ static int finish_tile(struct compute *c, uint64_t tile, swim_error_t *err)
 }
 
 /* In the order of the segments, whoever computed them: the same sums every time. */
-static int merge_tile(struct compute *c, uint64_t tile, swim_error_t *err)
+static int merge_tile(struct compute *c, uint64_t tile, void *payload,
+                      swim_error_t *err)
 {
     const struct setup *setup = c->setup;
     uint64_t first = tile * setup->blocks.n_segments;
@@ -255,104 +272,7 @@ static int merge_tile(struct compute *c, uint64_t tile, swim_error_t *err)
         if (rc != SWIM_OK)
             return kernel_failed(c, &range, tile, rc, &said, err);
     }
-    return rc == SWIM_OK ? finish_tile(c, tile, err) : rc;
-}
-
-/* --- outputs ------------------------------------------------------------------ */
-
-void *record_begin(void *payload, uint64_t at, uint32_t output, const uint64_t *coords,
-                   uint32_t n_coords)
-{
-    struct payload_record *record = (void *)((char *)payload + at);
-
-    record->output = output;
-    record->n_coords = n_coords;
-    for (uint32_t d = 0; d < n_coords; d++)
-        record->coords[d] = coords[d];
-    return record + 1;
-}
-
-void record_end(void *payload, uint64_t *at, uint64_t n_bytes)
-{
-    struct payload_record *record = (void *)((char *)payload + *at);
-
-    record->n_bytes = n_bytes;
-    *at += sizeof(*record) + payload_round(n_bytes);
-}
-
-static const void *chunk_of(struct compute_output *o, const struct output_spec *spec,
-                            const struct block_range *out, const uint64_t *coords)
-{
-    const void *in_place = codec_find(o->stored, spec->ndim, out->count, out->start,
-                                      o->element_size, coords, spec->chunk);
-
-    if (in_place)
-        return in_place;
-    codec_gather(o->stored, spec->ndim, out->count, out->start, o->element_size, coords,
-                 spec->chunk, o->fill, o->chunk);
-    return o->chunk;
-}
-
-int encode_chunks(struct compute *c, uint32_t number, const struct block_range *out,
-                  void *payload, uint64_t room, uint64_t *at, swim_error_t *err)
-{
-    const struct output_spec *spec = &c->setup->outputs[number].spec;
-    struct compute_output *o = &c->out[number];
-    uint64_t coords[SWIM_NDIM_MAX];
-
-    if (spec->ndim == 0) { /* HDF5 has no chunked scalars */
-        memcpy(record_begin(payload, *at, number, NULL, 0), o->stored, o->element_size);
-        record_end(payload, at, o->element_size);
-        return SWIM_OK;
-    }
-    memcpy(coords, out->start, spec->ndim * sizeof(*coords));
-    for (;;) {
-        size_t n_bytes = 0;
-        if (room - *at < sizeof(struct payload_record) + codec_bound(o->codec) + 8)
-            return swim_error_set(err, SWIM_ERR_IO,
-                                  "a block's slot of %" PRIu64
-                                  " bytes is too small for output %s",
-                                  room, spec->dataset);
-        void *to = record_begin(payload, *at, number, coords, spec->ndim);
-        int rc =
-            codec_encode(o->codec, chunk_of(o, spec, out, coords), to, &n_bytes, err);
-        if (rc != SWIM_OK)
-            return rc;
-        record_end(payload, at, n_bytes);
-        uint32_t d = spec->ndim;
-        while (d-- > 0) {
-            coords[d] += spec->chunk[d];
-            if (coords[d] < out->start[d] + out->count[d])
-                break;
-            coords[d] = out->start[d];
-        }
-        if (d == UINT32_MAX)
-            return SWIM_OK;
-    }
-}
-
-/* Missing values whose stored form the kernel's type could not hold. */
-static void refill(struct compute_output *o, size_t kernel_size, uint64_t elements)
-{
-    const char *from = o->array;
-    char *to = o->stored;
-
-    for (uint64_t i = 0; i < elements; i++)
-        if (memcmp(from + i * kernel_size, o->missing, kernel_size) == 0)
-            memcpy(to + i * o->element_size, o->fill, o->element_size);
-}
-
-int store_elements(struct compute *c, uint32_t output, uint64_t elements,
-                   swim_error_t *err)
-{
-    const struct setup_output *so = &c->setup->outputs[output];
-    struct compute_output *o = &c->out[output];
-    int rc = codec_convert(so->type, o->array, so->spec.type, o->stored, elements,
-                           !so->spec.verbatim, so->spec.fill, err);
-
-    if (rc == SWIM_OK && so->refill)
-        refill(o, swim_type_size(so->type), elements);
-    return rc;
+    return rc == SWIM_OK ? finish_tile(c, tile, payload, err) : rc;
 }
 
 static int store_outputs(struct compute *c, const struct block_range *range,
@@ -375,8 +295,8 @@ static int store_outputs(struct compute *c, const struct block_range *range,
     return rc;
 }
 
-static int apply_block(struct compute *c, uint64_t block, struct block_range *range,
-                       swim_error_t *err)
+static int apply_block(struct compute *c, uint64_t block, void *payload,
+                       struct block_range *range, swim_error_t *err)
 {
     const struct setup *setup = c->setup;
     swim_error_t said = {0};
@@ -385,7 +305,7 @@ static int apply_block(struct compute *c, uint64_t block, struct block_range *ra
     int rc = read_range(c, block, range, err);
     if (rc != SWIM_OK)
         return rc;
-    point_outputs(c);
+    point_outputs(c, payload);
     rc = setup->kernel->api.apply(setup->state, &c->work->block, &said);
     return rc == SWIM_OK ? rc : kernel_failed(c, range, block, rc, &said, err);
 }
@@ -433,7 +353,7 @@ static int compute_partial(struct compute *c, uint64_t block, void *payload,
     struct block_range range;
 
     if (setup->table.most_rows) {
-        int rc = apply_block(c, block, &range, err);
+        int rc = apply_block(c, block, payload, &range, err);
         return rc == SWIM_OK ? table_keep(c, &range, block, payload, room, n_bytes, err)
                              : rc;
     }
@@ -458,14 +378,14 @@ int compute_block(struct compute *c, enum setup_phase phase, uint64_t block,
     if (phase == SETUP_MERGE && setup->table.most_rows)
         return table_part(c, block, payload, room, n_bytes, err);
     if (phase == SETUP_MERGE) {
-        rc = merge_tile(c, block, err);
+        rc = merge_tile(c, block, payload, err);
         blocks_tile_range(&setup->blocks, block, &range);
     } else if (setup->kernel->api.kind == SWIM_KERNEL_REDUCE) {
         rc = sum_block(c, block, &range, err);
         if (rc == SWIM_OK)
-            rc = finish_tile(c, block, err);
+            rc = finish_tile(c, block, payload, err);
     } else {
-        rc = apply_block(c, block, &range, err);
+        rc = apply_block(c, block, payload, &range, err);
     }
     if (rc == SWIM_OK)
         rc = store_outputs(c, &range, payload, room, n_bytes, err);

@@ -41,6 +41,8 @@ int kernel_failed(const struct compute *c, const struct block_range *range,
                   uint64_t block, int code, const swim_error_t *said,
                   swim_error_t *err);
 
+/* --- compute_output.c ----------------------------------------------------------- */
+
 /* What the kernel wrote of an output, as it is stored. */
 int store_elements(struct compute *c, uint32_t output, uint64_t elements,
                    swim_error_t *err);

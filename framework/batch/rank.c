@@ -352,8 +352,8 @@ static int rank_start(struct rank *r, struct fork_shared *shared, uint32_t rank,
         swim_signals_tell(fork_shared_told(shared, rank));
     int rc = swim_signals_install_command(RANK_GRACE_MS, err);
 
-    if (rc == SWIM_OK) /* a little more, for what rounding to pages takes */
-        rc = region_create(r->job->memory_bytes + ((uint64_t)64 << 20),
+    if (rc == SWIM_OK) /* more, for what rounding to pages and the pages between take */
+        rc = region_create(r->job->memory_bytes + ((uint64_t)256 << 20),
                            &r->worker.region, err);
     if (rc == SWIM_OK)
         rc = spawner_start(&r->worker, &r->spawner, err);

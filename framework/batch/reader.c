@@ -157,7 +157,7 @@ static int epoch_fill(struct reader *r, struct slot *slot, void *payload,
     blocks_range(b, slot->block, &range);
     slot->rows = range.start[0] + range.count[0];
     slot->partial = range.count[0] < b->size[0] && !r->epoch.last;
-    return compute_coordinates(r->compute, slot->block, payload, r->region->slot_bytes,
+    return compute_coordinates(r->compute, slot->block, payload, r->setup->record_bytes,
                                &slot->n_bytes, err);
 }
 
@@ -190,7 +190,7 @@ static int compute(struct reader *r, struct slot *slot, void *payload,
 {
     atomic_store(&r->shared->busy_ns, swim_clock_mono_ns());
     int rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
-                           payload, r->region->slot_bytes, &slot->n_bytes, err);
+                           payload, r->setup->record_bytes, &slot->n_bytes, err);
     atomic_store(&r->shared->busy_ns, 0);
     slot->rows = compute_rows(r->compute);
     return rc;

@@ -67,6 +67,16 @@ void *region_cache(struct region *region)
     return (char *)region + cache_offset(region);
 }
 
+/* A kernel that writes on behind its block ends there, and harms no other block.  More
+ * than the system has mappings for go without. */
+static void guard_slots(struct region *region)
+{
+    for (uint32_t s = 0; s < region_slots(region); s++)
+        if (mprotect((char *)region_payload(region, s) + region->slot_stride - PAGE,
+                     PAGE, PROT_NONE) != 0)
+            return;
+}
+
 int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each,
                   uint64_t slot_bytes, uint64_t cache_bytes, swim_error_t *err)
 {
@@ -76,7 +86,7 @@ int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each
     region->n_readers = n_readers;
     region->slots_each = slots_each;
     region->slot_bytes = slot_bytes;
-    region->slot_stride = round_up(slot_bytes, PAGE);
+    region->slot_stride = round_up(slot_bytes, PAGE) + PAGE;
     size_t need = cache_offset(region) + cache_bytes;
     if (need > region->mapped_bytes)
         return swim_error_set(
@@ -84,6 +94,7 @@ int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each
             "%u readers need %zu bytes for blocks and chunks, there are "
             "%zu: give \"memory\" more, or fewer --readers",
             n_readers, need, region->mapped_bytes);
+    guard_slots(region);
     for (uint32_t i = 0; i < n_readers; i++)
         sem_init(&region_reader(region, i)->slot_freed, 1, 0);
     return SWIM_OK;
@@ -202,6 +213,17 @@ bool region_slot_ready(struct region *region, uint32_t number)
     if (item_is_in(region, slot))
         return true;
     slot_free(region, number);
+    return false;
+}
+
+bool region_at_work(struct region *region)
+{
+    for (uint32_t r = 0; r < region->n_readers; r++)
+        if (atomic_load(&region_reader(region, r)->busy_ns) != 0)
+            return true;
+    for (uint32_t i = 0; i < REGION_ITEMS; i++)
+        if (atomic_load(&region->items[i].state) == ITEM_QUEUED)
+            return true;
     return false;
 }
 

@@ -129,7 +129,8 @@ void region_mark(struct region *region, char mark[REGION_MARK_SIZE]);
 int region_create(uint64_t bytes_for_slots, struct region **out, swim_error_t *err);
 void region_destroy(struct region *region);
 
-/* Lay out readers and slots, and cache_bytes of memory for chunks, all zero.
+/* Lay out readers and slots, and cache_bytes of memory for chunks, all zero.  Behind
+ * each slot is a page that cannot be touched.
  * SWIM_ERR_ARG: does not fit into what was mapped. */
 int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each,
                   uint64_t slot_bytes, uint64_t cache_bytes, swim_error_t *err);
@@ -150,6 +151,9 @@ bool region_take(struct region *region, uint32_t reader, int wait_ms, uint32_t *
 /* Is the slot READY, and of a block that is not committed yet?  One that is READY and
  * was committed by a writer that died is freed. */
 bool region_slot_ready(struct region *region, uint32_t slot);
+
+/* Is any block queued here, or at a reader that has not finished it? */
+bool region_at_work(struct region *region);
 
 /* The writer has committed what is in the slot. */
 void region_slot_done(struct region *region, uint32_t slot);

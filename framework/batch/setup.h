@@ -71,6 +71,8 @@ struct setup_output {
     const char *chunks_why, *filters_why; /* for people: whence they are */
     char file[PATH_MAX];                  /* its real path */
     bool sharded, by_rank; /* the file joins one of each node, or rank: shards.h */
+    uint64_t in_slot; /* where in a slot the kernel writes it, as it is stored; 0: in
+                         memory of the reader's own */
 };
 
 /* What of the inputs a job that follows them is at: rows that all of them have, and
@@ -140,6 +142,7 @@ struct setup {
     uint64_t cache_bytes;  /* of those, what is a part of the rank's caches */
     uint64_t output_bytes; /* of a block of all outputs, the kernel's and stored */
     uint64_t slot_bytes;   /* at most, of a finished block */
+    uint64_t record_bytes; /* of those, before what the kernel writes there itself */
     struct setup_targets targets[SETUP_PHASES_MAX];
     char partials_file[PATH_MAX];
     char *description; /* everything that decides the result */

@@ -8,6 +8,7 @@
 #include "batch/work.h"
 
 #define BLOCK_BYTES_MOST ((uint64_t)16 << 20)
+#define BLOCK_CACHED ((uint64_t)2 << 20) /* stays in a processor's second cache */
 #define BLOCKS_WANTED 64
 #define PARTIALS_FREE ((uint64_t)64 << 20)
 
@@ -118,6 +119,8 @@ static void wish_of(const struct setup *setup, struct blocks_wish *wish)
             wish->base[a] = blocks_lcm(wish->base[a], base, setup->blocks.extent[a]);
         }
     }
+    if (setup->kernel->api.kind == SWIM_KERNEL_MAP && wish->most_bytes > BLOCK_CACHED)
+        wish->most_bytes = BLOCK_CACHED;
     if (setup->window.step)
         wish_windows(setup, wish);
     if (setup->table.most_rows)

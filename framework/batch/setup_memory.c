@@ -11,8 +11,9 @@
 /* A commit costs about the same for one block as for a hundred: where blocks are small
  * a reader has more slots than that, within so many bytes. */
 #define SLOTS_SMALL_MOST 128
-#define SLOTS_SMALL_BYTES ((uint64_t)1 << 20)
+#define SLOTS_SMALL_BYTES ((uint64_t)32 << 20)
 #define PAGE_BYTES 4096
+#define PLACE_BYTES 64 /* where a kernel writes begins at a multiple of this */
 /* Per chunk in a slot: a struct payload_record and rounding. */
 #define RECORD_BYTES ((uint64_t)8 * (SWIM_NDIM_MAX + 4))
 
@@ -53,6 +54,57 @@ uint64_t setup_stored_elements(const struct setup *setup, uint32_t output)
     return out.elements;
 }
 
+/* Whether the chunks of an output are what a kernel writes: whole rows, of the same
+ * type, that no filter changes. */
+static bool is_as_written(const struct setup *setup, uint32_t output)
+{
+    const struct setup_output *so = &setup->outputs[output];
+    const struct output_spec *spec = &so->spec;
+    struct block_range tile, out;
+    bool is = setup->phases[0] == SETUP_APPLY && spec->ndim > 0 &&
+              so->type == spec->type && !so->table && !so->refill && !spec->shuffle &&
+              !spec->deflate && !spec->fletcher32;
+
+    blocks_tile_range(&setup->blocks, 0, &tile);
+    setup_output_range(so, &tile, &out);
+    is = is && out.count[0] > 0;
+    for (uint32_t d = 1; is && d < spec->ndim; d++)
+        is = spec->chunk[d] == out.count[d] && spec->chunk[d] == spec->shape[d];
+    return is;
+}
+
+/* Those stand at the end of a slot, behind the records: after it comes a page that
+ * nobody may touch (region.h). */
+static void output_places(struct setup *setup)
+{
+    uint64_t bytes[KERNEL_PORTS_MAX], all = 0;
+    struct block_range tile, out;
+
+    blocks_tile_range(&setup->blocks, 0, &tile);
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        const struct output_spec *spec = &setup->outputs[i].spec;
+        setup_output_range(&setup->outputs[i], &tile, &out);
+        uint64_t rows =
+            spec->ndim ? (out.count[0] + spec->chunk[0] - 1) / spec->chunk[0] : 0;
+        bytes[i] = 0;
+        if (!is_as_written(setup, i))
+            continue;
+        bytes[i] = rows * spec->chunk[0] * (out.elements / out.count[0]) *
+                   swim_type_size(spec->type);
+        bytes[i] = (bytes[i] + PLACE_BYTES - 1) / PLACE_BYTES * PLACE_BYTES;
+        all += bytes[i];
+    }
+    setup->record_bytes = setup->slot_bytes;
+    if (all == 0)
+        return;
+    setup->slot_bytes =
+        (setup->record_bytes + all + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    for (uint64_t i = 0, at = setup->slot_bytes - all; i < setup->n_outputs; i++) {
+        setup->outputs[i].in_slot = bytes[i] ? at : 0;
+        at += bytes[i];
+    }
+}
+
 static int output_memory(struct setup *setup, swim_error_t *err)
 {
     struct block_range tile, out;
@@ -63,6 +115,10 @@ static int output_memory(struct setup *setup, swim_error_t *err)
         size_t element = swim_type_size(spec->type), chunk = element;
         struct codec *codec = NULL;
         setup_output_range(&setup->outputs[i], &tile, &out);
+        if (is_as_written(setup, i)) {
+            setup->slot_bytes += chunks_in(spec, &out) * RECORD_BYTES;
+            continue;
+        }
         setup->output_bytes += out.elements * swim_type_size(setup->outputs[i].type);
         if (setup->outputs[i].table)
             part_range(setup, &out);
@@ -84,6 +140,7 @@ static int output_memory(struct setup *setup, swim_error_t *err)
             RECORD_BYTES + setup->blocks.size[0] * DATASET_COORDINATE_BYTES;
     if (setup->slot_bytes < setup->acc_bytes + RECORD_BYTES)
         setup->slot_bytes = setup->acc_bytes + RECORD_BYTES;
+    output_places(setup);
     return SWIM_OK;
 }
 

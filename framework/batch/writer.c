@@ -21,7 +21,11 @@
 
 #define WRITER_GRACE_MS 400 /* to come to the end of a batch */
 #define POLL_MS 50
-#define GATHER_MS 5    /* wait so long for more blocks before a batch */
+/* A batch is worth its commit when it has so many bytes, or half of the slots, or when
+ * the first of them have waited so long; follow: others wait for what is done. */
+#define BATCH_BYTES ((uint64_t)8 << 20)
+#define GATHER_MS 100
+#define GATHER_FOLLOW_MS 5
 #define SESSION_MS 250 /* no longer, so that other writers get in */
 
 struct writer {
@@ -161,10 +165,9 @@ static int write_rows(struct writer *w, uint64_t rows, swim_error_t *err)
 }
 
 static int write_record(struct writer *w, const struct payload_record *record,
-                        swim_error_t *err)
+                        const void *bytes, swim_error_t *err)
 {
     static const uint64_t scalar[1] = {0};
-    const void *bytes = record + 1;
 
     atomic_fetch_add(&w->region->counters.bytes_stored, record->n_bytes);
     for (size_t i = 0; i < w->targets->n; i++) {
@@ -215,8 +218,8 @@ static int write_records(struct writer *w, const struct slot *slot, const char *
         const struct payload_record *record = (const void *)(payload + at);
         rc = record->output == PAYLOAD_COORDINATES
                  ? write_coordinates(w, record, slot->rows, err)
-                 : write_record(w, record, err);
-        at += sizeof(*record) + payload_round(record->n_bytes);
+                 : write_record(w, record, payload_bytes(payload, record), err);
+        at = payload_next(at, record);
     }
     return rc;
 }
@@ -274,14 +277,24 @@ static void batch_done(struct writer *w)
     w->n_written = 0;
 }
 
-/* Give the readers a little time, so that a batch is worth its commit; false: nothing
- * is ready. */
+/* How many slots make a batch that is worth its commit. */
+static uint32_t batch_slots(const struct writer *w)
+{
+    uint64_t wanted = BATCH_BYTES / w->region->slot_bytes + 1;
+    uint32_t half = (w->n_slots + 1) / 2;
+
+    return wanted < half ? (uint32_t)wanted : half;
+}
+
+/* Give the readers time, while there is something that they are at; false: nothing is
+ * ready. */
 static bool gather(struct writer *w)
 {
-    int64_t until = swim_clock_mono_ns() + GATHER_MS * 1000000LL;
-    uint32_t ready = slots_ready(w);
+    int64_t ms = w->worker->job->follow ? GATHER_FOLLOW_MS : GATHER_MS;
+    int64_t until = swim_clock_mono_ns() + ms * 1000000LL;
+    uint32_t ready = slots_ready(w), enough = batch_slots(w);
 
-    while (ready < (w->n_slots + 1) / 2 && !stopped(w) &&
+    while (ready < enough && region_at_work(w->region) && !stopped(w) &&
            swim_clock_mono_ns() < until) {
         region_wait_alone(&w->region->slot_ready, 1);
         ready = slots_ready(w);
