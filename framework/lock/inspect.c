@@ -445,6 +445,8 @@ static int inspect_find_server(const char **url, char *buf, size_t size,
     int rc = server_private_status(&status, err);
     if (rc != SWIM_OK || !status.running)
         return rc;
+    if (status.silent)
+        return server_error_silent("ask", status.dir, status.pid, status.keeper, err);
     snprintf(buf, size, "%s", status.socket_url);
     *url = buf;
     return SWIM_OK;

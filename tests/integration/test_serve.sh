@@ -100,6 +100,8 @@ kill -STOP "$server"
 refused 1 "process $server runs and does not answer" status
 refused 1 "process $server runs and does not answer .*--force" stop
 refused 1 "process $server runs and does not answer .*--force" start
+expect_status 1 "$h5swim" locks
+expect_line "^h5swim locks: ask the private lock server in .*: process $server runs and does not answer"
 expect_status 0 serve stop --force
 expect_status 1 serve status
 rm "$SWIM_SERVER_DIR/used" # nobody held a lock: no grace
