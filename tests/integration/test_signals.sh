@@ -20,11 +20,9 @@ slow_job 20 "$PWD/enough"
 "$hold_lock" in.h5 read </dev/null >/dev/null
 
 marked() { # pids of h5swim whose environment has this test's mark
-    local p
-    for p in /proc/[0-9]*; do
-        grep -qsz "^SWIM_TEST_MARK=$MARK\$" "$p/environ" 2>/dev/null || continue
-        case $(readlink "$p/exe") in */h5swim) echo "${p#/proc/}" ;; esac
-    done
+    local exes
+    mapfile -t exes < <(linked_to '*/h5swim' /proc/[0-9]*/exe)
+    { grep -lszxF "SWIM_TEST_MARK=$MARK" /dev/null "${exes[@]/%exe/environ}" || true; } | cut -d/ -f3
 }
 depth() { # N: the first of the job's processes N generations below the launcher $LAUNCHED
     local level=$LAUNCHED i

@@ -92,15 +92,13 @@ hosts_up() {
 
 # Ends whatever runs on the hosts, and so the hosts.
 hosts_down() {
-    local file pid space dir
+    local file pid space
     for file in "$HOSTS_DIR"/*.pid; do
         pid=$(cat "$file")
         space=$(readlink "/proc/$pid/ns/net") || continue
-        for dir in /proc/[0-9]*; do
-            if [ "$(readlink "$dir/ns/net" 2>/dev/null)" = "$space" ]; then
-                kill -KILL "${dir#/proc/}" 2>/dev/null || true
-            fi
-        done
+        # shellcheck disable=SC2046 # numbers
+        kill -KILL $(find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%l %p\n' 2>/dev/null |
+            sed -n "s|^net:.${space//[^0-9]/}. /proc/\([0-9]*\)/.*|\1|p") 2>/dev/null || true
         rm "$file"
     done
 }

@@ -181,8 +181,8 @@ slurm_restarts() { on_hub scontrol show job "$1" | grep -o 'Restarts=[0-9]*'; }
 # Processes of steps of this cluster, those named COMM alone; zombies are none.
 slurm_steps() { # COMM
     local dir
-    for dir in /proc/[0-9]*; do
-        [ "$(cat "$dir/comm" 2>/dev/null)" = "$1" ] || continue
+    { grep -lsxF "$1" /proc/[0-9]*/comm || true; } | while read -r dir; do
+        dir=${dir%/comm}
         if [ "$(readlink "$dir/cwd")" = "$slurm_dir/log" ] ||
             grep -qsxz "SLURM_CONF=$SLURM_CONF" "$dir/environ"; then
             echo "${dir#/proc/}"

@@ -24,14 +24,11 @@ on_exit() { exit_commands=("$1" "${exit_commands[@]}"); }
 # The lock server ends by itself when it has been idle; whoever is left in the folder
 # after that is a mistake, but no reason to leave the folder behind.
 cleanup() {
-    local status=$? left command
+    local status=$? left command until
     for command in "${exit_commands[@]}"; do eval "$command" || true; done
-    for _ in $(seq 50); do
-        left=$(server_pids)
-        [ -n "$left" ] || break
-        sleep 0.1
-    done
-    if [ -n "${left:-}" ]; then
+    until=$((SECONDS + SWIM_SERVER_IDLE_S + 30)) # leases of the dead run out before
+    while left=$(server_pids) && [ -n "$left" ] && [ $SECONDS -lt $until ]; do sleep 0.1; done
+    if [ -n "$left" ]; then
         printf 'left running: %s\n' "$left" >&2
         # shellcheck disable=SC2086 # a list of numbers
         kill $left 2>/dev/null || true
@@ -45,15 +42,22 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Processes that work in the server's folder, or have it on their command line.
+# Processes that work in the server's folder, or have it on their command line.  One look
+# at all of them is two programs, for it is asked again and again; grep has the name from
+# its input, so that it does not find itself.
 server_pids() {
-    local dir
-    for dir in /proc/[0-9]*; do
-        if [ "$(readlink "$dir/cwd" 2>/dev/null)" = "$SWIM_SERVER_DIR" ] ||
-            { tr '\0' '\n' <"$dir/cmdline" | grep -qF "$SWIM_SERVER_DIR"; } 2>/dev/null; then
-            printf '%s ' "${dir#/proc/}"
-        fi
-    done
+    {
+        linked_to "$SWIM_SERVER_DIR" /proc/[0-9]*/cwd
+        # shellcheck disable=SC2062 # files
+        grep -f - -lsaF /proc/[0-9]*/cmdline <<<"$SWIM_SERVER_DIR" || true
+    } | cut -d/ -f3 | sort -u | tr '\n' ' '
+}
+
+# linked_to PATTERN LINK...: those that lead there, as they are called.
+linked_to() {
+    local pattern=$1
+    shift
+    find "$@" -maxdepth 0 -lname "$pattern" 2>/dev/null || true
 }
 
 fail() {
@@ -159,11 +163,8 @@ data=
 # run_pids: of h5swim in the working directory; of those of a job the driver or the ranks
 # come first.
 run_pids() {
-    local p
-    for p in /proc/[0-9]*; do
-        case $(readlink "$p/exe" 2>/dev/null) in */h5swim) ;; *) continue ;; esac
-        [ "$(readlink "$p/cwd")" = "$PWD" ] && echo "${p#/proc/}"
-    done
-    true
+    local exes
+    mapfile -t exes < <(linked_to '*/h5swim' /proc/[0-9]*/exe)
+    [ ${#exes[@]} -eq 0 ] || linked_to "$PWD" "${exes[@]/%exe/cwd}" | cut -d/ -f3
 }
 no_process() { [ -z "$(run_pids)" ]; }
