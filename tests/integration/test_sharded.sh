@@ -64,6 +64,11 @@ end_job() {
     wait "$job" 2>/dev/null || true
     await no_process
 }
+# gather N COMMAND...: a job of N readers, each of which has a block, however late it comes.
+gather() {
+    rm -f gather.*
+    GATHER=$1 "${@:2}"
+}
 # until_rows N: at least so many rows of out.h5 are there.
 until_rows() {
     for ((i = 0; i < 1000; i++)); do
@@ -85,7 +90,7 @@ PY
 expect_status 0 "$h5swim" run pair.yaml --quiet "${one[@]}"
 
 # --- two ranks that are forked, a shard for each
-expect_status 0 "$h5swim" run pair.yaml --quiet -n 2 --readers 1 "${by_rank[@]}"
+gather 2 expect_status 0 "$h5swim" run pair.yaml --quiet -n 2 --readers 1 "${by_rank[@]}"
 expect_shards '0000 0001 '
 same out.h5
 digest=$("$python" -c 'import h5py
@@ -150,7 +155,7 @@ expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite
 expect_shards ''
 same out.h5
 mkdir apart
-expect_status 0 "$h5swim" run pair.yaml --quiet "${by_rank[@]}" -n 2 \
+gather 2 expect_status 0 "$h5swim" run pair.yaml --quiet "${by_rank[@]}" -n 2 --readers 1 \
     --set outputs.y.file=apart/out.h5 --set outputs.z.file=apart/out.h5
 rm apart/out.shard-0000-*
 expect_status 0 "$h5swim" run pair.yaml --quiet -n 2 --overwrite "${by_rank[@]}"
@@ -172,7 +177,8 @@ passed "files that are in the way are told, shards of before removed, others lef
 # --- killed, and resumed by other numbers of ranks
 rm -f out.h5
 export NAP_MS=400
-"$h5swim" run pair.yaml --quiet -n 3 --readers 1 "${by_rank[@]}" &
+rm -f gather.*
+GATHER=3 "$h5swim" run pair.yaml --quiet -n 3 --readers 1 "${by_rank[@]}" &
 job=$!
 until_rows 4
 end_job
@@ -194,7 +200,7 @@ bits = [h5py.File(n)["h5swim_progress"][:] for n in glob.glob("out.shard-*")]
 print(np.unpackbits(np.bitwise_or.reduce(bits)).sum(),
       np.unpackbits(h5py.File("out.h5")["h5swim_progress"][:]).sum())')
 [ "$done_bits" = "$stopped $stopped" ] || fail "$stopped rows, blocks done: $done_bits"
-NAP_MS=0 expect_status 0 "$h5swim" run pair.yaml --quiet --resume -n 4 --readers 1 "${by_rank[@]}"
+NAP_MS=0 gather 4 expect_status 0 "$h5swim" run pair.yaml --quiet --resume -n 4 --readers 1 "${by_rank[@]}"
 expect_shards '0000 0001 0002 0003 '
 same out.h5
 h5dump -A out.h5 | grep -A 12 '"history"' | grep -q -- '-n 3' || fail "the history is another one"
@@ -233,13 +239,13 @@ mv kept "$two_gone"
 truncate -s -1 "$two_gone"
 told 5 "^  shard +$PWD/$two_gone: damaged: .*"
 rm "$two_gone"
-NAP_MS=0 expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite -n 4 --readers 1 "${by_rank[@]}"
+NAP_MS=0 gather 4 expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite -n 4 --readers 1 "${by_rank[@]}"
 told 0 '^clean: '
 passed "a shard that is gone, or another file, is told by check and refused by --resume"
 
 # --- under MPI
 NAP_MS=2
-expect_status 0 mpirun -n 2 --oversubscribe "$h5swim" run pair.yaml --quiet --readers 1 \
+gather 2 expect_status 0 mpirun -n 2 --oversubscribe "$h5swim" run pair.yaml --quiet --readers 1 \
     --overwrite "${by_rank[@]}"
 expect_shards '0000 0001 '
 same out.h5

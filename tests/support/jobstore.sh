@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # jobstore.sh - a job with a row of in.h5:U in each block, of NAP_MS (20) each, and two
-# outputs in out.h5: Y, twice U, and Z, U plus one; and programs beside it.  Sourced after
-# testlib.sh.
+# outputs in out.h5: Y, twice U, and Z, U plus one; and programs beside it.  With GATHER=N
+# no block is done before N readers have one each.  Sourced after testlib.sh.
 : "${tmp:?source testlib.sh first}" "${h5swim:?}" "${python:?}"
 
 job_store_files() {
@@ -11,9 +11,29 @@ with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.zeros((120, 64), dtype="f4"), chunks=(4, 64))
 PY
     cat > pair.c <<'C'
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #include <h5swim/kernel.h>
+static size_t gathered(void)
+{
+    glob_t found;
+    const size_t n = glob("gather.*", 0, NULL, &found) ? 0 : found.gl_pathc;
+    globfree(&found);
+    return n;
+}
+static void gather(size_t wanted)
+{
+    const struct timespec nap = {0, 10000000};
+    char name[32];
+    snprintf(name, sizeof(name), "gather.%d", (int)getpid());
+    close(open(name, O_CREAT | O_WRONLY, 0600));
+    while (gathered() < wanted)
+        nanosleep(&nap, NULL);
+}
 static int apply(void *state, const struct swim_block *b, swim_error_t *err)
 {
     const char *ms = getenv("NAP_MS");
@@ -21,6 +41,8 @@ static int apply(void *state, const struct swim_block *b, swim_error_t *err)
     const float *u = b->inputs[0]->data;
     (void)state;
     (void)err;
+    if (getenv("GATHER"))
+        gather((size_t)atol(getenv("GATHER")));
     nanosleep(&nap, NULL);
     for (uint64_t i = 0; i < b->inputs[0]->count; i++) {
         ((float *)b->outputs[0]->data)[i] = 2 * u[i];
