@@ -152,7 +152,7 @@ redis-cli -s "$other" SET '{h5swim}:fresh' 1 >/dev/null
 for signal in STOP KILL; do
     "$h5swim" selftest --redis "unix://$other" >"$tmp/out" 2>"$tmp/err" &
     pid=$!
-    sleep 1
+    await grep -q '^ok *fences' "$tmp/out" # exclusion is next, for two seconds
     kill -s $signal $server
     began=$SECONDS
     status=0
