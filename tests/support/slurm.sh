@@ -168,7 +168,7 @@ slurm_until() {
     shift
     until "$@"; do
         [ $SECONDS -lt $until ] || return 1
-        sleep 0.05
+        sleep 0.25 # to look takes a program or two that compute
     done
 }
 

@@ -128,31 +128,44 @@ static bool raise_in_vain(swim_session_t *session, bool recv, long n,
     return atomic_load(&links.fired);
 }
 
+/* How often a raise was left behind, each message being lost once. */
+static int strays(struct scene *s, swim_session_t *session, bool recv)
+{
+    swim_lock_t *lock = NULL;
+    int stray = 0;
+
+    for (long n = 1;; n++) {
+        bool fired = raise_in_vain(session, recv, n, &lock);
+        char base[TICKET_MAX], ticket[TICKET_MAX];
+        snprintf(base, sizeof(base), "%s", lock->ticket);
+        snprintf(ticket, sizeof(ticket), "%s", lock->stray);
+        stray += ticket[0] != '\0';
+        assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
+        if (ticket[0])
+            lower_by_hand(session, ticket, base); /* what the pulse thread still asks */
+        assert_int_equal(
+            redis_fixture_number(&s->redis, "EXISTS {h5swim}:w:r {h5swim}:q:r"), 0);
+        if (!fired)
+            return stray;
+    }
+}
+
+/* On a busy machine the time of a raise may be over before it sends what is to be lost:
+ * that one is tried again. */
 static void a_raise_given_up_unheard_goes_with_its_update(void **state)
 {
     struct scene *s = *state;
     swim_session_t *a = session_at(s->redis.url, 60000, &cut_ops),
                    *b = session_at(s->redis.url, 60000, &cut_ops);
-    swim_lock_t *read = NULL, *lock = NULL;
-    int stray = 0;
+    swim_lock_t *read = NULL;
 
     assert_int_equal(take(b, SWIM_LOCK_READ, 0, &read), SWIM_OK);
-    for (int kind = 0; kind < 2; kind++)
-        for (long n = 1;; n++) {
-            bool fired = raise_in_vain(a, kind == 1, n, &lock);
-            char base[TICKET_MAX], ticket[TICKET_MAX];
-            snprintf(base, sizeof(base), "%s", lock->ticket);
-            snprintf(ticket, sizeof(ticket), "%s", lock->stray);
-            stray += ticket[0] != '\0';
-            assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
-            if (ticket[0])
-                lower_by_hand(a, ticket, base); /* what the pulse thread still asks */
-            assert_int_equal(
-                redis_fixture_number(&s->redis, "EXISTS {h5swim}:w:r {h5swim}:q:r"), 0);
-            if (!fired)
-                break;
-        }
-    assert_true(stray >= 2);
+    for (int kind = 0; kind < 2; kind++) {
+        int stray = 0;
+        for (int tries = 0; stray == 0 && tries < 20; tries++)
+            stray = strays(s, a, kind == 1);
+        assert_true(stray > 0);
+    }
     assert_int_equal(swim_lock_release(read, NULL), SWIM_OK);
     swim_session_close(a);
     swim_session_close(b);
