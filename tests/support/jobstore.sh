@@ -36,8 +36,8 @@ static void gather(size_t wanted)
 }
 static int apply(void *state, const struct swim_block *b, swim_error_t *err)
 {
-    const char *ms = getenv("NAP_MS");
-    const struct timespec nap = {0, (ms ? atol(ms) : 20) * 1000000};
+    const long ms = getenv("NAP_MS") ? atol(getenv("NAP_MS")) : 20;
+    const struct timespec nap = {ms / 1000, ms % 1000 * 1000000};
     const float *u = b->inputs[0]->data;
     (void)state;
     (void)err;
