@@ -66,17 +66,21 @@ unset SWIM_REDIS_URL
 
 # --- shards ---------------------------------------------------------------------------
 shards() { find . -name 'out.shard-*.h5' -printf '%f\n' | tr -dc '0-9\n' | cut -c1-4 | sort | xargs; }
-# writes node|rank WHO:SHARD...: who is seen to have shards open, until all these are.
+# writes node|rank WHO:SHARD...: who is seen to have shards open for writing, until all
+# these are.  Rank 0 reads those of others, for the master.
 writes() {
     "$python" - "$(hosts_pid h1)" "$(hosts_pid h2)" "$@" <<'PY' || fail "shards of a $1 are written by others"
 import os, re, sys, time
 spaces = {os.readlink(f"/proc/{p}/ns/net"): h for h, p in zip(("h1", "h2"), sys.argv[1:3])}
 by, wanted, seen, until = sys.argv[3], set(sys.argv[4:]), set(), time.time() + 20
+def writable(pid, fd):
+    flags = re.search(r"^flags:\s*([0-7]+)$", open(f"/proc/{pid}/fdinfo/{fd}").read(), re.M)
+    return int(flags.group(1), 8) & os.O_ACCMODE != os.O_RDONLY
 def look(pid):
     host = spaces.get(os.readlink(f"/proc/{pid}/ns/net"))
     for fd in os.listdir(f"/proc/{pid}/fd") if host else ():
         shard = re.search(r"/out\.shard-(\d+)-[0-9a-f]{8}\.h5$", os.readlink(f"/proc/{pid}/fd/{fd}"))
-        if shard:
+        if shard and writable(pid, fd):
             rank = re.search(rb"\0OMPI_COMM_WORLD_RANK=(\d+)\0", open(f"/proc/{pid}/environ", "rb").read())
             seen.add(f"{host if by == 'node' else rank.group(1).decode()}:{shard.group(1)}")
 while not wanted <= seen and time.time() < until:
