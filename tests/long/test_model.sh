@@ -5,7 +5,7 @@
 # shellcheck source=tests/model/modellib.sh
 . "$SWIM_SOURCE/tests/model/modellib.sh"
 # shellcheck disable=SC2034 # used by modellib.sh
-model_gcc=-O2 model_seconds=1500
+model_cc=(gcc -O2) model_seconds=1500
 
 holds "exclusion and fences when the data are lost" lock.pml -DOPEN -DLOSSES=1 -DFENCES \
     -DWRITES

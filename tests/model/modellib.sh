@@ -2,7 +2,7 @@
 # modellib.sh - runs spin on the models in this folder; sourced by their tests after
 # testlib.sh.
 here=$SWIM_SOURCE/tests/model
-model_gcc=-O0
+model_cc=(gcc -O0) # with -O2 millions of states take less time, but compiling more
 model_seconds=250
 mkdir "${tmp:?made by testlib.sh}/model"
 
@@ -25,8 +25,8 @@ search() {
         cd "$tmp/model" || exit
         rm -f ./*
         spin "$@" -a "$here/$model" >spin.log 2>&1 || fail "spin -a $model $*: $(cat spin.log)"
-        gcc "$model_gcc" "${compile[@]}" -o pan pan.c 2>gcc.log ||
-            fail "gcc pan.c of $model $*: $(head -n 5 gcc.log)"
+        "${model_cc[@]}" -w "${compile[@]}" -o pan pan.c 2>cc.log ||
+            fail "${model_cc[*]} pan.c of $model $*: $(head -n 5 cc.log)"
         timeout "$model_seconds" ./pan "${run[@]}" >out 2>&1 ||
             fail "$model $*: the search ended with status $?: $(tail -n 5 out)"
     )

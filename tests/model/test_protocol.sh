@@ -15,7 +15,7 @@ holds "exclusion when the data are lost while an UPDATE is raised" lock.pml -DOP
     -DLOSSES=1 -DASK0=2 -DASK1=1
 holds "exclusion and fences when a message is lost or late" lock.pml -DOPEN -DFAULTS=1 \
     -DFENCES -DASK0=2 -DASK1=5
-model_gcc=-O2 holds "exclusion when a message comes late and the data are lost" lock.pml -DOPEN \
+holds "exclusion when a message comes late and the data are lost" lock.pml -DOPEN \
     -DFAULTS=1 -DLOSSES=1 -DASK0=4 -DASK1=4
 holds "exclusion and fences when a process dies" lock.pml -DOPEN -DCRASHES=1 -DFENCES \
     -DWRITES -DASK0=6 -DASK1=5
