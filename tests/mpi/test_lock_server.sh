@@ -64,7 +64,7 @@ nothing_left "jobs that were done"
 : >"$tmp/began"
 job_nap_ms=2000 # a minute in all: it is looked at for a while, and ended then
 job_begin
-job_nap_ms=50
+job_nap_ms=200 # of those that come to their end
 port=$(hosts_net h1 ss -Hltnp | sed -n "s/.*:\([0-9]*\) .*pid=${server[0]},.*/\1/p" | sort -u)
 at=$(hosts_net h1 ss -Hltnp | awk "/pid=${server[0]},/ { print \$4 }")
 [ "$at" = "$(hosts_address h1):$port" ] || fail "it listens at: $at"
@@ -131,6 +131,7 @@ job_ends 0
 nothing_left "a job that was asked who holds its locks, and says so"
 
 # --- how else it ends -------------------------------------------------------------------
+job_nap_ms=500 # so that it is not over before
 job_begin
 kill -KILL "$mpirun"
 job_ends 137
@@ -164,6 +165,7 @@ job_ends 1
 nothing_left "SIGKILL of its keeper"
 
 # It is started again.  Where that takes longer than the lease, the job stops, and goes on.
+job_nap_ms=200
 job_begin
 kill -KILL "${server[0]}"
 job_ends 0 1
