@@ -2,7 +2,7 @@
 # modellib.sh - runs spin on the models in this folder; sourced by their tests after
 # testlib.sh.
 here=$SWIM_SOURCE/tests/model
-model_cc=(gcc -O0) # with -O2 millions of states take less time, but compiling more
+model_cc=(gcc -O0) # most of the time goes into compiling
 model_seconds=250
 mkdir "${tmp:?made by testlib.sh}/model"
 

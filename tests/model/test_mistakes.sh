@@ -43,7 +43,7 @@ notices FENCE_OF_FIRST fences "a fence does not grow" "${two_writers[@]}" -DLOSS
 # Questions that come late, in another epoch or after the session was broken.
 notices SAME_NAME false_loss "what is held counts as lost" lock.pml -DASK0=4 -DASK1=4 \
     -DFAULTS=1 -DLOSSES=1
-model_cc=(gcc -O0) # millions of states
+model_cc=(gcc -O2) # millions of states
 notices ANY_RECLAIM false_loss "what is held counts as lost" "${two_writers[@]}" \
     -DFAULTS=1 -DLOSSES=2
 notices ANY_EPOCH waiter "a waiter waits for ever" lock.pml -DOPEN -DROUNDS=2 \
