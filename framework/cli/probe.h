@@ -6,6 +6,7 @@
  * memory that both see.  Checks compare runs.
  *
  *     cmd_kernel_test   options, the report
+ *     probe_test        a test from its beginning to its end
  *     probe_checks      what is run and compared, by kind: a table
  *     probe_run         the parent's side of a run: start, watch, explain
  *     probe_child       the child's side: load, plan, blocks, close

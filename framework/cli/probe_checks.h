@@ -1,0 +1,20 @@
+/* probe_checks.h - what the files about checks share. */
+#ifndef SWIM_CLI_PROBE_CHECKS_H
+#define SWIM_CLI_PROBE_CHECKS_H
+
+#include "cli/probe.h"
+
+/* A check of a kind; false: the next ones would only say the same again. */
+struct probe_check {
+    const char *name;
+    bool (*run)(struct probe *p, const char *name);
+};
+
+/* Those of the kernel's kind, the last one without a name; NULL: none, said in p->err.
+ */
+const struct probe_check *probe_checks_find(struct probe *p);
+
+const char *probe_output_name(const struct probe *p, uint32_t number);
+const char *probe_plural(uint64_t n);
+
+#endif /* SWIM_CLI_PROBE_CHECKS_H */
