@@ -24,21 +24,20 @@ static const char help[] =
     "lock\n"
     "server.  Finds what it touches beside its buffers, writes to inputs, outputs "
     "that\n"
-    "it leaves unwritten, state that blocks share, results that depend on how data "
-    "are\n"
-    "cut or merged, crashes, exits and endless loops.\n"
+    "it leaves unwritten, rows that it cannot have found, state that blocks share,\n"
+    "results that depend on how data are cut or merged, crashes, exits and endless\n"
+    "loops.\n"
     "\n"
     "  --set NAME=VALUE   a parameter of the kernel\n"
-    "  --shape N,M,...    of the data; default 4,11,37 (time, latitude, longitude), "
-    "or\n"
-    "                     fewer axes if it takes no three\n"
+    "  --shape N,M,...    of the data; default 4,11,37 (time, latitude, longitude; a\n"
+    "                     window kernel: 37,4,11), or fewer axes if it takes no three\n"
     "  --type TYPE        of inputs that take any: i8 ... u64, f32, f64; default f32\n"
     "  --timeout SECONDS  for one call of the kernel (10)\n"
     "  --json             for programs\n"
     "  --help             this text\n"
     "\n"
     "A line for each check: ok, note (worth knowing), WRONG, or skip.\n"
-    "Exit status: 0 passed, 1 not, 2 usage, or a kind that cannot be tested.\n";
+    "Exit status: 0 passed, 1 not, 2 usage.\n";
 
 static int usage(const char *why, const char *what)
 {

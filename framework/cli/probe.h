@@ -10,7 +10,8 @@
  *     probe_checks      what is run and compared, by kind: a table
  *     probe_run         the parent's side of a run: start, watch, explain
  *     probe_child       the child's side: load, plan, blocks, close
- *     probe_compute     one block of a map or stencil, the tiles of a reduce
+ *     probe_compute     blocks, the tiles of a reduce
+ *     probe_table       the rows of a filter
  *     probe_subject     the made data
  *     probe_buffer      buffers between guard pages
  *     probe_compare     outputs of two runs */
@@ -139,6 +140,7 @@ struct probe_planned {
     uint32_t halo_lo[SWIM_NDIM_MAX], halo_hi[SWIM_NDIM_MAX];
     int32_t edge[SWIM_NDIM_MAX];
     uint32_t reduced[SWIM_NDIM_MAX];
+    uint32_t window_axis, window_whole; /* as struct swim_plan has them */
     struct {
         uint32_t ndim;
         uint32_t type;
@@ -172,6 +174,9 @@ struct probe_shared {
 
     /* PROBE_PLAN */
     struct probe_planned planned;
+
+    /* PROBE_BLOCKS */
+    uint64_t rows; /* filter: of the table */
 };
 
 /* --- The test -------------------------------------------------------------------- */
@@ -201,6 +206,7 @@ struct probe {
     struct probe_shared *shared;
     struct probe_planned planned; /* as first */
     char *slots[PROBE_SLOTS];
+    uint64_t rows[PROBE_SLOTS]; /* filter: of the table there */
     size_t slot_bytes;
     char *accs; /* reduce: what one process leaves for another */
     struct probe_line lines[PROBE_LINES];
@@ -230,7 +236,7 @@ const char *probe_cut_name(enum probe_cut cut);
 
 /* --- Outputs in a slot ------------------------------------------------------------ */
 
-/* Where output number i begins, and how many elements it has. */
+/* Where output number i begins, and how many elements it has (filter: at most). */
 size_t probe_output_at(const struct probe_planned *planned, uint32_t number);
 uint64_t probe_output_count(const struct probe_planned *planned, uint32_t number);
 
@@ -240,12 +246,17 @@ struct probe_difference {
     uint32_t output; /* where the first of these (else of those) is */
     char index[200]; /* "(0, 3, 7)" */
     double a, b;
-    double largest; /* relative to the largest value of its output */
+    double largest;          /* relative to the largest value of its output */
+    uint64_t rows_a, rows_b; /* filter: those that only one has count as different */
 };
 
-/* tolerance: for floating point, relative to the largest value of an output. */
+/* tolerance: for floating point, relative to the largest value of an output.  Of a
+ * table the first row is compared with the first one, and so on. */
 void probe_compare(const struct probe *p, enum probe_slot a, enum probe_slot b,
                    double tolerance, struct probe_difference *difference);
+
+/* filter: the rows of a table in another slot, in the order of their values. */
+void probe_sort_rows(struct probe *p, enum probe_slot from, enum probe_slot to);
 
 struct probe_unwritten {
     uint64_t n;

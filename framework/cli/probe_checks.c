@@ -46,6 +46,12 @@ static void difference_said(struct probe *p, const char *check,
                             const struct probe_difference *d, const char *a,
                             const char *b, const char *why)
 {
+    if (d->rows_a != d->rows_b) {
+        probe_say(p, check, PROBE_FAILED,
+                  "the table has %" PRIu64 " row%s %s, and %" PRIu64 " %s: %s",
+                  d->rows_a, probe_plural(d->rows_a), a, d->rows_b, b, why);
+        return;
+    }
     probe_say(p, check, PROBE_FAILED,
               "%" PRIu64 " element%s of the outputs: %s%s is %.9g %s, and %.9g %s: %s",
               d->n, probe_plural(d->n), probe_output_name(p, d->output), d->index, d->a,
@@ -187,8 +193,35 @@ static bool check_missing(struct probe *p, const char *name)
     return good;
 }
 
-/* --- Map, stencil --------------------------------------------------------------------
+/* --- Map, stencil, window, filter ----------------------------------------------------
  */
+
+/* With the data in one block; the rows of a table stand in another order. */
+static void cut_compare(struct probe *p, enum probe_cut cut, struct probe_difference *d)
+{
+    const enum probe_slot slot = (enum probe_slot)(SLOT_CUTS + cut);
+
+    if (p->shared->kind != SWIM_KERNEL_FILTER) {
+        probe_compare(p, SLOT_CUTS, slot, TOLERANCE, d);
+        return;
+    }
+    probe_sort_rows(p, SLOT_CUTS, SLOT_OTHER);
+    probe_sort_rows(p, slot, SLOT_ANOTHER);
+    probe_compare(p, SLOT_OTHER, SLOT_ANOTHER, TOLERANCE, d);
+}
+
+static const char *cut_why(const struct probe *p, const struct probe_difference *d)
+{
+    if (d->rows_a != d->rows_b)
+        return "it heeds how they are cut";
+    if (p->shared->kind == SWIM_KERNEL_FILTER)
+        return "it heeds how they are cut (rows are shown in the order of their "
+               "values)";
+    if (p->shared->kind == SWIM_KERNEL_WINDOW)
+        return "more is read than the windows of the rows, or it heeds how they are "
+               "cut";
+    return "more is read than the element and its halo, or it heeds how they are cut";
+}
 
 static bool check_cuts(struct probe *p, const char *name)
 {
@@ -198,7 +231,7 @@ static bool check_cuts(struct probe *p, const char *name)
         struct probe_difference d;
         if (cut == PROBE_WHOLE || !cut_is_small(p, (enum probe_cut)cut))
             continue;
-        probe_compare(p, SLOT_CUTS, (enum probe_slot)(SLOT_CUTS + cut), TOLERANCE, &d);
+        cut_compare(p, (enum probe_cut)cut, &d);
         if (d.largest > largest)
             largest = d.largest;
         if (d.beyond == 0)
@@ -207,8 +240,7 @@ static bool check_cuts(struct probe *p, const char *name)
         snprintf(when, sizeof(when), "when they are %s",
                  probe_cut_name((enum probe_cut)cut));
         difference_said(p, name, &d, "when the data are one block", when,
-                        "more is read than the element and its halo, or it heeds how "
-                        "they are cut");
+                        cut_why(p, &d));
         return false;
     }
     if (largest > 0)
@@ -221,16 +253,12 @@ static bool check_cuts(struct probe *p, const char *name)
     return true;
 }
 
-/* Whether the kernel does without this mode. */
-static bool edge_is_refused(const struct probe *p, enum probe_end end)
-{
-    return end == PROBE_REFUSED &&
-           (p->shared->call == PROBE_CALL_PLAN || p->shared->call == PROBE_CALL_OPEN);
-}
-
+/* With another mode windows may give another number of rows. */
 static bool edge_mode(struct probe *p, const char *name, enum swim_edge edge,
                       const char *mode)
 {
+    const struct probe_run plan = {
+        .goal = PROBE_PLAN, .with_edge = true, .edge = edge, .type = p->type};
     struct probe_run run = {.goal = PROBE_BLOCKS,
                             .with_edge = true,
                             .edge = edge,
@@ -240,15 +268,15 @@ static bool edge_mode(struct probe *p, const char *name, enum swim_edge edge,
     struct probe_difference d;
 
     snprintf(how, sizeof(how), "edges: %s", mode);
-    enum probe_end end = probe_run(p, &run, SLOT_OTHER, text);
-    if (edge_is_refused(p, end)) {
-        probe_say(p, name, PROBE_NOTE, "%s; %s", text, how);
-        return true;
-    }
+    enum probe_end end = probe_run(p, &plan, SLOT_OTHER, text);
     if (end != PROBE_DONE) {
-        probe_say(p, name, PROBE_FAILED, "%s; %s", text, how);
-        return false;
+        bool refused = end == PROBE_REFUSED;
+        probe_say(p, name, refused ? PROBE_NOTE : PROBE_FAILED, "%s; %s", text, how);
+        return refused;
     }
+    p->planned = p->shared->planned;
+    if (!run_said(p, name, &run, SLOT_OTHER, how))
+        return false;
     run.cut = PROBE_THIRDS;
     run.from_start = true;
     run.pattern = PROBE_PATTERN_B;
@@ -262,20 +290,47 @@ static bool edge_mode(struct probe *p, const char *name, enum swim_edge edge,
     return false;
 }
 
+/* "none" is for windows alone. */
 static bool check_edges(struct probe *p, const char *name)
 {
     static const char *const modes[] = {[SWIM_EDGE_NEAREST] = "nearest",
                                         [SWIM_EDGE_REFLECT] = "reflect",
                                         [SWIM_EDGE_WRAP] = "wrap",
-                                        [SWIM_EDGE_CONSTANT] = "constant"};
+                                        [SWIM_EDGE_CONSTANT] = "constant",
+                                        [SWIM_EDGE_NONE] = "none"};
+    const struct probe_planned planned = p->planned;
+    const bool window = p->shared->kind == SWIM_KERNEL_WINDOW;
     uint32_t before = p->n_lines;
+    bool good = true;
 
-    for (size_t i = 0; i < SWIM_COUNT_OF(modes); i++)
-        if (!edge_mode(p, name, (enum swim_edge)i, modes[i]))
-            return false;
-    if (p->n_lines == before)
-        probe_say(p, name, PROBE_OK, "nearest, reflect, wrap, constant");
-    return true;
+    if (planned.window_whole) {
+        probe_say(p, name, PROBE_OK, "windows of the whole axis have none");
+        return true;
+    }
+    for (size_t i = 0; good && i < SWIM_COUNT_OF(modes); i++)
+        if (i != SWIM_EDGE_NONE || window)
+            good = edge_mode(p, name, (enum swim_edge)i, modes[i]);
+    p->planned = planned;
+    if (good && p->n_lines == before)
+        probe_say(p, name, PROBE_OK, "nearest, reflect, wrap, constant%s",
+                  window ? ", none" : "");
+    return good;
+}
+
+/* There is nothing to compare of a filter that finds nothing. */
+static bool check_rows(struct probe *p, const char *name)
+{
+    const uint64_t rows = p->rows[SLOT_CUTS];
+
+    if (rows)
+        probe_say(p, name, PROBE_OK, "%" PRIu64 " row%s found", rows,
+                  rows == 1 ? " is" : "s are");
+    else
+        probe_say(p, name, PROBE_NOTE,
+                  "no row is found: give parameters with which some are (values are "
+                  "from -20 to 20, of integers from -50 to 50, without a sign from 0 "
+                  "to 100)");
+    return rows > 0;
 }
 
 /* --- Reduce --------------------------------------------------------------------------
@@ -359,6 +414,13 @@ static const struct probe_check stencil_checks[] = {{"memory", check_memory},
                                                     {"edges", check_edges},
                                                     {"missing", check_missing},
                                                     {NULL, NULL}};
+static const struct probe_check filter_checks[] = {{"memory", check_memory},
+                                                   {"rows", check_rows},
+                                                   {"output", check_output},
+                                                   {"state", check_state},
+                                                   {"cuts", check_cuts},
+                                                   {"missing", check_missing},
+                                                   {NULL, NULL}};
 static const struct probe_check reduce_checks[] = {{"memory", check_memory},
                                                    {"output", check_output},
                                                    {"state", check_state},
@@ -367,28 +429,14 @@ static const struct probe_check reduce_checks[] = {{"memory", check_memory},
                                                    {"missing", check_missing},
                                                    {NULL, NULL}};
 
-static const struct {
-    enum swim_kernel_kind kind;
-    const struct probe_check *checks;
-} kinds[] = {
-    {SWIM_KERNEL_MAP, map_checks},
-    {SWIM_KERNEL_STENCIL, stencil_checks},
-    {SWIM_KERNEL_REDUCE, reduce_checks},
-};
-
-const struct probe_check *probe_checks_find(struct probe *p)
+/* There are no other kinds: the kernel was loaded. */
+const struct probe_check *probe_checks_of(enum swim_kernel_kind kind)
 {
-    char known[100] = "";
+    static const struct probe_check *const checks[] = {
+        [SWIM_KERNEL_MAP] = map_checks,       [SWIM_KERNEL_STENCIL] = stencil_checks,
+        [SWIM_KERNEL_REDUCE] = reduce_checks, [SWIM_KERNEL_WINDOW] = stencil_checks,
+        [SWIM_KERNEL_FILTER] = filter_checks,
+    };
 
-    for (size_t i = 0; i < SWIM_COUNT_OF(kinds); i++) {
-        size_t used = strlen(known);
-        if (kinds[i].kind == p->shared->kind)
-            return kinds[i].checks;
-        snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
-                 kernel_kind_name(kinds[i].kind));
-    }
-    swim_error_set(&p->err, SWIM_ERR_ARG,
-                   "test kernel %s: it is of the kind %s; kernel test knows %s",
-                   p->shared->name, kernel_kind_name(p->shared->kind), known);
-    return NULL;
+    return checks[kind];
 }

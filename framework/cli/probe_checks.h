@@ -10,9 +10,8 @@ struct probe_check {
     bool (*run)(struct probe *p, const char *name);
 };
 
-/* Those of the kernel's kind, the last one without a name; NULL: none, said in p->err.
- */
-const struct probe_check *probe_checks_find(struct probe *p);
+/* The last one has no name. */
+const struct probe_check *probe_checks_of(enum swim_kernel_kind kind);
 
 const char *probe_output_name(const struct probe *p, uint32_t number);
 const char *probe_plural(uint64_t n);

@@ -135,6 +135,24 @@ static int plan_told(void *state, struct swim_plan *plan, swim_error_t *err)
     return kernel_plan(state, plan, err);
 }
 
+/* filter: as many rows as a table can have. */
+static uint64_t most_rows(const struct probe *p)
+{
+    uint64_t n = 1;
+
+    for (uint32_t a = 0; a < p->ndim; a++)
+        n *= p->shape[a];
+    return n;
+}
+
+/* Places that blocks are cut of: windows may give fewer rows than there are. */
+static uint64_t axis_extent(const struct probe_child *c, uint32_t axis)
+{
+    const struct setup_window *w = &c->setup->window;
+
+    return w->step && axis == w->axis ? w->rows : c->p->shape[axis];
+}
+
 static void output_take(struct probe_child *c, uint32_t number)
 {
     struct setup_output *out = &c->setup->outputs[number];
@@ -147,9 +165,12 @@ static void output_take(struct probe_child *c, uint32_t number)
         int32_t a = out->planned.from_axis[d];
         out->spec.from_axis[d] = a;
         uint64_t ratio = setup_output_ratio(&out->planned, d);
-        out->spec.shape[d] =
-            a < 0 ? out->planned.shape[d] : (c->p->shape[a] - 1) / ratio + 1;
+        out->spec.shape[d] = a < 0 ? out->planned.shape[d]
+                                   : (axis_extent(c, (uint32_t)a) - 1) / ratio + 1;
     }
+    out->table = c->setup->kernel->api.kind == SWIM_KERNEL_FILTER;
+    if (out->table)
+        out->spec.shape[0] = most_rows(c->p);
 }
 
 static void planned_copy(const struct setup *setup, struct probe_planned *to)
@@ -165,6 +186,8 @@ static void planned_copy(const struct setup *setup, struct probe_planned *to)
         to->edge[a] = (int32_t)plan->edge[a];
         to->reduced[a] = plan->reduced[a];
     }
+    to->window_axis = plan->window_axis;
+    to->window_whole = plan->window_whole;
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         const struct output_spec *spec = &setup->outputs[i].spec;
         to->outputs[i].ndim = spec->ndim;
@@ -195,6 +218,22 @@ static int shapes_check(struct probe_child *c, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* What the host checks of what the kernel planned.  SWIM_ERR_KERNEL is wrong with any
+ * data, SWIM_ERR_ARG with these. */
+static int planned_check(struct probe_child *c, swim_error_t *err)
+{
+    struct setup *setup = c->setup;
+    int rc = setup_plan_window(setup, err);
+
+    if (rc == SWIM_OK)
+        rc = setup_check_halo(setup, err);
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++)
+        rc = setup_check_planned(setup, &setup->outputs[i].planned, err);
+    if (rc == SWIM_ERR_KERNEL)
+        c->end = PROBE_WRONG;
+    return rc;
+}
+
 /* open() and plan() as the host calls them, and the host's own checks. */
 static int kernel_ask(struct probe_child *c, swim_error_t *err)
 {
@@ -203,7 +242,11 @@ static int kernel_ask(struct probe_child *c, swim_error_t *err)
     memset(&setup->plan, 0, sizeof(setup->plan));
     for (uint32_t i = 0; i < setup->n_outputs; i++)
         memset(&setup->outputs[i], 0, sizeof(setup->outputs[i]));
+    free(setup->window.values);
+    memset(&setup->window, 0, sizeof(setup->window));
     for (uint32_t a = 0; a < c->p->ndim && c->run->with_edge; a++) {
+        if (c->run->edge == SWIM_EDGE_NONE && a != c->p->planned.window_axis)
+            continue;
         setup->plan.edge[a] = c->run->edge;
         setup->plan.edge_given[a] = 1;
     }
@@ -211,9 +254,7 @@ static int kernel_ask(struct probe_child *c, swim_error_t *err)
     child_calls(c, PROBE_CALL_OPEN);
     int rc = setup_ask_kernel(setup, err);
     if (rc == SWIM_OK)
-        rc = setup_check_halo(setup, err);
-    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++)
-        rc = setup_check_planned(setup, &setup->outputs[i].planned, err);
+        rc = planned_check(c, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++)
         output_take(c, i);
     if (rc == SWIM_OK && c->run->goal == PROBE_BLOCKS)
@@ -259,8 +300,11 @@ static void cut_blocks(struct probe_child *c)
 
     b->ndim = c->p->ndim;
     for (uint32_t a = 0; a < b->ndim; a++) {
-        b->extent[a] = b->size[a] = c->p->shape[a];
+        const struct setup_window *w = &c->setup->window;
+        b->extent[a] = b->size[a] = axis_extent(c, a);
         b->reduced[a] = c->setup->plan.reduced[a] != 0;
+        if (w->whole && a == w->axis)
+            continue;
         if (c->run->cut == PROBE_THIRDS)
             b->size[a] = (b->extent[a] + 2) / 3;
         else if (c->run->cut == PROBE_SINGLE ||

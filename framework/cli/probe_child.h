@@ -6,6 +6,11 @@
 #include "batch/work.h"
 #include "cli/probe.h"
 
+/* A block's part of the table of a filter: its rows, and where they are kept. */
+struct probe_part {
+    uint64_t first, rows;
+};
+
 struct probe_child {
     const struct probe *p;
     const struct probe_run *run;
@@ -17,7 +22,8 @@ struct probe_child {
     unsigned char constants[KERNEL_PORTS_MAX][16];
     struct probe_buffer *in, *out; /* one for each port, in shared->buffers */
     struct probe_buffer *acc, *other;
-    enum probe_end end; /* what a failure means */
+    struct probe_part *parts; /* filter: of each block; else NULL */
+    enum probe_end end;       /* what a failure means */
 };
 
 /* A function of the kernel is called next; where: NULL, or the range of a block. */
@@ -32,9 +38,15 @@ int child_returned(struct probe_child *c, int rc, const swim_error_t *said,
 /* Close the kernel's state, open and plan anew. */
 int child_anew(struct probe_child *c, swim_error_t *err);
 
-/* All blocks of map and stencil kernels, and of reduce kernels. */
+/* All blocks of kernels that apply(), and of reduce kernels. */
 int probe_compute_apply(struct probe_child *c, swim_error_t *err);
 int probe_compute_reduce(struct probe_child *c, swim_error_t *err);
+
+/* filter: rows of a block, kept at the place of its first element; when all blocks are
+ * done, all rows one after the other. */
+int probe_table_create(struct probe_child *c, swim_error_t *err);
+int probe_table_keep(struct probe_child *c, uint64_t block, swim_error_t *err);
+void probe_table_close_up(struct probe_child *c);
 
 /* Buffers for the largest block. */
 int probe_compute_buffers(struct probe_child *c, swim_error_t *err);

@@ -148,7 +148,7 @@ static int read_whole(void *from, const uint64_t *start, const uint64_t *count,
                             .element = swim_type_size(setup->inputs[w->input].type),
                             .count = count,
                             .from = w->c->values[w->input],
-                            .from_shape = setup->blocks.extent,
+                            .from_shape = w->c->p->shape,
                             .from_start = start,
                             .to = buf,
                             .to_shape = buf_shape,
@@ -165,15 +165,17 @@ static int inputs_fill(struct probe_child *c, uint64_t index,
 {
     const struct setup *setup = c->setup;
     uint64_t shape[SWIM_NDIM_MAX], elements;
+    struct block_range rows;
     int rc = SWIM_OK;
 
+    setup_input_range(setup, range, &rows);
     work_set_range(c->work, setup, index, range);
     uint64_t first = work_buffer_shape(c->work, setup, range, shape, &elements);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++) {
         struct probe_buffer *b = &c->in[i];
         struct whole whole = {c, i};
         const struct edges edges = {.ndim = setup->blocks.ndim,
-                                    .extent = setup->blocks.extent,
+                                    .extent = c->p->shape,
                                     .halo_lo = setup->plan.halo_lo,
                                     .halo_hi = setup->plan.halo_hi,
                                     .mode = setup->plan.edge,
@@ -182,7 +184,7 @@ static int inputs_fill(struct probe_child *c, uint64_t index,
         probe_buffer_protect(b, false);
         probe_buffer_place(b, elements * b->element, b->element, c->run->from_start);
         b->origin = first;
-        rc = edges_read(&edges, range, b->data, read_whole, &whole, err);
+        rc = edges_read(&edges, &rows, b->data, read_whole, &whole, err);
         c->work->inputs[i].array.data = b->data + first * b->element;
         probe_buffer_protect(b, true);
     }
@@ -223,7 +225,7 @@ static void outputs_keep(struct probe_child *c, const struct block_range *range)
     }
 }
 
-/* --- Map, stencil --------------------------------------------------------------------
+/* --- Map, stencil, window, filter ----------------------------------------------------
  */
 
 static uint64_t in_order(const struct probe_child *c, uint64_t k, uint64_t n)
@@ -246,6 +248,8 @@ static int block_apply(struct probe_child *c, uint64_t block, swim_error_t *err)
     child_calls(c, PROBE_CALL_APPLY);
     rc = setup->kernel->api.apply(setup->state, &c->work->block, &said);
     rc = child_returned(c, rc, &said, err);
+    if (rc == SWIM_OK && c->parts)
+        return probe_table_keep(c, block, err);
     if (rc == SWIM_OK)
         outputs_keep(c, &range);
     return rc;
@@ -256,6 +260,8 @@ int probe_compute_apply(struct probe_child *c, swim_error_t *err)
     const uint64_t n = c->setup->blocks.n;
     int rc = SWIM_OK;
 
+    if (c->setup->kernel->api.kind == SWIM_KERNEL_FILTER)
+        rc = probe_table_create(c, err);
     for (uint64_t k = 0; rc == SWIM_OK && k < n; k++) {
         if (c->run->order == PROBE_ANEW && k > 0)
             rc = child_anew(c, err);
@@ -264,6 +270,8 @@ int probe_compute_apply(struct probe_child *c, swim_error_t *err)
         if (rc == SWIM_OK && c->run->order == PROBE_TWICE)
             rc = block_apply(c, in_order(c, k, n), err);
     }
+    if (rc == SWIM_OK && c->parts)
+        probe_table_close_up(c);
     return rc;
 }
 

@@ -93,6 +93,7 @@ static void shared_clear(struct probe_shared *s)
     s->call = PROBE_NOTHING;
     s->in_block = false;
     s->n_buffers = 0;
+    s->rows = 0;
     s->text[0] = '\0';
 }
 
@@ -129,6 +130,7 @@ enum probe_end probe_run(struct probe *p, const struct probe_run *run,
         kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    p->rows[slot] = s->rows;
     if (p->err.code != SWIM_OK || s->end == PROBE_DONE)
         return (enum probe_end)s->end;
     where_text(s, where, sizeof(where));

@@ -78,19 +78,21 @@ static void planned_said(struct probe *p)
         size_t used = strlen(text);
         swim_text_shape(p->planned.outputs[i].shape, p->planned.outputs[i].ndim, shape,
                         sizeof(shape));
-        snprintf(text + used, sizeof(text) - used, "; %s: %s, %s",
+        snprintf(text + used, sizeof(text) - used, "; %s: %s, %s%s",
                  probe_output_name(p, i),
-                 swim_type_name((enum swim_type)p->planned.outputs[i].type), shape);
+                 swim_type_name((enum swim_type)p->planned.outputs[i].type),
+                 p->shared->kind == SWIM_KERNEL_FILTER ? "up to " : "", shape);
     }
     swim_text_shape(p->shape, p->ndim, shape, sizeof(shape));
     probe_say(p, "plan", PROBE_OK, "of %s inputs, %s%s", shape,
               p->shared->any ? swim_type_name(p->type) : "types as declared", text);
 }
 
-/* Of data with three axes, else two, else one, unless a shape was asked for. */
+/* Of data with three axes, else two, else one, unless a shape was asked for.  Windows
+ * are along the first one mostly: that is the longest, and stays. */
 static bool plan(struct probe *p)
 {
-    static const uint64_t shape[] = {4, 11, 37};
+    static const uint64_t shape[] = {4, 11, 37}, windows[] = {37, 4, 11};
     const struct probe_run run = {.goal = PROBE_PLAN, .type = p->type};
     char text[PROBE_TEXT], first[PROBE_TEXT] = "";
     enum probe_end end = PROBE_REFUSED;
@@ -99,6 +101,8 @@ static bool plan(struct probe *p)
     for (uint32_t drop = 0; drop < (given ? 1 : SWIM_COUNT_OF(shape)); drop++) {
         if (given)
             shape_set(p, given, p->options->shape);
+        else if (p->shared->kind == SWIM_KERNEL_WINDOW)
+            shape_set(p, SWIM_COUNT_OF(windows) - drop, windows);
         else
             shape_set(p, SWIM_COUNT_OF(shape) - drop, shape + drop);
         end = probe_run(p, &run, SLOT_OTHER, text);
@@ -117,12 +121,25 @@ static bool plan(struct probe *p)
     return false;
 }
 
+/* Elements of an output, however its edges are: windows have a row for each at most. */
+static uint64_t elements_most(const struct probe *p, uint32_t number)
+{
+    const struct probe_planned *planned = &p->planned;
+    uint64_t n = probe_output_count(planned, number);
+
+    for (uint32_t d = 0; d < planned->outputs[number].ndim; d++)
+        if (p->shared->kind == SWIM_KERNEL_WINDOW &&
+            planned->outputs[number].from_axis[d] == (int32_t)planned->window_axis)
+            n = n / planned->outputs[number].shape[d] * p->shape[planned->window_axis];
+    return n;
+}
+
 static bool slots_map(struct probe *p)
 {
     size_t bytes = 0;
 
     for (uint32_t i = 0; i < p->shared->n_outputs; i++)
-        bytes += (probe_output_count(&p->planned, i) + 1) * LARGEST_TYPE;
+        bytes += (elements_most(p, i) + 1) * LARGEST_TYPE;
     if (bytes > SLOTS_MOST / PROBE_SLOTS) {
         swim_error_set(&p->err, SWIM_ERR_ARG,
                        "test kernel %s: the outputs of such data are too large: give a "
@@ -160,8 +177,6 @@ static void checks_run(struct probe *p, const struct probe_check *checks)
 
 int probe_all(struct probe *p)
 {
-    const struct probe_check *checks = NULL;
-
     p->shared = mmap(NULL, sizeof(*p->shared), PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p->shared == MAP_FAILED) {
@@ -171,15 +186,13 @@ int probe_all(struct probe *p)
     }
     p->type = p->options->type ? p->options->type : SWIM_TYPE_F32;
     int status = declare(p);
-    if (status == 0 && !(checks = probe_checks_find(p)))
-        status = 2;
     if (status != 0)
         return status;
     if (!plan(p))
         return 1;
     if (!slots_map(p))
         return 2;
-    checks_run(p, checks);
+    checks_run(p, probe_checks_of(p->shared->kind));
     if (p->err.code != SWIM_OK)
         return 1;
     for (uint32_t i = 0; i < p->n_lines; i++)

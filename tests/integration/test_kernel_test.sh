@@ -40,26 +40,20 @@ refused() { # STATUS PATTERN OPTION...
 for so in "$SWIM_BUILD"/lib/h5swim/kernels/*.so; do
     name=$(basename "$so" .so)
     settings=()
-    kind=other
     case $name in
     cast) settings=(--set type=float32) ;;
-    anomaly) kind=window ;;
-    rolling_mean) kind=window settings=(--set length=3) ;;
-    threshold) kind=filter settings=(--set value=0) ;;
+    rolling_mean) settings=(--set length=3) ;;
+    threshold) settings=(--set value=0) ;;
     histogram) settings=(--set low=-20 --set high=20) ;;
     *) ;; # --set for parameters without a default, --shape for what 4,11,37 does not suit
     esac
-    if [ "$kind" = other ]; then
-        passes "$so" "${settings[@]}"
-    else
-        refused 2 "it is of the kind $kind; kernel test knows map, stencil, reduce" "$so" "${settings[@]}"
-    fi
+    passes "$so" "${settings[@]}"
     passed "$name"
 done
 passes wind_speed
 grep -qE '^ok +plan +of 4 x 11 x 37 inputs, types as declared; speed: float32, 4 x 11 x 37$' "$tmp/out" ||
     fail "no line on what wind_speed plans"
-for kernel in pair total where; do passes "$support/kernels/$kernel.c"; done
+for kernel in pair total where find along; do passes "$support/kernels/$kernel.c"; done
 passes "$support/kernels/total.c" --set keep=1 --shape 5,6
 passes "$support/kernels/pair.c" --shape 1
 passes slope --shape 300,300
@@ -137,6 +131,63 @@ finds mistakes_sum partial_sets merge '407 elements of the outputs: sum\(0, 0\) 
 finds mistakes_sum slices_set merge '[0-9]+ elements of the outputs: sum\(0, 0\) is .* from one partial\(\) over all, and .* from partial\(\) over its parts'
 finds mistakes_sum pointer elsewhere '.*: accumulators of another process: are there pointers in them\?'
 
+# Windows: along the first axis, rows of 4 x 11.
+window() { finds mistakes_window "$@"; }
+whole='block 0 of 1 \(offset\+count 0\+37, 0\+4, 0\+11\)'
+passes "$support/kernels/mistakes_window.c"
+grep -qE '^ok +plan +of 37 x 4 x 11 inputs, .*; y: float32, 37 x 4 x 11$' "$tmp/out" || fail "other data for windows"
+grep -qE '^ok +edges +nearest, reflect, wrap, constant, none$' "$tmp/out" || fail "no line on edges of windows"
+passes "$support/kernels/mistakes_window.c" --set mistake=steps
+passes "$support/kernels/mistakes_window.c" --set mistake=whole
+grep -qE '^ok +edges +windows of the whole axis have none$' "$tmp/out" || fail "edges of whole windows"
+passes "$support/kernels/mistakes_window.c" --set mistake=no_wrap
+grep -qE '^note +edges +plan\(\): time does not come back; edges: wrap$' "$tmp/out" || fail "no note on wrap"
+passes "$support/kernels/along.c" --set lo=2 --set hi=3 --set step=2
+passes "$support/kernels/along.c" --set axis=2 --set lo=-1 --set hi=-1
+passes rolling_mean --set length=4 --set step=3 --set window=trailing --set axis=lat --shape 3,20,5
+window overrun memory "apply\(\), $whole: writes to data\[1628\] of output y, 1 element beyond its end"
+window underrun memory "apply\(\), $whole: writes to data\[-1\] of output y, 1 element before its start"
+window reads_over memory "apply\(\), $whole: (reads|touches) data\[1716\] of input x, 1 element beyond its end"
+window reads_under memory "apply\(\), $whole: (reads|touches) data\[-45\] of input x, 1 element before its start"
+window whole_over memory "apply\(\), $whole: (reads|touches) data\[1628\] of input x, 1 element beyond its end"
+window writes_input memory "apply\(\), $whole: (writes to|touches) data\[0\] of input x, which must not be changed"
+window writes_halo memory "apply\(\), $whole: (writes to|touches) data\[-44\] of input x, which must not be changed"
+window forgets output '4 elements of the outputs are never written, first y\(33, 0, 10\); data in rows'
+window carries state '1628 elements of the outputs: y\(0, 0, 0\) is .* when the block is computed a second time'
+window counts_rows cuts '[0-9]+ elements of the outputs: y\(13, 0, 0\) is .* when they are in thirds: more is read than the windows of the rows'
+window beside cuts '[0-9]+ elements of the outputs: y\(0, 0, 3\) is .* when they are in thirds'
+window wrong_wrap edges '[0-9]+ elements of the outputs: y\(13, 0, 0\) is .*: edges: wrap'
+window no_window plan 'plan\(\): .*plans windows along axis 0 with step 0: its plan\(\) has to call swim_plan_window\(\)$'
+window other_axis plan 'plan\(\): .*plans neighbours along axis 1, its windows are along axis 0$'
+expect_status 1 "$h5swim" kernel test rolling_mean --set length=5 --shape 4
+grep -qE '^WRONG  plan +plan\(\): .*a window of 5 rows does not fit into axis 0 .*; --shape and --type make other data$' "$tmp/out" ||
+    fail "a window longer than the axis"
+
+# Filters.
+filter() { finds mistakes_filter "$@"; }
+whole='block 0 of 1 \(offset\+count 0\+4, 0\+11, 0\+37\)'
+passes "$support/kernels/mistakes_filter.c"
+grep -qE '^ok +plan +of .* inputs, .*; value: float32, up to 1628; place: int64, up to 1628 x 3$' "$tmp/out" || fail "another table"
+grep -qE '^ok +rows +416 rows are found$' "$tmp/out" || fail "other rows"
+passes "$support/kernels/mistakes_filter.c" --set mistake=all
+passes "$support/kernels/mistakes_filter.c" --set mistake=beyond_its_rows
+passes "$support/kernels/mistakes_filter.c" --set mistake=nothing
+grep -qE '^note +rows +no row is found: give parameters with which some are' "$tmp/out" || fail "no note on no rows"
+[ "$(grep -c '^skip' "$tmp/out")" -eq 4 ] || fail "something was compared where there is nothing"
+filter overrun memory "apply\(\), $whole: writes to data\[1628\] of output value, 1 element beyond its end"
+filter reads_over memory "apply\(\), $whole: (reads|touches) data\[1628\] of input x, 1 element beyond its end"
+filter reads_under memory "apply\(\), $whole: (reads|touches) data\[-1\] of input x, 1 element before its start"
+filter writes_input memory "apply\(\), $whole: (writes to|touches) data\[3\] of input x, which must not be changed"
+filter many memory "apply\(\), $whole: says that it wrote 1629 rows of output value: there is room for 1628"
+filter uneven memory "apply\(\), $whole: says that it wrote 416 rows of output value and 0 of output place"
+filter forgets output '3 elements of the outputs are never written, first place\(2, 0\)'
+filter stale output 'the table has 416 rows in one run, and 415 in another: it depends on what was in memory before'
+filter numbers state '416 elements of the outputs: value\(0\) is 0 at first, and 25 when the block is computed a second time'
+filter own_place cuts '[0-9]+ elements of the outputs: place\(0, [12]\) is .* when they are in thirds: it heeds how they are cut \(rows are shown'
+filter one_each cuts 'the table has 1 row when the data are one block, and 18 when they are in thirds: it heeds how they are cut$'
+filter input_axis plan 'plan\(\): .*plans axis 1 of a table of rows as input axis 0'
+filter no_axis plan 'plan\(\): .*plans a table without an axis for its rows$'
+
 # For programs.
 expect_status 1 "$h5swim" kernel test "$support/kernels/mistakes_sum.c" --set mistake=forgets --json
 "$python" - "$tmp/out" <<'PY'
@@ -172,8 +223,8 @@ refused 2 'option --jason: there is no such option; did you mean "--json"\?' win
 refused 2 'it takes one FILE\.c, FILE\.so or NAME;'
 refused 1 'unknown kernel "wind_sped"; did you mean "wind_speed"\?' wind_sped
 refused 1 'there is no|no such file|No such file' nothing.c
-sed 's/SWIM_KERNEL_MAP/(enum swim_kernel_kind)5/' "$support/kernels/pair.c" > filter.c
-refused 2 'it is of the kind filter; kernel test knows map, stencil, reduce' filter.c
+sed 's/SWIM_KERNEL_MAP/(enum swim_kernel_kind)6/' "$support/kernels/pair.c" > other.c
+refused 1 'unknown kind 6' other.c
 passed "what cannot be tested is refused"
 
 # No process is left: neither of a kernel that was ended, nor when the command is killed.

@@ -150,7 +150,7 @@ static void what_is_written_beside_it_is_seen(void **state)
 struct scene {
     struct probe p;
     struct probe_shared shared;
-    char slots[2][64];
+    char slots[3][64];
 };
 
 static int setup(void **state)
@@ -163,14 +163,18 @@ static int setup(void **state)
     s->p.shared = &s->shared;
     s->shared.n_outputs = 2;
     s->p.planned.ndim = 2;
+    s->p.planned.n_outputs = 2;
+    s->p.shape[0] = 2;
+    s->p.shape[1] = 3;
     for (int i = 0; i < 2; i++) {
         s->p.planned.outputs[i].ndim = 2;
         s->p.planned.outputs[i].type = i ? SWIM_TYPE_I16 : SWIM_TYPE_F32;
         s->p.planned.outputs[i].from_axis[1] = 1;
         s->p.planned.outputs[i].shape[0] = 2;
         s->p.planned.outputs[i].shape[1] = 3;
-        s->p.slots[i] = s->slots[i];
     }
+    for (int i = 0; i < 3; i++)
+        s->p.slots[i] = s->slots[i];
     return 0;
 }
 
@@ -273,6 +277,58 @@ static void a_value_in_the_place_of_a_missing_one_is_lost(void **state)
     s->p.planned.outputs[1].from_axis[0] = -1;
     probe_find_lost(&s->p, (enum probe_slot)0, &lost);
     assert_int_equal(lost.n, 0);
+    s->p.planned.outputs[1].from_axis[0] = 0;
+    s->p.shape[0] = 20; /* each of its rows is of ten of the inputs' */
+    probe_find_lost(&s->p, (enum probe_slot)0, &lost);
+    assert_int_equal(lost.n, 0);
+}
+
+static void of_a_table_only_the_rows_found_are_looked_at(void **state)
+{
+    struct scene *s = *state;
+    struct probe_difference d;
+    struct probe_unwritten u;
+
+    s->shared.kind = SWIM_KERNEL_FILTER;
+    s->p.rows[0] = s->p.rows[1] = 1;
+    memset(s->slots[0], PROBE_PATTERN_A, sizeof(s->slots[0]));
+    memset(s->slots[1], PROBE_PATTERN_B, sizeof(s->slots[1]));
+    for (int slot = 0; slot < 2; slot++)
+        for (size_t i = 0; i < 3; i++) {
+            float_put(s, slot, i, 1);
+            short_put(s, slot, i, 2);
+        }
+    probe_compare(&s->p, (enum probe_slot)0, (enum probe_slot)1, 0, &d);
+    assert_int_equal(d.n, 0);
+    probe_find_unwritten(&s->p, (enum probe_slot)0, (enum probe_slot)1, &u);
+    assert_int_equal(u.n, 0);
+    s->p.rows[1] = 2; /* one that the other table does not have */
+    probe_compare(&s->p, (enum probe_slot)0, (enum probe_slot)1, 0, &d);
+    assert_int_equal(d.n, 1);
+    assert_int_equal(d.beyond, 1);
+    assert_true(d.rows_a == 1 && d.rows_b == 2);
+}
+
+static void rows_are_sorted_by_all_their_columns(void **state)
+{
+    struct scene *s = *state;
+    struct probe_difference d;
+
+    s->shared.kind = SWIM_KERNEL_FILTER;
+    s->p.rows[0] = s->p.rows[1] = 2;
+    for (size_t row = 0; row < 2; row++)
+        for (size_t i = 0; i < 3; i++) {
+            float_put(s, 0, 3 * row + i, i ? NAN : 7); /* the same in both */
+            float_put(s, 1, 3 * row + i, i ? NAN : 7);
+            short_put(s, 0, 3 * row + i, (int16_t)(row * 10 + i));
+            short_put(s, 1, 3 * row + i, (int16_t)(10 - row * 10 + i));
+        }
+    probe_compare(&s->p, (enum probe_slot)0, (enum probe_slot)1, 0, &d);
+    assert_int_equal(d.n, 6);
+    probe_sort_rows(&s->p, (enum probe_slot)1, (enum probe_slot)2);
+    assert_int_equal(s->p.rows[2], 2);
+    probe_compare(&s->p, (enum probe_slot)0, (enum probe_slot)2, 0, &d);
+    assert_int_equal(d.n, 0);
 }
 
 int main(void)
@@ -292,6 +348,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_value_in_the_place_of_a_missing_one_is_lost,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(of_a_table_only_the_rows_found_are_looked_at,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_are_sorted_by_all_their_columns, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
