@@ -19,28 +19,33 @@
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 static const char help[] =
-    "Usage: h5swim kernel new NAME [--kind map|stencil|reduce] [--dir DIR]\n"
+    "Usage: h5swim kernel new NAME [--kind KIND] [--dir DIR]\n"
     "Write a small kernel that works, NAME.c, a job for it, NAME.yaml, and a test of\n"
     "both, NAME_test.sh, which passes at once.  Nothing is overwritten.\n"
     "\n"
     "  --kind KIND  map (default): an output element from the input elements at its\n"
-    "               place; stencil: and from their neighbours; reduce: an axis goes\n"
+    "               place; stencil: and from their neighbours; reduce: an axis goes;\n"
+    "               window: an output row from a window of rows along an axis;\n"
+    "               filter: a table of as many rows as are found\n"
     "  --dir DIR    where; default: here\n"
     "  --help       this text\n"
     "\n"
     "NAME is small letters, digits and _, beginning with a letter.\n"
     "Exit status: 0 done, 1 failed (a file exists, or cannot be made), 2 usage.\n";
 
-/* The three files, in templates.h: NAME stands for the name in each. */
+/* What differs by kind, in templates.h; @NAME@ stands for the name.  Tests are the same
+ * but for their data. */
 struct form {
     const char *kind;
-    const char *kernel, *job, *test;
+    const char *kernel, *job, *data;
 };
 
 static const struct form forms[] = {
-    {"map", template_map_c, template_map_yaml, template_map_sh},
-    {"stencil", template_stencil_c, template_stencil_yaml, template_stencil_sh},
-    {"reduce", template_reduce_c, template_reduce_yaml, template_reduce_sh},
+    {"map", template_map_c, template_map_yaml, template_map_data},
+    {"stencil", template_stencil_c, template_stencil_yaml, template_stencil_data},
+    {"reduce", template_reduce_c, template_reduce_yaml, template_reduce_data},
+    {"window", template_window_c, template_window_yaml, template_window_data},
+    {"filter", template_filter_c, template_filter_yaml, template_filter_data},
 };
 #define N_FORMS (sizeof(forms) / sizeof(*forms))
 #define N_FILES 3
@@ -59,10 +64,9 @@ static int usage(const char *why, const char *what)
     return STATUS_USAGE;
 }
 
-/* The template with the name in the places of @NAME@; allocated. */
-static char *text_fill(const char *form, const char *name)
+/* The template with a text in the places of the mark; allocated. */
+static char *text_fill(const char *form, const char *mark, const char *with)
 {
-    static const char mark[] = "@NAME@";
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
@@ -71,8 +75,8 @@ static char *text_fill(const char *form, const char *name)
         return NULL;
     for (const char *at = strstr(form, mark); at; at = strstr(form, mark)) {
         fwrite(form, 1, (size_t)(at - form), to);
-        fputs(name, to);
-        form = at + sizeof(mark) - 1;
+        fputs(with, to);
+        form = at + strlen(mark);
     }
     fputs(form, to);
     if (fclose(to) == 0)
@@ -87,7 +91,7 @@ static bool file_fill(struct new_file *file, const char *dir, const char *name,
     const bool here = strcmp(dir, ".") == 0;
 
     file->mode = mode;
-    file->text = text_fill(form, name);
+    file->text = text_fill(form, "@NAME@", name);
     if (asprintf(&file->path, "%s%s%s%s", here ? "" : dir, here ? "" : "/", name,
                  ending) < 0)
         file->path = NULL;
@@ -132,12 +136,13 @@ static int files_write(struct new_file *files, swim_error_t *err)
 static int kernel_new(const struct form *form, const char *dir, const char *name)
 {
     struct new_file files[N_FILES] = {{0}};
+    char *test = text_fill(template_test_sh, "@DATA@", form->data);
     swim_error_t err = {0};
     int rc = SWIM_ERR_NOMEM;
 
-    if (!file_fill(&files[0], dir, name, ".c", form->kernel, 0666) ||
+    if (!test || !file_fill(&files[0], dir, name, ".c", form->kernel, 0666) ||
         !file_fill(&files[1], dir, name, ".yaml", form->job, 0666) ||
-        !file_fill(&files[2], dir, name, "_test.sh", form->test, 0777))
+        !file_fill(&files[2], dir, name, "_test.sh", test, 0777))
         swim_error_set(&err, SWIM_ERR_NOMEM, "new kernel %s: no memory", name);
     else
         rc = files_write(files, &err);
@@ -147,6 +152,7 @@ static int kernel_new(const struct form *form, const char *dir, const char *name
                files[0].path, files[1].path, files[2].path);
     else
         fprintf(stderr, "h5swim: %s\n", err.text);
+    free(test);
     for (size_t i = 0; i < N_FILES; i++) {
         free(files[i].path);
         free(files[i].text);
@@ -193,7 +199,7 @@ int cmd_kernel_new(int argc, char **argv)
     while (form < N_FORMS && strcmp(forms[form].kind, kind) != 0)
         form++;
     if (form == N_FORMS)
-        return usage("--kind wants map, stencil or reduce, not ", kind);
+        return usage("--kind wants map, stencil, reduce, window or filter, not ", kind);
     if (!kernel_name_ok(argv[optind]))
         return name_refuse(argv[optind]);
     return kernel_new(&forms[form], *dir ? dir : ".", argv[optind]);

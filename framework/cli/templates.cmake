@@ -1,7 +1,8 @@
 # templates.h: each file of framework/cli/templates as a C string, template_NAME_ENDING.
 set(SWIM_TEMPLATES "/* Made from framework/cli/templates. */\n")
-foreach(name map.c map.yaml map.sh stencil.c stencil.yaml stencil.sh reduce.c reduce.yaml
-        reduce.sh)
+foreach(name test.sh map.c map.yaml map.data stencil.c stencil.yaml stencil.data reduce.c
+        reduce.yaml reduce.data window.c window.yaml window.data filter.c filter.yaml
+        filter.data)
     file(READ templates/${name} text)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS templates/${name})
     string(MAKE_C_IDENTIFIER template_${name} symbol)

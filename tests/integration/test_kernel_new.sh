@@ -13,7 +13,8 @@ done
 
 # The longest name there may be moves no line of the format.
 long=a$(printf '%063d' 0)
-for kind in map stencil reduce; do
+kinds=(map stencil reduce window filter)
+for kind in "${kinds[@]}"; do
     for name in "my_$kind" k "$long"; do
         mkdir "$kind-$name"
         expect_status 0 "$h5swim" kernel new "$name" --kind "$kind" --dir "$kind-$name"
@@ -21,7 +22,7 @@ for kind in map stencil reduce; do
         (
             cd "$kind-$name"
             [ "$(echo *)" = "$name.c $name.yaml ${name}_test.sh" ] || fail "other files: $(echo *)"
-            if grep -n '@' -- *; then fail "a place was not filled in"; fi
+            if grep -n '@[A-Z]*@' -- *; then fail "a place was not filled in"; fi
             for cc in gcc clang; do
                 "$cc" -std=c11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
                     -Wvla -Werror -I"$SWIM_SOURCE/framework/include" -fsyntax-only "$name.c"
@@ -34,14 +35,14 @@ for kind in map stencil reduce; do
 done
 
 # Its test, from another folder; and the job by hand, as its comments say.
-for kind in map stencil reduce; do
+for kind in "${kinds[@]}"; do
     expect_status 0 "./$kind-my_$kind/my_${kind}_test.sh"
     grep -qx "my_$kind: passed" "$tmp/out" || fail "the kernel was not tested alone"
     grep -qx "my_$kind: kernel and job are well" "$tmp/out" || fail "the job was not tested"
     (
         cd "$kind-my_$kind"
         "$python" -c 'import h5py, numpy as np
-h5py.File("input.h5", "w")["X"] = np.random.default_rng(3).random((20, 30), dtype="f4")'
+h5py.File("input.h5", "w")["X"] = 10 * np.random.default_rng(3).random((20, 30), dtype="f4")'
         expect_status 0 "$h5swim" run "my_$kind.yaml" --dry-run
         expect_status 0 "$h5swim" run "my_$kind.yaml" -n 2 --quiet
     )
@@ -55,24 +56,46 @@ assert np.allclose(of("map", "Y"), 2 * x("map") + 1, rtol=1e-6)
 p = np.pad(x("stencil"), ((0, 0), (1, 1)), mode="edge")
 assert np.allclose(of("stencil", "Y"), (p[:, :-2] + p[:, 1:-1] + p[:, 2:]) / 3, rtol=1e-6)
 assert np.allclose(of("reduce", "MEAN"), x("reduce").mean(0), rtol=1e-6)
+w = x("window")
+assert np.allclose(of("window", "Y"), (w[1:] + w[:-1]) / 2, rtol=1e-6)
+f = x("filter").astype("f4")
+place = of("filter", "PLACE")
+assert np.array_equal(of("filter", "VALUE"), f[tuple(place.T)])
+assert np.array_equal(place[np.lexsort(place.T[::-1])], np.argwhere(f > 8))
 PY
 expect_status 0 "$h5swim" kernel test stencil-my_stencil/my_stencil.c --set reach=3
 expect_status 0 "$h5swim" kernel test stencil-my_stencil/my_stencil.c --set reach=0 --shape 1
+expect_status 0 "$h5swim" kernel test window-my_window/my_window.c --set length=5
+expect_status 0 "$h5swim" kernel test window-my_window/my_window.c --set length=1 --shape 1
+expect_status 0 "$h5swim" kernel test filter-my_filter/my_filter.c --set limit=-30 --shape 40
 passed "results"
 
 # The test notices when the kernel is another.
-for kind in map stencil reduce; do
+for kind in "${kinds[@]}"; do
     cp -r "$kind-my_$kind" "spoilt-$kind"
 done
 sed -i 's/s->plus)/s->plus + 1)/' spoilt-map/my_map.c
 sed -i 's/sum \/ n/sum/' spoilt-stencil/my_stencil.c
 sed -i 's/parts\[i\].n += more/parts[i].n = more/' spoilt-reduce/my_reduce.c
+sed -i 's/k < s->length; k/k + 1 < s->length; k/' spoilt-window/my_window.c
+sed -i 's/in->offset\[d\] + //' spoilt-filter/my_filter.c
 expect_status 1 ./spoilt-map/my_map_test.sh
 grep -q '^it should be      3 5 7' "$tmp/out" || fail "the job's results were not compared"
 expect_status 1 ./spoilt-stencil/my_stencil_test.sh
 grep -q '^it should be      1.33333 3 4' "$tmp/out" || fail "the job's results were not compared"
 expect_status 1 ./spoilt-reduce/my_reduce_test.sh
 grep -q '^WRONG  merge' "$tmp/out" || fail "the kernel alone was not tested"
+expect_status 1 ./spoilt-window/my_window_test.sh
+grep -q '^it should be      3 4 5' "$tmp/out" || fail "the job's results were not compared"
+expect_status 1 ./spoilt-filter/my_filter_test.sh
+grep -q '^WRONG  cuts' "$tmp/out" || fail "the kernel alone was not tested"
+sed -i 's/> s->limit/>= s->limit/' filter-my_filter/my_filter.c
+expect_status 1 ./filter-my_filter/my_filter_test.sh
+grep -qx 'in output value' "$tmp/out" || fail "another output"
+sed -i 's/>= s->limit/> s->limit/' filter-my_filter/my_filter.c
+sed -i 's/PLACE 0 3/PLACE 0 2/' filter-my_filter/my_filter_test.sh
+expect_status 1 ./filter-my_filter/my_filter_test.sh
+grep -qx 'in output place' "$tmp/out" || fail "the second output was not compared"
 passed "the tests notice"
 
 # Without HDF5's tools the kernel alone is tested, and that is said.
@@ -108,7 +131,7 @@ done
 refused 1 'make nowhere/wind.c: No such file or directory' wind --dir nowhere
 refused 1 'make here.c/wind.c: Not a directory' wind --dir here.c
 refused 1 'make /proc/wind.c: ' wind --dir /proc
-refused 2 '--kind wants map, stencil or reduce, not filter;' wind --kind filter
+refused 2 '--kind wants map, stencil, reduce, window or filter, not filters;' wind --kind filters
 refused 2 'option --kinds: there is no such option; did you mean "--kind"\?' wind --kinds map
 refused 2 'it takes one NAME;'
 refused 2 'it takes one NAME;' one two
