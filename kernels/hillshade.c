@@ -12,9 +12,8 @@
 
 #include <h5swim/kernel.h>
 
-#define DEGREE (3.14159265358979323846 / 180)
-#define TURN 360.0
-#define POLE 89.9999
+#include "distances.h"
+
 #define BRIGHTEST 255.0
 
 struct hillshade {
@@ -23,7 +22,7 @@ struct hillshade {
     int y, x;               /* which axes */
     int sphere;             /* they are latitude and longitude */
     double *per_x;          /* by place along x: 1 / distance of its neighbours */
-    double *per_cos;        /* by place along y: 1 / cos(latitude), at the poles 0 */
+    double *per_cos;        /* by place along y, of a sphere alone */
     double *per_y;          /* by place along y: 1 / distance of its neighbours */
 };
 
@@ -52,69 +51,6 @@ static void hillshade_close(void *state)
     free(h->per_cos);
     free(h->per_y);
     free(h);
-}
-
-/* Whether the last point has the first one as its next neighbour. */
-static int axis_spans_globe(const struct swim_axis *axis)
-{
-    double span = fabs(axis->values[axis->length - 1] - axis->values[0]);
-    double step = span / (double)(axis->length - 1);
-
-    return fabs(span + step - TURN) < step / 2;
-}
-
-/* The coordinate that stands for the point beyond the edge next to values[edge].  What
- * wraps without being a circle of longitudes has one more step from the last point to
- * the first. */
-static double axis_beyond(const struct swim_axis *axis, enum swim_edge mode, int circle,
-                          int high)
-{
-    const double *v = axis->values;
-    uint64_t last = axis->length - 1;
-    double span = v[last] - v[0], step = span / (double)last;
-    double turn = circle ? copysign(TURN, span) : span + step;
-
-    switch (mode) {
-    case SWIM_EDGE_WRAP:
-        return high ? v[0] + turn : v[last] - turn;
-    case SWIM_EDGE_CONSTANT:
-        return high ? 2 * v[last] - v[last - 1] : 2 * v[0] - v[1];
-    case SWIM_EDGE_NEAREST:
-    case SWIM_EDGE_REFLECT: /* of one neighbour: the edge point as well */
-    case SWIM_EDGE_NONE:    /* of windows alone */
-        break;
-    }
-    return high ? v[last] : v[0];
-}
-
-/* 1 / distance between the neighbours of each point, from south or west to north or
- * east; degree: how long one is, 0: the axis has a unit of length. */
-static int axis_invert(const struct swim_axis *axis, enum swim_edge mode, double degree,
-                       double **out, swim_error_t *err)
-{
-    const double unit = degree > 0 ? degree : 1;
-    const int circle = degree > 0;
-    const double *v = axis->values;
-    const uint64_t n = axis->length;
-    const double sign = v[n - 1] > v[0] ? 1 : -1;
-
-    free(*out);
-    *out = malloc(n * sizeof(**out));
-    if (!*out)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "hillshade: no memory");
-    for (uint64_t i = 0; i < n; i++) {
-        double low = i ? v[i - 1] : axis_beyond(axis, mode, circle, 0);
-        double high = i + 1 < n ? v[i + 1] : axis_beyond(axis, mode, circle, 1);
-
-        if (!(sign * (v[i] - low) >= 0 && sign * (high - v[i]) >= 0 && high != low))
-            return swim_error_set(
-                err, SWIM_ERR_ARG,
-                "hillshade: coordinate %g of axis %s is not between its neighbours %g "
-                "and %g",
-                v[i], axis->name, low, high);
-        (*out)[i] = 1 / (unit * (high - low));
-    }
-    return SWIM_OK;
 }
 
 static int hillshade_axes(struct hillshade *h, const struct swim_field *height,
@@ -148,21 +84,13 @@ static int hillshade_distances(struct hillshade *h, const struct swim_plan *plan
     const struct swim_field *height = plan->inputs[0];
     const struct swim_axis *y = height->axes[h->y], *x = height->axes[h->x];
     const double degree = h->sphere ? h->radius * DEGREE : 0;
-    int rc = axis_invert(y, plan->edge[h->y], degree, &h->per_y, err);
+    int rc = axis_invert("hillshade", y, plan->edge[h->y], degree, &h->per_y, err);
 
     if (rc == SWIM_OK)
-        rc = axis_invert(x, plan->edge[h->x], degree, &h->per_x, err);
-    if (rc != SWIM_OK)
-        return rc;
-    free(h->per_cos);
-    h->per_cos = malloc(y->length * sizeof(*h->per_cos));
-    if (!h->per_cos)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "hillshade: no memory");
-    for (uint64_t i = 0; i < y->length; i++) {
-        int pole = fabs(y->values[i]) > POLE;
-        h->per_cos[i] = !h->sphere ? 1 : pole ? 0 : 1 / cos(y->values[i] * DEGREE);
-    }
-    return SWIM_OK;
+        rc = axis_invert("hillshade", x, plan->edge[h->x], degree, &h->per_x, err);
+    if (rc == SWIM_OK && h->sphere)
+        rc = axis_per_cos("hillshade", y, &h->per_cos, err);
+    return rc;
 }
 
 static int hillshade_plan(void *state, struct swim_plan *plan, swim_error_t *err)
@@ -265,7 +193,7 @@ static int hillshade_apply(void *state, const struct swim_block *block,
             if (d == h->y)
                 y += i;
         }
-        row.per_cos = h->per_cos[y] * h->z_factor / 4;
+        row.per_cos = (h->sphere ? h->per_cos[y] : 1) * h->z_factor / 4;
         row.per_y = h->per_y[y] * h->z_factor / 4;
         row_shade(h, &row);
     }

@@ -10,9 +10,7 @@
 
 #include <h5swim/kernel.h>
 
-#define DEGREE (3.14159265358979323846 / 180)
-#define TURN 360.0
-#define POLE 89.9999
+#include "distances.h"
 
 struct slope {
     double radius;
@@ -41,63 +39,6 @@ static void slope_close(void *state)
     free(s->per_cos);
     free(s->per_lat);
     free(s);
-}
-
-/* Whether the last point has the first one as its next neighbour. */
-static int axis_spans_globe(const struct swim_axis *axis)
-{
-    double span = fabs(axis->values[axis->length - 1] - axis->values[0]);
-    double step = span / (double)(axis->length - 1);
-
-    return fabs(span + step - TURN) < step / 2;
-}
-
-/* The coordinate that stands for the point beyond the edge next to values[edge]. */
-static double axis_beyond(const struct swim_axis *axis, enum swim_edge mode, int high)
-{
-    const double *v = axis->values;
-    uint64_t last = axis->length - 1;
-    double turn = v[last] > v[0] ? TURN : -TURN;
-
-    switch (mode) {
-    case SWIM_EDGE_WRAP:
-        return high ? v[0] + turn : v[last] - turn;
-    case SWIM_EDGE_CONSTANT:
-        return high ? 2 * v[last] - v[last - 1] : 2 * v[0] - v[1];
-    case SWIM_EDGE_NEAREST:
-    case SWIM_EDGE_REFLECT: /* of one neighbour: the edge point as well */
-    case SWIM_EDGE_NONE:    /* of windows alone */
-        break;
-    }
-    return high ? v[last] : v[0];
-}
-
-/* 1 / distance between the neighbours of each point, from south or west to north or
- * east, in metres on a great circle. */
-static int axis_invert(const struct slope *s, const struct swim_axis *axis,
-                       enum swim_edge mode, double **out, swim_error_t *err)
-{
-    const double *v = axis->values;
-    const uint64_t n = axis->length;
-    const double sign = v[n - 1] > v[0] ? 1 : -1;
-
-    free(*out);
-    *out = malloc(n * sizeof(**out));
-    if (!*out)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "slope: no memory");
-    for (uint64_t i = 0; i < n; i++) {
-        double low = i ? v[i - 1] : axis_beyond(axis, mode, 0);
-        double high = i + 1 < n ? v[i + 1] : axis_beyond(axis, mode, 1);
-
-        if (!(sign * (v[i] - low) >= 0 && sign * (high - v[i]) >= 0 && high != low))
-            return swim_error_set(
-                err, SWIM_ERR_ARG,
-                "slope: coordinate %g of axis %s is not between its neighbours %g "
-                "and %g",
-                v[i], axis->name, low, high);
-        (*out)[i] = 1 / (s->radius * DEGREE * (high - low));
-    }
-    return SWIM_OK;
 }
 
 static int slope_axis(const struct swim_field *height, enum swim_axis_kind kind,
@@ -136,19 +77,13 @@ static int slope_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     plan->outputs[0]->units = "1";
     plan->outputs[0]->long_name = "slope (gradient magnitude)";
 
-    rc = axis_invert(s, lat, plan->edge[s->lat], &s->per_lat, err);
+    const double degree = s->radius * DEGREE;
+    rc = axis_invert("slope", lat, plan->edge[s->lat], degree, &s->per_lat, err);
     if (rc == SWIM_OK)
-        rc = axis_invert(s, lon, plan->edge[s->lon], &s->per_lon, err);
-    if (rc != SWIM_OK)
-        return rc;
-    free(s->per_cos);
-    s->per_cos = malloc(lat->length * sizeof(*s->per_cos));
-    if (!s->per_cos)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "slope: no memory");
-    for (uint64_t i = 0; i < lat->length; i++)
-        s->per_cos[i] =
-            fabs(lat->values[i]) > POLE ? 0 : 1 / cos(lat->values[i] * DEGREE);
-    return SWIM_OK;
+        rc = axis_invert("slope", lon, plan->edge[s->lon], degree, &s->per_lon, err);
+    if (rc == SWIM_OK)
+        rc = axis_per_cos("slope", lat, &s->per_cos, err);
+    return rc;
 }
 
 /* The points of one latitude. */
