@@ -100,6 +100,17 @@ void handtuned_raw_read(const char *name, const char *dataset,
 void handtuned_raw_create(const char *name, const char *dataset, const hsize_t *shape,
                           struct handtuned_raw *raw);
 
+/* A program that makes Y of OUT.h5 of X of IN.h5: main() with PROCESSES workers, each
+ * of which has an output of its own open; work(job, i) runs in each. */
+struct handtuned_raw_job {
+    struct handtuned_file file; /* the input, mapped */
+    struct handtuned_raw in, out;
+    int n, fd;
+    const char *out_name;
+    void (*work)(void *job, int worker);
+};
+int handtuned_raw_main(int argc, char **argv, void (*work)(void *job, int worker));
+
 /* What a worker writes, in ascending order, is on its way to the disk while it
  * computes: less is left for the fsync at the end. */
 struct handtuned_writer {

@@ -2,6 +2,7 @@
 #include "handtuned.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define WRITE_BACK ((size_t)16 << 20)
@@ -40,6 +41,35 @@ void handtuned_raw_create(const char *name, const char *dataset, const hsize_t *
     if (raw->offset == HADDR_UNDEF || H5Dclose(set) < 0 || H5Pclose(plist) < 0 ||
         H5Sclose(space) < 0 || H5Fclose(file) < 0)
         handtuned_die(name);
+}
+
+static void raw_work(void *state, int worker)
+{
+    struct handtuned_raw_job *job = state;
+
+    job->fd = open(job->out_name, O_WRONLY | O_CLOEXEC);
+    if (job->fd < 0)
+        handtuned_die(job->out_name);
+    job->work(job, worker);
+}
+
+int handtuned_raw_main(int argc, char **argv, void (*work)(void *job, int worker))
+{
+    struct handtuned_raw_job job = {.work = work};
+
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s IN.h5 OUT.h5 [PROCESSES]\n", argv[0]);
+        return 2;
+    }
+    job.n = handtuned_processes(argc > 3 ? argv[3] : NULL);
+    job.out_name = argv[2];
+    handtuned_raw_read(argv[1], "X", &job.in);
+    handtuned_map(argv[1], &job.file);
+    handtuned_raw_create(argv[2], "Y", job.in.shape, &job.out);
+    handtuned_fork(job.n, raw_work, &job);
+    handtuned_join(job.n);
+    handtuned_sync(argv[2]);
+    return 0;
 }
 
 void handtuned_put(struct handtuned_writer *w, const void *bytes, size_t n, uint64_t at)

@@ -4,19 +4,9 @@
  *
  * The sums of three along each row are kept for three rows; a row of the input is read
  * once.  It adds up in the same order as tests/bench/kernels/mean3x3.c. */
-#include <fcntl.h>
-#include <stdio.h>
-
 #include "handtuned.h"
 
 #define PIECE ((size_t)256 << 10) /* elements, about */
-
-struct plan {
-    const char *out_name;
-    struct handtuned_file file;
-    struct handtuned_raw in, out;
-    int n;
-};
 
 static void sum_row(const float *restrict x, float *restrict sum, size_t n)
 {
@@ -36,7 +26,7 @@ static void mean_row(const float *restrict a, const float *restrict b,
 
 static void work(void *state, int worker)
 {
-    const struct plan *p = state;
+    const struct handtuned_raw_job *p = state;
     const size_t rows = p->in.shape[0], n = p->in.shape[1];
     const size_t first = rows * (size_t)worker / (size_t)p->n;
     const size_t end = rows * ((size_t)worker + 1) / (size_t)p->n;
@@ -44,11 +34,9 @@ static void work(void *state, int worker)
     const float *x = (const float *)(const void *)(p->file.bytes + p->in.offset);
     float *sums = handtuned_buffer(3 * n * sizeof(*sums));
     float *y = handtuned_buffer(most * n * sizeof(*y));
-    struct handtuned_writer writer = {.fd = open(p->out_name, O_WRONLY | O_CLOEXEC)};
+    struct handtuned_writer writer = {.fd = p->fd};
     size_t kept = 0;
 
-    if (writer.fd < 0)
-        handtuned_die(p->out_name);
     if (first < end) {
         sum_row(x + (first > 0 ? first - 1 : 0) * n, sums + (first + 2) % 3 * n, n);
         sum_row(x + first * n, sums + first % 3 * n, n);
@@ -68,19 +56,5 @@ static void work(void *state, int worker)
 
 int main(int argc, char **argv)
 {
-    struct plan plan;
-
-    if (argc < 3) {
-        fprintf(stderr, "usage: stencil IN.h5 OUT.h5 [PROCESSES]\n");
-        return 2;
-    }
-    plan.n = handtuned_processes(argc > 3 ? argv[3] : NULL);
-    plan.out_name = argv[2];
-    handtuned_raw_read(argv[1], "X", &plan.in);
-    handtuned_map(argv[1], &plan.file);
-    handtuned_raw_create(argv[2], "Y", plan.in.shape, &plan.out);
-    handtuned_fork(plan.n, work, &plan);
-    handtuned_join(plan.n);
-    handtuned_sync(argv[2]);
-    return 0;
+    return handtuned_raw_main(argc, argv, work);
 }
