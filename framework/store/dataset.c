@@ -242,7 +242,48 @@ void dataset_close(struct dataset *ds)
 FINISH_ROW(float, float)
 FINISH_ROW(double, double)
 FINISH_ROW(ldouble, long double)
+/* Integers have one missing value as a kernel sees them: the second becomes the first.
+ */
+#define MERGE_ROW(type)                                                          \
+    do {                                                                         \
+        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1]; \
+        type *restrict v = (type *)row;                                          \
+        for (size_t i = 0; i < n; i++)                                           \
+            v[i] = v[i] == m1 ? m0 : v[i];                                       \
+    } while (0)
 /* NOLINTEND(bugprone-macro-parentheses) */
+
+static void merge_row(const struct dataset *ds, void *row, size_t n)
+{
+    switch (ds->mem) {
+    case SWIM_TYPE_I8:
+        MERGE_ROW(int8_t);
+        break;
+    case SWIM_TYPE_U8:
+        MERGE_ROW(uint8_t);
+        break;
+    case SWIM_TYPE_I16:
+        MERGE_ROW(int16_t);
+        break;
+    case SWIM_TYPE_U16:
+        MERGE_ROW(uint16_t);
+        break;
+    case SWIM_TYPE_I32:
+        MERGE_ROW(int32_t);
+        break;
+    case SWIM_TYPE_U32:
+        MERGE_ROW(uint32_t);
+        break;
+    case SWIM_TYPE_I64:
+        MERGE_ROW(int64_t);
+        break;
+    case SWIM_TYPE_U64:
+        MERGE_ROW(uint64_t);
+        break;
+    default:
+        break;
+    }
+}
 
 static void finish_box(const struct dataset *ds, unsigned char *buf,
                        const uint64_t *shape, const uint64_t *start,
@@ -250,12 +291,16 @@ static void finish_box(const struct dataset *ds, unsigned char *buf,
 {
     struct box box;
 
-    if (!swim_type_is_float(ds->mem) || (!ds->packed && !ds->n_missing))
+    const bool merged = !swim_type_is_float(ds->mem);
+
+    if (merged ? ds->n_missing < 2 : !ds->packed && !ds->n_missing)
         return;
     for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;
          more = box_next(&box)) {
         void *row = buf + box.offset * swim_type_size(ds->mem);
-        if (ds->mem == SWIM_TYPE_F32)
+        if (merged)
+            merge_row(ds, row, box.row);
+        else if (ds->mem == SWIM_TYPE_F32)
             finish_float((float *)row, box.row, ds);
         else if (ds->mem == SWIM_TYPE_F64)
             finish_double((double *)row, box.row, ds);
@@ -322,8 +367,8 @@ static int buffered_part(const struct dataset *ds, const unsigned char *raw,
         if (swim_type_is_float(ds->mem))
             element_set(ds->mem, dst + i * size, (long double)NAN);
         else
-            rc = codec_convert(ds->stored, element, ds->mem, dst + i * size, 1, false,
-                               0, err);
+            rc = codec_convert(ds->stored, ds->missing_raw[0], ds->mem, dst + i * size,
+                               1, false, 0, err);
     }
     return rc;
 }

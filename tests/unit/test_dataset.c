@@ -37,6 +37,7 @@ static const char sample_cdl[] =
     " float f32(bare); double f64(bare);\n"
     " double scalar; scalar:_FillValue = 3.;\n"
     " string text(bare);\n"
+    " short two(lon); two:_FillValue = -5s; two:missing_value = -6s;\n"
     " short odd(bare); odd:missing_value = 1e20; odd:_FillValue = 5s;\n"
     "data:\n"
     " time = 0, 6; lat = -10, 0, 10; lon = 0, 90, 180, 270;\n"
@@ -47,6 +48,7 @@ static const char sample_cdl[] =
     " i64 = -9223372036854775808, 9223372036854775807;\n"
     " u64 = 0, 18446744073709551615; f32 = -1.5, 3e38; f64 = -1.5, 1e300;\n"
     " scalar = 3; text = \"a\", \"b\"; odd = 5, 32767;\n"
+    " two = 1, -5, -6, -7;\n"
     "group: g { variables: float temperature(lat); temperature:_FillValue = NaNf;\n"
     " data: temperature = 1, NaNf, 3; }\n"
     "}\n";
@@ -335,6 +337,23 @@ static void missing_values_stay_in_integers(void **state)
     assert_true(w[5] == -1 && w[6] == 6);
 }
 
+/* A kernel is told of one. */
+static void the_second_missing_value_of_integers_becomes_the_first(void **state)
+{
+    int32_t w[24] = {0};
+    int16_t p[4] = {0}, two[4] = {0};
+    int64_t wide[4] = {0};
+
+    read_all(state, "two", SWIM_TYPE_I16, two);
+    assert_true(two[0] == 1 && two[1] == -5 && two[2] == -5 && two[3] == -7);
+    read_all(state, "two", SWIM_TYPE_I64, wide);
+    assert_true(wide[0] == 1 && wide[1] == -5 && wide[2] == -5 && wide[3] == -7);
+    read_all(state, "p", SWIM_TYPE_I16, p); /* packed */
+    assert_true(p[0] == 100 && p[2] == -32768 && p[3] == -32768);
+    read_all(state, "t", SWIM_TYPE_I32, w); /* of floats */
+    assert_true(w[5] == -1 && w[10] == -1);
+}
+
 /* 16777216 and 16777217 are one number as float32. */
 static void neighbours_of_a_missing_value_are_not_missing(void **state)
 {
@@ -375,7 +394,7 @@ static void packed_values_arrive_unpacked(void **state)
     read_all(state, "p", SWIM_TYPE_F64, d);
     assert_true(d[0] == 100 && d[1] == 101.5 && isnan(d[2]) && isnan(d[3]));
     read_all(state, "p", SWIM_TYPE_I32, i);
-    assert_true(i[0] == 100 && i[1] == 102 && i[2] == -32768 && i[3] == -9999);
+    assert_true(i[0] == 100 && i[1] == 102 && i[2] == -32768 && i[3] == -32768);
     info = inspect(state, "w");
     assert_int_equal(dataset_natural_type(info), SWIM_TYPE_F64);
     store_forget(info);
@@ -474,6 +493,7 @@ int main(void)
         TEST(reads_unusual_numbers),
         TEST(missing_values_become_nan_in_any_float),
         TEST(missing_values_stay_in_integers),
+        TEST(the_second_missing_value_of_integers_becomes_the_first),
         TEST(neighbours_of_a_missing_value_are_not_missing),
         TEST(a_missing_value_that_the_type_cannot_hold_marks_nothing),
         TEST(packed_values_arrive_unpacked),
