@@ -243,8 +243,20 @@ static int check_chunk_bytes(const struct job_output *given,
                           given->place.text, given->port, bytes);
 }
 
-static int choose_fill(const struct setup *setup, const struct job_output *given,
-                       struct output_spec *spec, swim_error_t *err)
+/* Whether the first input's fill value goes on.  Integers that a kernel declares are
+ * numbers of its own, as counts are: any of them may be what means missing there. */
+static bool fill_goes_on(const struct dataset_info *first, const struct swim_port *port,
+                         const struct output_spec *spec)
+{
+    bool own = port->type != SWIM_TYPE_ANY && port->type < SWIM_TYPE_F32;
+
+    return first->has_missing && !first->packed && !own && !spec->bare &&
+           type_holds(spec->type, first->missing);
+}
+
+static int choose_fill(const struct setup *setup, const struct swim_port *port,
+                       const struct job_output *given, struct output_spec *spec,
+                       swim_error_t *err)
 {
     const struct dataset_info *first = setup->inputs[0].info;
 
@@ -255,10 +267,7 @@ static int choose_fill(const struct setup *setup, const struct job_output *given
             given->place.text, given->fill, given->port, swim_type_name(spec->type));
     if (given->has_fill)
         spec->fill = given->fill;
-    else if (!given->fill_default &&
-             !spec->bare && /* a table has other numbers than the input */
-             first->has_missing && !first->packed &&
-             type_holds(spec->type, first->missing))
+    else if (!given->fill_default && fill_goes_on(first, port, spec))
         spec->fill = first->missing;
     else
         spec->fill = default_fill(spec->type);
@@ -425,7 +434,7 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
                             "leave out \"layout\"",
                             given->place.text, given->port);
     if (rc == SWIM_OK)
-        rc = choose_fill(setup, given, &out->spec, err);
+        rc = choose_fill(setup, port, given, &out->spec, err);
     if (rc == SWIM_OK && first->raw)
         rc = keep_raw(setup, given, out, err);
     /* A fill value that the kernel's integers cannot hold is put in after conversion.

@@ -80,6 +80,22 @@ job histogram h.nc 'low: 0.1, high: 350.1, bins: 1000' x=P counts
 check histogram h.nc P 0.1 350.1 bins=1000
 passed "histograms like numpy's, to the last count"
 
+# Counts are no values of the input: what is missing there is a count like any other.
+"$python" -c 'import h5py, numpy as np
+with h5py.File("few.h5", "w") as f:
+    f["X"] = np.array([[0, 7, 8], [5, 0, 9]], dtype="i2")
+    f["X"].attrs["_FillValue"] = np.int16(0)'
+from=few.h5
+job histogram h.nc "axes: dim_0, low: 0, high: 10, bins: 2" x=X counts
+job minmax_mean_std stats.nc "axes: dim_0" x=X "$statistics"
+"$python" -c 'import h5py
+h, s = h5py.File("h.nc")["counts"], h5py.File("stats.nc")
+assert (h[:] == 0).any() and h.attrs["_FillValue"] < -1e18 and h.fillvalue < -1e18
+assert list(s["count"][:]) == [1, 1, 2] and s["count"].attrs["_FillValue"] < -1e18
+assert list(s["max"][:]) == [5, 7, 9] and s["max"].attrs["_FillValue"] == 0'
+from=$made
+passed "counts that are equal to the missing value of the input"
+
 for block in auto '[4, 6, 8]'; do
     job regrid g.nc 'factor: 4' x=F mean --set "block=$block"
     check regrid g.nc F factors=1,4,4

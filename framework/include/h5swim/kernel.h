@@ -15,6 +15,9 @@
  * Missing values: in floating-point arrays a missing value is NaN, whatever the file
  * stores (_FillValue, missing_value); a NaN in an output is stored as the output's fill
  * value.  In integer arrays missing values stay as they are; see swim_array.missing.
+ * An output's fill value is the job's "fill", else the first input's; tables, and ports
+ * with an integer type of their own, which are counts or the like, have netCDF's
+ * default.  A true value that is equal to it reads as missing.
  * Packed values (scale_factor, add_offset) arrive unpacked.  An input that is raw, by
  * the job file or by SWIM_KERNEL_RAW, arrives as it is stored: nothing is unpacked, and
  * no value is missing.
