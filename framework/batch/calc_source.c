@@ -15,12 +15,7 @@
 
 #include "batch/calc_private.h"
 
-/* Comparisons may raise flags of the processor, which nobody looks at; the compiler
- * would keep branches for them. */
 static const char head[] =
-    "#if defined(__GNUC__) && !defined(__clang__)\n"
-    "#pragma GCC optimize(\"no-trapping-math\")\n"
-    "#endif\n"
     "#include <math.h>\n"
     "#include <stdlib.h>\n"
     "\n"
