@@ -143,6 +143,7 @@ grep -qE '^ok +edges +windows of the whole axis have none$' "$tmp/out" || fail "
 passes "$support/kernels/mistakes_window.c" --set mistake=no_wrap
 grep -qE '^note +edges +plan\(\): time does not come back; edges: wrap$' "$tmp/out" || fail "no note on wrap"
 passes "$support/kernels/along.c" --set lo=2 --set hi=3 --set step=2
+passes rolling_mean --set length=30 # 8 rows without an edge, 37 with others
 passes "$support/kernels/along.c" --set axis=2 --set lo=-1 --set hi=-1
 passes rolling_mean --set length=4 --set step=3 --set window=trailing --set axis=lat --shape 3,20,5
 window overrun memory "apply\(\), $whole: writes to data\[1628\] of output y, 1 element beyond its end"
