@@ -24,6 +24,20 @@ swim_require(DEFLATE libdeflate-dev libdeflate)
 swim_require(XXHASH libxxhash-dev libxxhash)
 swim_require(UDUNITS libudunits2-dev udunits udunits2)
 
+# Faster than libdeflate at level 1; there is none for most processors.
+option(SWIM_ISAL "Deflate with ISA-L at level 1, where it is installed" ON)
+if(SWIM_ISAL)
+    pkg_search_module(ISAL QUIET IMPORTED_TARGET GLOBAL libisal)
+endif()
+if(SWIM_ISAL AND ISAL_FOUND)
+    message(STATUS "Found libisal ${ISAL_VERSION}")
+    set(SWIM_DEFLATE PkgConfig::DEFLATE PkgConfig::ISAL)
+    set(SWIM_DEFLATE_DEFINITIONS SWIM_HAVE_ISAL)
+else()
+    message(STATUS "No libisal (apt install libisal-dev): deflate 1 is slower")
+    set(SWIM_DEFLATE PkgConfig::DEFLATE)
+endif()
+
 # A red-black tree as macros: nothing is linked.
 find_path(SWIM_BSD_TREE bsd/sys/tree.h)
 if(NOT SWIM_BSD_TREE)

@@ -1,18 +1,18 @@
 /* codec.c - gathering chunks out of arrays and encoding them as HDF5's filters do. */
 #include "store/codec.h"
 
-#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/box.h"
+#include "store/deflate.h"
 #include "store/filters.h"
 #include "store/store_private.h"
 
 struct codec {
     size_t chunk_bytes, element_size;
     bool shuffle, fletcher32;
-    struct libdeflate_compressor *deflate;
+    struct deflate *deflate;
     unsigned char *shuffled; /* between shuffle and deflate */
 };
 
@@ -43,15 +43,18 @@ int codec_create(size_t chunk_bytes, size_t element_size, bool shuffle, int defl
     codec->element_size = element_size;
     codec->shuffle = shuffle && element_size > 1; /* of bytes it changes nothing */
     codec->fletcher32 = fletcher32_on;
-    if (deflate)
-        codec->deflate = libdeflate_alloc_compressor(deflate);
-    if (deflate && codec->shuffle)
+    int rc = deflate ? deflate_create(deflate_choose(deflate, chunk_bytes), deflate,
+                                      chunk_bytes, &codec->deflate, err)
+                     : SWIM_OK;
+    if (rc == SWIM_OK && deflate && codec->shuffle) {
         codec->shuffled = (unsigned char *)malloc(chunk_bytes ? chunk_bytes : 1);
-    if ((deflate && !codec->deflate) ||
-        (deflate && codec->shuffle && !codec->shuffled)) {
+        if (!codec->shuffled)
+            rc = swim_error_set(err, SWIM_ERR_NOMEM,
+                                "make a codec for chunks of %zu bytes", chunk_bytes);
+    }
+    if (rc != SWIM_OK) {
         codec_destroy(codec);
-        return swim_error_set(err, SWIM_ERR_NOMEM,
-                              "make a codec for chunks of %zu bytes", chunk_bytes);
+        return rc;
     }
     *out = codec;
     return SWIM_OK;
@@ -61,8 +64,7 @@ void codec_destroy(struct codec *codec)
 {
     if (!codec)
         return;
-    if (codec->deflate)
-        libdeflate_free_compressor(codec->deflate);
+    deflate_destroy(codec->deflate);
     free(codec->shuffled);
     free(codec);
 }
@@ -72,7 +74,7 @@ size_t codec_bound(const struct codec *codec)
     size_t bound = codec->chunk_bytes;
 
     if (codec->deflate)
-        bound = libdeflate_zlib_compress_bound(codec->deflate, codec->chunk_bytes);
+        bound = deflate_bound(codec->deflate);
     return bound + (codec->fletcher32 ? FILTERS_FLETCHER_BYTES : 0);
 }
 
@@ -90,12 +92,9 @@ int codec_encode(struct codec *codec, const void *chunk, void *dst, size_t *n_by
         src = shuffled;
     }
     if (codec->deflate) {
-        n = libdeflate_zlib_compress(
-            codec->deflate, src, n, to,
-            libdeflate_zlib_compress_bound(codec->deflate, codec->chunk_bytes));
-        if (n == 0)
-            return swim_error_set(err, SWIM_ERR_IO, "deflate a chunk of %zu bytes",
-                                  codec->chunk_bytes);
+        int rc = deflate_chunk(codec->deflate, src, to, &n, err);
+        if (rc != SWIM_OK)
+            return rc;
     } else if (src != to) {
         memcpy(to, src, n);
     }

@@ -62,6 +62,12 @@ void *handtuned_memory(size_t bytes);
 /* Of its own, on huge pages where there are some. */
 void *handtuned_buffer(size_t bytes);
 
+/* Chunks of so many bytes to streams of level 1 of at most `most` bytes. */
+struct handtuned_deflate;
+struct handtuned_deflate *handtuned_deflate_open(size_t bytes);
+size_t handtuned_deflate(struct handtuned_deflate *deflate, unsigned char *bytes,
+                         unsigned char *room, size_t most);
+
 /* Fork n workers: run(state, i) in each, which then end. */
 void handtuned_fork(int n, void (*run)(void *state, int worker), void *state);
 

@@ -27,7 +27,7 @@ struct plan {
 struct worker {
     const struct plan *plan;
     struct libdeflate_decompressor *inflate;
-    struct libdeflate_compressor *deflate;
+    struct handtuned_deflate *deflate;
     unsigned char *bytes;
     double *sums;
     uint32_t *counts;
@@ -126,7 +126,7 @@ static size_t work(void *state, uint64_t column, unsigned char *room, size_t mos
     for (hsize_t k = 0; k < in->counts[0]; k++)
         add_chunk(w, k * out->n_chunks + column, k * in->chunk[0]);
     finish(w, w->bytes);
-    return libdeflate_zlib_compress(w->deflate, w->bytes, out->bytes, room, most);
+    return handtuned_deflate(w->deflate, w->bytes, room, most);
 }
 
 static void *open_worker(const void *plan)
@@ -137,11 +137,11 @@ static void *open_worker(const void *plan)
 
     w = (struct worker){.plan = plan,
                         .inflate = libdeflate_alloc_decompressor(),
-                        .deflate = libdeflate_alloc_compressor(1),
+                        .deflate = handtuned_deflate_open(p->out.bytes),
                         .bytes = handtuned_buffer(bytes),
                         .sums = handtuned_buffer(p->out.n * sizeof(*w.sums)),
                         .counts = handtuned_buffer(p->out.n * sizeof(*w.counts))};
-    if (!w.inflate || !w.deflate)
+    if (!w.inflate)
         handtuned_die("memory");
     return &w;
 }

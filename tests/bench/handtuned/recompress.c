@@ -17,7 +17,7 @@ struct plan {
 struct worker {
     const struct plan *plan;
     struct libdeflate_decompressor *inflate;
-    struct libdeflate_compressor *deflate;
+    struct handtuned_deflate *deflate;
     unsigned char *bytes;
 };
 
@@ -31,7 +31,7 @@ static size_t work(void *state, uint64_t chunk, unsigned char *room, size_t most
                                    c->bytes, w->bytes, set->bytes,
                                    NULL) != LIBDEFLATE_SUCCESS)
         handtuned_die("inflate a chunk");
-    return libdeflate_zlib_compress(w->deflate, w->bytes, set->bytes, room, most);
+    return handtuned_deflate(w->deflate, w->bytes, room, most);
 }
 
 static void *open_worker(const void *plan)
@@ -41,10 +41,10 @@ static void *open_worker(const void *plan)
     w = (struct worker){
         .plan = plan,
         .inflate = libdeflate_alloc_decompressor(),
-        .deflate = libdeflate_alloc_compressor(1),
+        .deflate = handtuned_deflate_open(((const struct plan *)plan)->set.bytes),
         .bytes = handtuned_buffer(((const struct plan *)plan)->set.bytes),
     };
-    if (!w.inflate || !w.deflate)
+    if (!w.inflate)
         handtuned_die("memory");
     return &w;
 }

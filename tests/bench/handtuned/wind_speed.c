@@ -22,7 +22,7 @@ struct plan {
 struct worker {
     const struct plan *plan;
     struct libdeflate_decompressor *inflate;
-    struct libdeflate_compressor *deflate;
+    struct handtuned_deflate *deflate;
     unsigned char *u, *v, *out;
 };
 
@@ -77,7 +77,7 @@ static size_t work(void *state, uint64_t chunk, unsigned char *room, size_t most
     for (size_t at = 0; at < n; at += PART)
         speeds_part(w->u + at, w->v + at, w->out + at, n, n - at < PART ? n - at : PART,
                     set->fill);
-    return libdeflate_zlib_compress(w->deflate, w->out, set->bytes, room, most);
+    return handtuned_deflate(w->deflate, w->out, room, most);
 }
 
 static void *open_worker(const void *plan)
@@ -87,11 +87,11 @@ static void *open_worker(const void *plan)
 
     w = (struct worker){.plan = plan,
                         .inflate = libdeflate_alloc_decompressor(),
-                        .deflate = libdeflate_alloc_compressor(1),
+                        .deflate = handtuned_deflate_open(bytes),
                         .u = handtuned_buffer(bytes),
                         .v = handtuned_buffer(bytes),
                         .out = handtuned_buffer(bytes)};
-    if (!w.inflate || !w.deflate)
+    if (!w.inflate)
         handtuned_die("memory");
     return &w;
 }
