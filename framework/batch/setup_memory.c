@@ -18,8 +18,9 @@
 #define RECORD_BYTES ((uint64_t)8 * (SWIM_NDIM_MAX + 4))
 
 /* What processes take beside blocks, as seen: the program and its libraries, which all
- * share; the heap of each, with HDF5 and a session in it; a compressor.  A reader also
- * has a few chunks on their way through filters. */
+ * share; the heap of each, with HDF5 and a session in it; a compressor.  Of each input
+ * a reader also has a few chunks on their way through filters, which it keeps for the
+ * next block. */
 #define PROGRAM_BYTES ((uint64_t)8 << 20)
 #define PROCESS_BYTES ((uint64_t)2 << 20)
 #define COMPRESSOR_BYTES ((uint64_t)512 << 10)
@@ -256,20 +257,20 @@ static uint64_t chunk_bytes(uint32_t ndim, const uint64_t *chunk, enum swim_type
 /* What a reader has beside blocks. */
 static uint64_t filter_bytes(const struct setup *setup)
 {
-    uint64_t most = 0, bytes = COMPRESSOR_BYTES * setup->n_outputs;
+    uint64_t bytes = COMPRESSOR_BYTES * setup->n_outputs;
 
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         const struct dataset_info *info = setup->inputs[i].info;
-        uint64_t chunk =
-            info->chunked ? chunk_bytes(info->ndim, info->chunk, info->stored_type) : 0;
-        most = chunk > most ? chunk : most;
+        if (info->chunked)
+            bytes += CHUNKS_FILTERED *
+                     chunk_bytes(info->ndim, info->chunk, info->stored_type);
     }
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         const struct output_spec *spec = &setup->outputs[i].spec;
         if (spec->shuffle)
             bytes += chunk_bytes(spec->ndim, spec->chunk, spec->type);
     }
-    return bytes + CHUNKS_FILTERED * most;
+    return bytes;
 }
 
 uint64_t setup_rank_bytes(const struct setup *setup, uint32_t n_readers,

@@ -53,7 +53,6 @@ static size_t isal_chunk(struct isal *isal, const void *chunk, size_t bytes, voi
     s->level_buf_size = sizeof(isal->buffer);
     s->gzip_flag = IGZIP_ZLIB;
     s->end_of_stream = 1;
-    s->flush = NO_FLUSH;
     s->next_in = (uint8_t *)(uintptr_t)chunk; /* it is not written to */
     s->avail_in = (uint32_t)bytes;
     s->next_out = (uint8_t *)dst;

@@ -96,6 +96,28 @@ static void a_rank_takes_its_blocks_and_its_processes(void **state)
     assert_in_range(two - one - blocks, MIB, 4 * MIB);
 }
 
+/* Each dataset is read by itself, and keeps what its chunks went through. */
+static void each_input_has_chunks_on_their_way_through_filters(void **state)
+{
+    struct dataset_info info = {
+        .ndim = 1, .chunked = true, .chunk = {MIB}, .stored_type = SWIM_TYPE_F32};
+    struct setup_input inputs[3] = {{.info = &info}, {.info = &info}, {.info = &info}};
+
+    (void)state;
+    blocks_of(4 * MIB, 1024 * MIB);
+    uint64_t none = setup_rank_bytes(&setup, 1, 8);
+    setup.inputs = inputs;
+    setup.n_inputs = 1;
+    uint64_t one = setup_rank_bytes(&setup, 1, 8);
+    setup.n_inputs = 3;
+    uint64_t three = setup_rank_bytes(&setup, 1, 8);
+
+    assert_int_equal(one - none, 12 * MIB);
+    assert_int_equal(three - none, 36 * MIB);
+    info.chunked = false;
+    assert_int_equal(setup_rank_bytes(&setup, 1, 8), none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +126,7 @@ int main(void)
         cmocka_unit_test(too_many_readers_are_refused_or_fewer_taken),
         cmocka_unit_test(a_reader_of_rows_knows_where_they_are),
         cmocka_unit_test(a_rank_takes_its_blocks_and_its_processes),
+        cmocka_unit_test(each_input_has_chunks_on_their_way_through_filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
