@@ -61,7 +61,8 @@ static void make(unsigned char *bytes, size_t n, enum kind kind)
 
     for (size_t i = 0; i < n; i++) {
         seed = seed * 1664525 + 1013904223;
-        float wind = sinf((float)(i / 4) / 50) * 10 + (float)(seed >> 28) / 100;
+        const size_t element = i / 4;
+        float wind = sinf((float)element / 50) * 10 + (float)(seed >> 28) / 100;
         unsigned char part[sizeof(wind)];
         memcpy(part, &wind, sizeof(wind));
         bytes[i] = kind == ZEROS   ? 0

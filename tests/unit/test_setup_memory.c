@@ -116,6 +116,7 @@ static void each_input_has_chunks_on_their_way_through_filters(void **state)
     assert_int_equal(three - none, 36 * MIB);
     info.chunked = false;
     assert_int_equal(setup_rank_bytes(&setup, 1, 8), none);
+    setup = (struct setup){.job = &job};
 }
 
 int main(void)
