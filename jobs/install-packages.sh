@@ -6,6 +6,9 @@
 SWIM_BUILD_PACKAGES=(gcc libc6-dev make cmake pkgconf libhdf5-dev libhiredis-dev libssl-dev
     libfyaml-dev libjansson-dev libdeflate-dev libxxhash-dev libudunits2-dev libbsd-dev
     libopenmpi-dev openmpi-bin redis-server)
+case $(dpkg --print-architecture 2>/dev/null) in
+amd64 | arm64) SWIM_BUILD_PACKAGES+=(libisal-dev) ;;
+esac
 # shellcheck disable=SC2034
 SWIM_DATA_PACKAGES=(netcdf-bin ferret-datasets)
 
