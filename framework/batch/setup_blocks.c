@@ -10,7 +10,9 @@
 #define BLOCK_BYTES_MOST ((uint64_t)16 << 20)
 #define BLOCK_CACHED ((uint64_t)2 << 20) /* stays in a processor's second cache */
 #define BLOCKS_WANTED 64
-#define PARTIALS_FREE ((uint64_t)64 << 20)
+#define BLOCKS_FEW 8 /* fewer than this leave processors idle, whatever more cost */
+#define PARTIALS_FREE ((uint64_t)16 << 20)
+#define PARTIALS_SHARE 16 /* of the input, or more: they cost next to nothing */
 
 /* Blocks as large as the budget allows, for what windows share is read by each. */
 static void wish_windows(const struct setup *setup, struct blocks_wish *wish)
@@ -182,12 +184,41 @@ static void shrink_tiles(struct setup *setup, const struct blocks_wish *wish,
     }
 }
 
+static double tiles_of(const struct blocks *b)
+{
+    double tiles = 1;
+
+    for (uint32_t a = 0; a < b->ndim; a++)
+        if (!b->reduced[a])
+            tiles *= (double)blocks_parts(b, a);
+    return tiles;
+}
+
+/* Make more tiles for parallel work, which cost nothing while no chunk of an input or
+ * an output is in two of them, and rows that are contiguous stay whole. */
+static void split_tiles(struct blocks *b, const struct blocks_wish *wish)
+{
+    uint32_t a = 0;
+
+    while (a < b->ndim && tiles_of(b) < BLOCKS_WANTED) {
+        uint64_t unit = blocks_lcm(wish->base[a], wish->chunk[a], b->extent[a]);
+        bool whole = b->reduced[a] || b->size[a] <= unit ||
+                     (a == b->ndim - 1 && wish->chunk[a] == 1);
+        uint64_t units = (b->size[a] + unit - 1) / unit;
+        if (whole)
+            a++;
+        else
+            b->size[a] = (units + 1) / 2 * unit;
+    }
+}
+
 /* Cut the first reduced axis into segments, for parallel work where there are few
- * tiles; their accumulators must not cost more than reading the input does. */
+ * tiles; their accumulators should cost little beside reading the input, and must not
+ * cost more. */
 static void choose_segments(struct setup *setup, const struct blocks_wish *wish)
 {
     struct blocks *b = &setup->blocks;
-    double input = 0, tiles = 1;
+    double input = 0, tiles = tiles_of(b);
     uint32_t axis = b->ndim;
 
     for (uint32_t i = 0; i < setup->n_inputs; i++)
@@ -196,13 +227,15 @@ static void choose_segments(struct setup *setup, const struct blocks_wish *wish)
         input *= (double)b->extent[a];
         if (b->reduced[a])
             axis = a;
-        else
-            tiles *= (double)blocks_parts(b, a);
     }
     if (axis == b->ndim || tiles >= BLOCKS_WANTED)
         return;
-    double room = input > (double)PARTIALS_FREE ? input : (double)PARTIALS_FREE;
-    double most = room / ((double)setup->acc_bytes * tiles + 1);
+    double each = (double)setup->acc_bytes * tiles + 1;
+    double free = (double)PARTIALS_FREE, share = input / PARTIALS_SHARE;
+    double cheap = (share > free ? share : free) / each;
+    double dear = (input > free ? input : free) / each, few = BLOCKS_FEW / tiles;
+    double most = dear < few ? dear : few;
+    most = cheap > most ? cheap : most;
     double wanted = BLOCKS_WANTED / tiles;
     uint64_t unit = wish->chunk[axis];
     uint64_t units = (b->extent[axis] + unit - 1) / unit;
@@ -230,6 +263,8 @@ static int plan_reduce(struct setup *setup, const struct blocks_wish *wish,
         for (uint32_t a = 0; a < b->ndim; a++)
             b->size[a] = b->extent[a];
         shrink_tiles(setup, wish, work);
+        split_tiles(b, wish);
+        setup->acc_bytes = acc_bytes_of_tile(setup, work);
         choose_segments(setup, wish);
     }
     work_destroy(work);
@@ -313,6 +348,8 @@ int setup_plan_blocks(struct setup *setup, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     plan_phases(setup);
+    if (wish.most_bytes > BLOCK_CACHED)
+        wish.most_bytes = BLOCK_CACHED;
     blocks_choose_slice(b, &wish, setup->slice);
     return setup_plan_memory(setup, err);
 }
