@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/codec.h"
+
 static void array_wire(struct work_array *w, enum swim_type type, uint32_t ndim)
 {
     w->array.type = type;
@@ -14,17 +16,23 @@ static void array_wire(struct work_array *w, enum swim_type type, uint32_t ndim)
     w->array.offset = w->offset;
 }
 
+/* Integers hold what the value becomes when it is converted to their type, as the
+ * elements are that stand for none: one that is too large is their largest. */
 static void array_missing(struct swim_array *array, bool has, double value)
 {
+    _Alignas(16) unsigned char element[16];
+    enum swim_type wide = array->type == SWIM_TYPE_U64 ? SWIM_TYPE_U64 : SWIM_TYPE_I64;
+
     array->has_missing = has;
     if (!has)
         return;
     if (array->type >= SWIM_TYPE_F32)
         array->missing.f = (double)NAN;
-    else if (array->type == SWIM_TYPE_U64)
-        array->missing.u = (uint64_t)value;
-    else
-        array->missing.i = (int64_t)value;
+    else if (codec_convert(SWIM_TYPE_F64, &value, array->type, element, 1, false, 0,
+                           NULL) != SWIM_OK ||
+             codec_convert(array->type, element, wide, &array->missing, 1, false, 0,
+                           NULL) != SWIM_OK)
+        array->has_missing = 0;
 }
 
 /* The missing value of an integer input to the last bit; rounding to double would lose

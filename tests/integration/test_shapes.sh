@@ -14,6 +14,8 @@ r = np.random.default_rng(7)
 with h5py.File("in.h5", "w") as f:
     f.create_dataset("A", data=r.integers(-1000, 1000, (37, 20, 11), dtype="i2"), chunks=(5, 8, 11))
     f["A"].attrs["_FillValue"] = np.int16(-999)
+    d = f.create_dataset("REAL", data=np.array([1, -2, 9.969209968386869e36, 5], "f4"), chunks=(2,))
+    d.attrs["_FillValue"] = np.float32(9.969209968386869e36)
     f["LINE"] = r.random(1001)
     f["ONE"] = np.float32(2.5)
     f["LONG"] = np.arange(300000, dtype="f8")
@@ -79,6 +81,15 @@ assert value("long.h5") == value("long1.h5") == 299999 * 150000
 wide = h5py.File("wide.h5")["deep/er/T"]
 assert wide.dtype == "f4" and np.array_equal(wide[:], np.where(gone, np.float32(1e36), 2 * a.astype("f4")))
 assert "P" in h5py.File("wide.h5")
+PY
+
+# A missing value that no int32 can be is what those elements become.
+expect_status 0 "$h5swim" run pair.yaml --quiet --overwrite --set inputs.a.dataset=REAL \
+    --set 'outputs.twice.chunks=[3]' --set 'outputs.positive.chunks=[4]'
+"$python" - <<'PY' || fail "missing values beyond the type of the port"
+import h5py
+assert h5py.File("twice.h5")["deep/er/T"][:].tolist() == [2, -4, -7, 10]
+assert h5py.File("positive.h5")["P"][:].tolist() == [1, 0, 255, 1]
 PY
 
 # Kernels that refuse or end their process: an error, in time, and no finished output.
