@@ -1,4 +1,5 @@
 /* job_set.c - "--set a.b=value" put over the tree of a job file. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,27 +42,60 @@ static void node_empty(struct job_node *node, enum job_node_kind kind,
     node->key_place = *place;
 }
 
-/* The node at a dotted path; what is missing on the way is made, and what is no
- * mapping (filters: none) becomes one.  NULL: no memory. */
-static struct job_node *set_reach(struct job_node *root, char *path,
-                                  const struct job_place *place)
+/* The entry of a list by its number, from 1 on. */
+static int list_entry(const struct job_node *list, const char *number, const char *set,
+                      struct job_node **out, swim_error_t *err)
+{
+    unsigned long n = strtoul(number, NULL, 10);
+    struct job_node *node = n > 0 ? list->first : NULL;
+    char why[80];
+
+    for (unsigned long i = 1; node && i < n; i++)
+        node = node->next;
+    *out = node;
+    if (node)
+        return SWIM_OK;
+    snprintf(why, sizeof(why), "there is no entry %.20s, the list has 1 to %zu", number,
+             list->n);
+    return set_fail(set, why, err);
+}
+
+/* The child of a node; one that is missing is made, and what is no mapping (filters:
+ * none) becomes one. */
+static int child_reach(struct job_node *node, const char *part,
+                       const struct job_place *place, const char *set,
+                       struct job_node **out, swim_error_t *err)
+{
+    if (node->kind == JOB_NODE_LIST && strspn(part, "0123456789") == strlen(part))
+        return list_entry(node, part, set, out, err);
+    if (node->kind != JOB_NODE_MAP)
+        node_empty(node, JOB_NODE_MAP, place);
+    *out = job_node_child(node, part);
+    if (*out)
+        return SWIM_OK;
+    *out = job_node_create(JOB_NODE_NULL, part, place);
+    if (!*out)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "--set %.200s: no memory", set);
+    job_node_append(node, *out);
+    return SWIM_OK;
+}
+
+/* The node at a dotted path. */
+static int set_reach(struct job_node *root, char *path, const struct job_place *place,
+                     const char *set, struct job_node **out, swim_error_t *err)
 {
     struct job_node *node = root;
     char *rest = path;
 
     for (char *part = strsep(&rest, "."); part; part = strsep(&rest, ".")) {
-        if (node->kind != JOB_NODE_MAP)
-            node_empty(node, JOB_NODE_MAP, place);
-        struct job_node *child = job_node_child(node, part);
-        if (!child) {
-            child = job_node_create(JOB_NODE_NULL, part, place);
-            if (!child)
-                return NULL;
-            job_node_append(node, child);
-        }
+        struct job_node *child = NULL;
+        int rc = child_reach(node, part, place, set, &child, err);
+        if (!child)
+            return rc;
         node = child;
     }
-    return node;
+    *out = node;
+    return SWIM_OK;
 }
 
 int job_set_apply(struct job_node *root, const char *set, swim_error_t *err)
@@ -78,11 +112,10 @@ int job_set_apply(struct job_node *root, const char *set, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     path = strndup(set, length);
-    node = path ? set_reach(root, path, &value->place) : NULL;
-    if (!node) {
-        rc = swim_error_set(err, SWIM_ERR_NOMEM, "--set %.200s: no memory", set);
+    rc = path ? set_reach(root, path, &value->place, set, &node, err)
+              : swim_error_set(err, SWIM_ERR_NOMEM, "--set %.200s: no memory", set);
+    if (!node)
         goto out;
-    }
     node_empty(node, value->kind, &value->place);
     node->text = value->text;
     node->first = value->first;

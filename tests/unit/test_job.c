@@ -390,6 +390,7 @@ static void settings_go_over_the_file(void **state)
                                        "outputs.speed.filters=none",
                                        "outputs.speed.filters.deflate=9",
                                        "edges.time=constant",
+                                       "outputs.speed.chunks.2=5",
                                        "params.radius=7"};
     struct scratch *s = *state;
     char path[128];
@@ -404,6 +405,8 @@ static void settings_go_over_the_file(void **state)
     assert_int_equal(s->job->n_block, 0);
     assert_int_equal(s->job->outputs[0].deflate, 9);
     assert_false(s->job->outputs[0].shuffle);
+    assert_int_equal(s->job->outputs[0].chunks[1], 5);
+    assert_int_equal(s->job->outputs[0].chunks[2], 144);
     assert_int_equal(s->job->n_edges, 3);
     assert_int_equal(s->job->edges[2].mode, SWIM_EDGE_CONSTANT);
 }
