@@ -79,7 +79,8 @@ static int all_buffers(struct compute *c, swim_error_t *err)
 }
 
 int compute_create(const struct setup *setup, struct inputs *inputs,
-                   struct region *region, struct compute **out, swim_error_t *err)
+                   struct region *region, uint32_t reader, struct compute **out,
+                   swim_error_t *err)
 {
     struct compute *c = calloc(1, sizeof(*c));
     int rc = SWIM_OK;
@@ -99,6 +100,8 @@ int compute_create(const struct setup *setup, struct inputs *inputs,
         rc = work_create(setup, &c->work, err);
     if (rc == SWIM_OK)
         rc = all_buffers(c, err);
+    if (rc == SWIM_OK)
+        rc = chain_create(setup, region, reader, &c->chain, err);
     if (rc != SWIM_OK) {
         compute_destroy(c);
         return rc;
@@ -123,6 +126,7 @@ void compute_destroy(struct compute *c)
         free(c->out[i].chunk);
     }
     work_destroy(c->work);
+    chain_destroy(c->chain);
     free(c->in);
     free(c->out);
     free(c->acc);
@@ -143,10 +147,14 @@ static int read_range(struct compute *c, uint64_t index,
 
     work_set_range(c->work, setup, index, range);
     uint64_t first = work_buffer_shape(c->work, setup, range, shape, &elements);
+    if (rc == SWIM_OK && c->chain)
+        rc = chain_read(c->chain, c->inputs, index, range, c->in, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++) {
         size_t size = swim_type_size(setup->inputs[i].type);
-        rc = inputs_read(c->inputs, i, range, c->in[i], err);
         c->work->inputs[i].array.data = (char *)c->in[i] + first * size;
+        if (c->chain)
+            continue;
+        rc = inputs_read(c->inputs, i, range, c->in[i], err);
         atomic_fetch_add(&c->counters->bytes_read, elements * size);
     }
     return rc == SWIM_OK ? inputs_check(c->inputs, err) : rc;
@@ -162,20 +170,26 @@ static void point_outputs(struct compute *c, void *payload)
     }
 }
 
-int kernel_failed(const struct compute *c, const struct block_range *range,
-                  uint64_t block, int code, const swim_error_t *said, swim_error_t *err)
+int block_failed(const struct setup *setup, const struct block_range *range,
+                 uint64_t block, int code, const swim_error_t *said, swim_error_t *err)
 {
     char offsets[256] = "";
 
-    for (uint32_t a = 0; a < c->setup->blocks.ndim; a++) {
+    for (uint32_t a = 0; a < setup->blocks.ndim; a++) {
         size_t used = strlen(offsets);
         snprintf(offsets + used, sizeof(offsets) - used, "%s%" PRIu64 "+%" PRIu64,
                  a ? ", " : "", range->start[a], range->count[a]);
     }
     return swim_error_set(err, SWIM_ERR_KERNEL,
                           "kernel %s failed in block %" PRIu64 " (offset+count %s): %s",
-                          c->setup->kernel->api.name, block, offsets,
+                          setup->kernel->api.name, block, offsets,
                           said->text[0] ? said->text : swim_status_name(code));
+}
+
+int kernel_failed(const struct compute *c, const struct block_range *range,
+                  uint64_t block, int code, const swim_error_t *said, swim_error_t *err)
+{
+    return block_failed(c->setup, range, block, code, said, err);
 }
 
 /* --- reduce ------------------------------------------------------------------- */
@@ -318,7 +332,7 @@ void compute_take_inputs(struct compute *c, struct inputs *inputs)
 int compute_coordinates(struct compute *c, uint64_t block, void *payload, uint64_t room,
                         uint64_t *n_bytes, swim_error_t *err)
 {
-    const struct setup_input *first = &c->setup->inputs[0];
+    const struct setup_input *first = &setup_first(c->setup)->inputs[0];
     struct block_range range;
     size_t size = 0;
 

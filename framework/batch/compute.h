@@ -13,7 +13,8 @@ struct compute;
 /* Buffers for one reader.  setup, inputs and region are the caller's and must outlive
  * it. */
 int compute_create(const struct setup *setup, struct inputs *inputs,
-                   struct region *region, struct compute **out, swim_error_t *err);
+                   struct region *region, uint32_t reader, struct compute **out,
+                   swim_error_t *err);
 void compute_destroy(struct compute *compute);
 
 /* Do a block (SETUP_MERGE: a tile, or a part of a table) and leave records (payload.h)

@@ -2,6 +2,7 @@
 #ifndef SWIM_BATCH_COMPUTE_PRIVATE_H
 #define SWIM_BATCH_COMPUTE_PRIVATE_H
 
+#include "batch/chain.h"
 #include "batch/compute.h"
 #include "batch/found_rows.h"
 #include "batch/partials.h"
@@ -26,6 +27,7 @@ struct compute {
     struct region_counters *counters;
     struct work *work;
     void **in;
+    struct chain *chain; /* NULL: the inputs are read from files */
     struct compute_output *out;
     void *acc, *other;
     struct partials *partials; /* NULL: not open yet; rows, too */
@@ -40,6 +42,10 @@ struct compute {
 int kernel_failed(const struct compute *c, const struct block_range *range,
                   uint64_t block, int code, const swim_error_t *said,
                   swim_error_t *err);
+
+/* The same of any kernel of a chain. */
+int block_failed(const struct setup *setup, const struct block_range *range,
+                 uint64_t block, int code, const swim_error_t *said, swim_error_t *err);
 
 /* --- compute_output.c ----------------------------------------------------------- */
 

@@ -76,11 +76,11 @@ static uint32_t first_of_file(const struct setup *setup, uint32_t number)
 
 static void listen_to(struct rank *r, uint32_t number)
 {
-    const char *file = r->setup->inputs[number].info->file;
+    const char *file = setup_first(r->setup)->inputs[number].info->file;
     struct follow *f = r->follow;
     char resource[PATH_MAX];
 
-    if (!f->notices[number] && first_of_file(r->setup, number) == number &&
+    if (!f->notices[number] && first_of_file(setup_first(r->setup), number) == number &&
         swim_resource_of_file(file, resource, sizeof(resource), NULL) == SWIM_OK)
         (void)lock_notice_open(r->session, resource, &f->notices[number], NULL);
 }
@@ -89,7 +89,7 @@ uint32_t follow_fds(const struct rank *r, struct pollfd *fds)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; r->follow && i < r->setup->n_inputs; i++)
+    for (uint32_t i = 0; r->follow && i < setup_first(r->setup)->n_inputs; i++)
         if (r->follow->notices[i])
             fds[n++] =
                 (struct pollfd){lock_notice_fd(r->follow->notices[i]), POLLIN, 0};
@@ -117,7 +117,7 @@ void follow_hear(struct rank *r, const struct pollfd *fds, uint32_t n)
 {
     struct follow *f = r->follow;
 
-    for (uint32_t i = 0, k = 0; k < n && i < r->setup->n_inputs; i++)
+    for (uint32_t i = 0, k = 0; k < n && i < setup_first(r->setup)->n_inputs; i++)
         if (f->notices[i] && fds[k++].revents)
             hear(f, i);
 }
@@ -168,8 +168,8 @@ static int open_last(const struct rank *r, const char *file, bool named,
 static int open_input(const struct rank *r, uint32_t number, struct found *found,
                       swim_error_t *err)
 {
-    const struct setup_input *in = &r->setup->inputs[number];
-    uint32_t first = first_of_file(r->setup, number);
+    const struct setup_input *in = &setup_first(r->setup)->inputs[number];
+    uint32_t first = first_of_file(setup_first(r->setup), number);
     bool named = r->follow->sources[0] != NULL;
     int rc = SWIM_OK;
 
@@ -191,12 +191,13 @@ static int open_input(const struct rank *r, uint32_t number, struct found *found
  * others than these. */
 static int count_rows(const struct rank *r, struct found *found, swim_error_t *err)
 {
+    const struct setup *setup = setup_first(r->setup);
     uint64_t rows[SETUP_INPUTS_MAX];
     int rc = SWIM_OK;
 
     found->rows = UINT64_MAX;
-    for (uint32_t i = 0; rc == SWIM_OK && i < r->setup->n_inputs; i++) {
-        const struct dataset_info *info = r->setup->inputs[i].info;
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++) {
+        const struct dataset_info *info = setup->inputs[i].info;
         rc = dataset_rows(found->sources[i], info, &rows[i], err);
         if (rc == SWIM_OK && rows[i] < r->follow->epoch.rows)
             rc = swim_error_set(err, SWIM_ERR_IO,
@@ -206,9 +207,9 @@ static int count_rows(const struct rank *r, struct found *found, swim_error_t *e
         if (rc == SWIM_OK && rows[i] < found->rows)
             found->rows = rows[i];
     }
-    for (uint32_t i = 0; rc == SWIM_OK && i < r->setup->n_inputs; i++)
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
         if (rows[i] == found->rows &&
-            dataset_has_attribute(found->sources[i], r->setup->inputs[i].info,
+            dataset_has_attribute(found->sources[i], setup->inputs[i].info,
                                   r->job->follow_until))
             found->ended = true;
     return rc;
@@ -221,7 +222,7 @@ static int look(struct rank *r, struct found *found, swim_error_t *err)
 
     memset(found, 0, sizeof(*found));
     f->word = false; /* what is committed from here on brings another one */
-    for (uint32_t i = 0; rc == SWIM_OK && i < r->setup->n_inputs; i++) {
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup_first(r->setup)->n_inputs; i++) {
         listen_to(r, i);
         rc = open_input(r, i, found, err);
     }
@@ -282,7 +283,7 @@ static int begin_epoch(struct rank *r, struct found *found, uint64_t rows, bool 
     f->epoch.number++;
     f->epoch.rows = rows;
     f->epoch.last = last;
-    f->epoch.n_states = r->setup->n_inputs;
+    f->epoch.n_states = setup_first(r->setup)->n_inputs;
     memcpy(f->epoch.states, found->states, sizeof(f->epoch.states));
     setup_take_rows(r->setup, rows);
     region_set_epoch(r->worker.region, &f->epoch);
@@ -381,7 +382,7 @@ int follow_begin(struct rank *r, swim_error_t *err)
     f->grown_ns = swim_clock_mono_ns();
     setup_close_inputs(r->setup);
     setup_take_rows(r->setup, f->epoch.rows);
-    for (uint32_t i = 0; i < r->setup->n_inputs; i++)
+    for (uint32_t i = 0; i < setup_first(r->setup)->n_inputs; i++)
         listen_to(r, i);
     return zero_make_room(r, err);
 }
@@ -395,9 +396,9 @@ void follow_end(struct rank *r)
     for (uint32_t i = 0; i < SETUP_INPUTS_MAX; i++)
         lock_notice_close(f->notices[i]);
     sources_close(f->sources, false);
-    for (uint32_t i = 0; i < r->setup->n_inputs; i++)
-        if (first_of_file(r->setup, i) == i)
-            output_settle(r->setup->inputs[i].info->file, r->session);
+    for (uint32_t i = 0; i < setup_first(r->setup)->n_inputs; i++)
+        if (first_of_file(setup_first(r->setup), i) == i)
+            output_settle(setup_first(r->setup)->inputs[i].info->file, r->session);
     free(f);
     r->follow = NULL;
 }

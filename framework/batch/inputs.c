@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch/edges.h"
 #include "store/codec.h"
 
 struct inputs {
@@ -37,6 +36,7 @@ void inputs_forget(const struct setup *setup, struct region *region, uint32_t re
 {
     struct chunk_cache cache;
 
+    setup = setup_first(setup);
     for (uint32_t i = 0; i < setup->n_inputs; i++)
         if (setup_chunk_cache(setup, i, region_cache(region), region->n_readers, reader,
                               &cache))
@@ -52,7 +52,7 @@ int inputs_create(struct setup *setup, struct region *region, uint32_t reader,
     *out = NULL;
     if (!in)
         return swim_error_set(err, SWIM_ERR_NOMEM, "inputs");
-    in->setup = setup;
+    in->setup = setup = setup_files(setup);
     in->datasets = calloc(setup->n_inputs, sizeof(*in->datasets));
     in->constants = calloc(setup->n_inputs, sizeof(*in->constants));
     if (in->datasets && in->constants)
@@ -89,26 +89,32 @@ static int read_inside(void *from, const uint64_t *start, const uint64_t *count,
     return dataset_read(from, start, count, buf, buf_shape, buf_start, err);
 }
 
+struct edges inputs_edges(const struct setup *setup, uint32_t input,
+                          const void *constant, uint64_t *extent)
+{
+    memcpy(extent, setup->blocks.extent, sizeof(setup->blocks.extent));
+    if (setup->window.step)
+        extent[setup->window.axis] =
+            setup->inputs[input].info->shape[setup->window.axis];
+    return (struct edges){
+        .ndim = setup->blocks.ndim,
+        .extent = extent,
+        .halo_lo = setup->plan.halo_lo,
+        .halo_hi = setup->plan.halo_hi,
+        .mode = setup->plan.edge,
+        .constant = constant,
+        .element_size = (uint32_t)swim_type_size(setup->inputs[input].type),
+    };
+}
+
 int inputs_read(struct inputs *in, uint32_t input, const struct block_range *range,
                 void *buf, swim_error_t *err)
 {
     const struct setup *setup = in->setup;
     uint64_t extent[SWIM_NDIM_MAX];
     struct block_range rows;
-    const struct edges edges = {
-        .ndim = setup->blocks.ndim,
-        .extent = extent,
-        .halo_lo = setup->plan.halo_lo,
-        .halo_hi = setup->plan.halo_hi,
-        .mode = setup->plan.edge,
-        .constant = in->constants[input],
-        .element_size = (uint32_t)swim_type_size(setup->inputs[input].type),
-    };
+    const struct edges edges = inputs_edges(setup, input, in->constants[input], extent);
 
-    memcpy(extent, setup->blocks.extent, sizeof(extent));
-    if (setup->window.step)
-        extent[setup->window.axis] =
-            setup->inputs[input].info->shape[setup->window.axis];
     setup_input_range(setup, range, &rows);
     return edges_read(&edges, &rows, buf, read_inside, in->datasets[input], err);
 }

@@ -13,7 +13,7 @@
 #define PORTS_MAX 64
 #define FOLLOW_UNTIL "h5swim_end"
 
-static int map_expect(const struct job_node *node, const char *holds, swim_error_t *err)
+int job_map_expect(const struct job_node *node, const char *holds, swim_error_t *err)
 {
     char found[80];
 
@@ -25,7 +25,7 @@ static int map_expect(const struct job_node *node, const char *holds, swim_error
 }
 
 /* Room for one element per child of a mapping; an empty one needs none. */
-static int array_create(size_t n, size_t size, void *out, swim_error_t *err)
+int job_array_create(size_t n, size_t size, void *out, swim_error_t *err)
 {
     void *array = n ? calloc(n, size) : NULL;
 
@@ -35,7 +35,7 @@ static int array_create(size_t n, size_t size, void *out, swim_error_t *err)
     return SWIM_OK;
 }
 
-static int key_copy(const struct job_node *node, char **out, swim_error_t *err)
+int job_key_copy(const struct job_node *node, char **out, swim_error_t *err)
 {
     if (!*node->key)
         return job_fail(err, &node->key_place, "an empty key");
@@ -110,11 +110,11 @@ static int file_join(const char *dir, char **file, swim_error_t *err)
 static int input_read(const struct job_node *node, const char *dir,
                       struct job_input *input, swim_error_t *err)
 {
-    int rc = key_copy(node, &input->port, err);
+    int rc = job_key_copy(node, &input->port, err);
 
     input->place = node->key_place;
     if (rc == SWIM_OK)
-        rc = map_expect(node, "file, dataset and raw", err);
+        rc = job_map_expect(node, "file, dataset and raw", err);
     if (rc == SWIM_OK)
         rc = job_keys_read(node, input_keys, SWIM_COUNT_OF(input_keys), input, err);
     if (rc != SWIM_OK)
@@ -130,12 +130,12 @@ static int input_read(const struct job_node *node, const char *dir,
 static int job_inputs(const struct job_node *node, void *into, swim_error_t *err)
 {
     struct job *job = into;
-    int rc = map_expect(node, "ports of the kernel", err);
+    int rc = job_map_expect(node, "ports of the kernel", err);
 
     if (rc == SWIM_OK && node->n > PORTS_MAX)
         rc = job_fail(err, &node->place, "more than %d inputs", PORTS_MAX);
     if (rc == SWIM_OK)
-        rc = array_create(node->n, sizeof(*job->inputs), &job->inputs, err);
+        rc = job_array_create(node->n, sizeof(*job->inputs), &job->inputs, err);
     for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
         rc = input_read(c, job->dir, &job->inputs[job->n_inputs++], err);
     return rc;
@@ -266,11 +266,11 @@ static int output_alone(const struct job *job, size_t index, swim_error_t *err)
 static int output_read(const struct job_node *node, const char *dir,
                        struct job_output *output, swim_error_t *err)
 {
-    int rc = key_copy(node, &output->port, err);
+    int rc = job_key_copy(node, &output->port, err);
 
     output->place = node->key_place;
     if (rc == SWIM_OK)
-        rc = map_expect(node, "file, dataset and what it is stored like", err);
+        rc = job_map_expect(node, "file, dataset and what it is stored like", err);
     if (rc == SWIM_OK)
         rc = job_keys_read(node, output_keys, SWIM_COUNT_OF(output_keys), output, err);
     if (rc != SWIM_OK)
@@ -289,12 +289,12 @@ static int output_read(const struct job_node *node, const char *dir,
 static int job_outputs(const struct job_node *node, void *into, swim_error_t *err)
 {
     struct job *job = into;
-    int rc = map_expect(node, "ports of the kernel", err);
+    int rc = job_map_expect(node, "ports of the kernel", err);
 
     if (rc == SWIM_OK && node->n > PORTS_MAX)
         rc = job_fail(err, &node->place, "more than %d outputs", PORTS_MAX);
     if (rc == SWIM_OK)
-        rc = array_create(node->n, sizeof(*job->outputs), &job->outputs, err);
+        rc = job_array_create(node->n, sizeof(*job->outputs), &job->outputs, err);
     for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next) {
         rc = output_read(c, job->dir, &job->outputs[job->n_outputs++], err);
         if (rc == SWIM_OK)
@@ -304,96 +304,6 @@ static int job_outputs(const struct job_node *node, void *into, swim_error_t *er
 }
 
 /* --- the job -------------------------------------------------------------------- */
-
-static int kernel_name_key(const struct job_node *node, void *into, swim_error_t *err)
-{
-    struct job *job = into;
-
-    job->kernel_place = node->place;
-    return job_value_text(node, &job->kernel, err);
-}
-
-static int kernel_timeout_key(const struct job_node *node, void *into,
-                              swim_error_t *err)
-{
-    return job_value_seconds(node, &((struct job *)into)->timeout_ms, err);
-}
-
-static const struct job_key kernel_keys[] = {
-    {"name", kernel_name_key},
-    {"timeout", kernel_timeout_key},
-};
-
-static int job_kernel(const struct job_node *node, void *into, swim_error_t *err)
-{
-    struct job *job = into;
-    int rc = SWIM_OK;
-
-    if (node->kind != JOB_NODE_MAP)
-        return kernel_name_key(node, into, err);
-    rc = job_keys_read(node, kernel_keys, SWIM_COUNT_OF(kernel_keys), job, err);
-    if (rc == SWIM_OK && !job->kernel)
-        rc = job_fail(err, &node->key_place, "\"kernel\" has no \"name\"");
-    return rc;
-}
-
-static int param_read(const struct job_node *node, struct job_param *param,
-                      swim_error_t *err)
-{
-    char found[80];
-    int rc = key_copy(node, &param->name, err);
-
-    param->place = node->place;
-    if (rc != SWIM_OK)
-        return rc;
-    if (node->kind != JOB_NODE_TEXT)
-        return job_fail(err, &node->place,
-                        "parameter \"%.60s\": expected one value, found %s", node->key,
-                        job_node_describe(node, found, sizeof(found)));
-    param->value = strdup(node->text);
-    if (!param->value)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
-    return SWIM_OK;
-}
-
-static int job_params(const struct job_node *node, void *into, swim_error_t *err)
-{
-    struct job *job = into;
-    int rc = SWIM_OK;
-
-    if (node->kind == JOB_NODE_NULL)
-        return SWIM_OK;
-    rc = map_expect(node, "parameters", err);
-    if (rc == SWIM_OK)
-        rc = array_create(node->n, sizeof(*job->params), &job->params, err);
-    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
-        rc = param_read(c, &job->params[job->n_params++], err);
-    return rc;
-}
-
-static int edge_read(const struct job_node *node, struct job_edge *edge,
-                     swim_error_t *err)
-{
-    int rc = key_copy(node, &edge->axis, err);
-
-    edge->place = node->key_place;
-    return rc == SWIM_OK ? job_value_edge(node, &edge->mode, err) : rc;
-}
-
-static int job_edges(const struct job_node *node, void *into, swim_error_t *err)
-{
-    struct job *job = into;
-    int rc = SWIM_OK;
-
-    if (node->kind == JOB_NODE_NULL)
-        return SWIM_OK;
-    rc = map_expect(node, "axes and edge modes", err);
-    if (rc == SWIM_OK)
-        rc = array_create(node->n, sizeof(*job->edges), &job->edges, err);
-    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
-        rc = edge_read(c, &job->edges[job->n_edges++], err);
-    return rc;
-}
 
 static int job_block(const struct job_node *node, void *into, swim_error_t *err)
 {
@@ -445,7 +355,7 @@ static int job_follow(const struct job_node *node, void *into, swim_error_t *err
 static const struct job_key job_keys[] = {
     {"kernel", job_kernel},   {"params", job_params}, {"inputs", job_inputs},
     {"outputs", job_outputs}, {"block", job_block},   {"memory", job_memory},
-    {"edges", job_edges},     {"follow", job_follow},
+    {"edges", job_edges},     {"follow", job_follow}, {"kernels", job_kernels},
 };
 
 static int job_check_follow(const struct job *job, swim_error_t *err)
@@ -481,7 +391,8 @@ static int job_read(const struct job_node *root, struct job *job, swim_error_t *
         return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"inputs\"", job->path);
     if (!job->n_outputs)
         return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"outputs\"", job->path);
-    return job_check_follow(job, err);
+    rc = job_check_follow(job, err);
+    return rc == SWIM_OK ? job_kernels_settle(root, job, err) : rc;
 }
 
 /* Directory and name are taken from the path as given: no link is followed. */
@@ -506,7 +417,7 @@ static int job_names(struct job *job, const char *path, swim_error_t *err)
     return SWIM_OK;
 }
 
-static int job_create(const char *path, struct job **out, swim_error_t *err)
+int job_create(const char *path, struct job **out, swim_error_t *err)
 {
     struct job *job = calloc(1, sizeof(*job));
 
@@ -550,6 +461,7 @@ void job_destroy(struct job *job)
 {
     if (!job)
         return;
+    job_destroy(job->before);
     for (size_t i = 0; i < job->n_params; i++) {
         free(job->params[i].name);
         free(job->params[i].value);

@@ -3,6 +3,7 @@
  *     kernel: wind_speed          # a name, a path to a .so or to a .c source; or a
  *                                 # mapping with the keys "name" and "timeout", the
  *                                 # seconds that one block may take
+ *                                 # or, in its place, "kernels": a chain; see below
  *     params: {radius: 6371000}
  *     inputs:                     # by port of the kernel
  *       u: {file: winds.nc, dataset: UWND}
@@ -27,6 +28,28 @@
  *                                 # reflect, constant; for windows none, too
  *     follow: true                # or a mapping with the keys "until" and "timeout";
  * see # below
+ *
+ * kernels: a chain.  Each kernel but the first has the outputs of the one before as its
+ * inputs, in memory, without a file in between; "inputs" are those of the first, and
+ * "outputs" those of the last:
+ *
+ *     kernels:
+ *       - kernel: wind_speed      # each with params and edges of its own
+ *       - kernel: rolling_mean
+ *         params: {length: 5}     # --set kernels.2.params.length=7
+ *
+ * An output goes to the input of its name, where one kernel's outputs and the next
+ * one's inputs have the same names, else they are taken in their order; there must be
+ * as many.  The result is, to the last bit, that of one job after the other with files
+ * in between of the types that the kernels give: at the edges, too, where each kernel
+ * has its own modes for what the one before gives within the dataset.  But for this: in
+ * a file, a floating-point number that happens to be the fill value is missing, here it
+ * is a number.
+ *
+ * All but the last are maps or stencils whose outputs have the axes of their inputs;
+ * raw inputs, and kernels that want them, are in no chain.  What a stencil or window
+ * needs around its block is computed for each block anew: wide halos cost time.
+ * "timeout" is for each kernel on its own, each time that it is called.
  *
  * follow: the inputs are still being written, by others who commit with h5swim: rows,
  * along the first axis, are processed as they are committed, as far as all inputs have
@@ -108,6 +131,8 @@ struct job_edge {
     struct job_place place;
 };
 
+#define JOB_KERNELS_MAX 16
+
 struct job {
     char *path; /* of the job file, as given */
     char *dir;  /* its directory */
@@ -126,7 +151,10 @@ struct job {
     int64_t timeout_ms;    /* for one block; 0: any time */
     bool follow;
     struct job_place follow_place;
-    char *follow_until;        /* the attribute */
+    char *follow_until; /* the attribute */
+    struct job *before; /* a chain: the job whose outputs are the inputs of this one; it
+                           has kernel, params, edges, timeout_ms, memory_bytes and
+                           follow, the first one inputs; NULL: there is none */
     int64_t follow_timeout_ms; /* without new rows; 0: for ever */
 };
 

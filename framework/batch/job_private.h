@@ -62,6 +62,23 @@ struct job_key {
 int job_keys_read(const struct job_node *map, const struct job_key *keys, size_t n,
                   void *into, swim_error_t *err);
 
+/* SWIM_ERR_ARG where the node is no mapping; holds: of what it should be. */
+int job_map_expect(const struct job_node *node, const char *holds, swim_error_t *err);
+/* Room for n elements; for none of them NULL. */
+int job_array_create(size_t n, size_t size, void *out, swim_error_t *err);
+int job_key_copy(const struct job_node *node, char **out, swim_error_t *err);
+
+/* An empty job of that file; *out is there after a failure, too, if there is memory. */
+int job_create(const char *path, struct job **out, swim_error_t *err);
+
+/* Readers of the keys of a job that belong to a kernel, and of a list of kernels. */
+int job_kernel(const struct job_node *node, void *into, swim_error_t *err);
+int job_params(const struct job_node *node, void *into, swim_error_t *err);
+int job_edges(const struct job_node *node, void *into, swim_error_t *err);
+int job_kernels(const struct job_node *node, void *into, swim_error_t *err);
+/* When all keys were read: what all jobs of a chain need, and inputs to the first. */
+int job_kernels_settle(const struct job_node *root, struct job *job, swim_error_t *err);
+
 /* Single values; the messages name the key and say what was expected. */
 int job_value_text(const struct job_node *node, char **out, swim_error_t *err);
 int job_value_bool(const struct job_node *node, bool *out, swim_error_t *err);

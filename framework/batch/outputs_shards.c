@@ -43,6 +43,7 @@ static bool is_input(const struct setup *setup, const char *file)
 
     if (stat(file, &mine) != 0)
         return false;
+    setup = setup_first(setup);
     for (uint32_t i = 0; i < setup->n_inputs; i++)
         if (stat(setup->inputs[i].info->file, &theirs) == 0 &&
             mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino)

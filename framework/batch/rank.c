@@ -107,9 +107,9 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
     }
     if (r->job->follow)
         return rc;
-    region->n_states = r->setup->n_inputs;
+    region->n_states = setup_first(r->setup)->n_inputs;
     for (uint32_t i = 0; i < region->n_states; i++)
-        region->states[i] = r->setup->inputs[i].state;
+        region->states[i] = setup_first(r->setup)->inputs[i].state;
     r->link->ops->set_states(r->link, region->states, region->n_states);
     return rc;
 }

@@ -143,6 +143,13 @@ void items_tell_failures(struct rank *r, uint64_t n_told)
 
 /* --- workers ---------------------------------------------------------------------- */
 
+/* The setup of the kernel that a reader is at, or was when it ended. */
+static const struct setup *setup_of_reader(const struct rank *r, uint32_t reader)
+{
+    return setup_back(r->setup,
+                      atomic_load(&region_reader(r->worker.region, reader)->back));
+}
+
 static void describe_end(const struct rank *r, const struct worker_event *event,
                          char *text, size_t size)
 {
@@ -150,7 +157,8 @@ static void describe_end(const struct rank *r, const struct worker_event *event,
 
     if (event->role == WORKER_READER && r->timed_out[event->index])
         snprintf(text, size, "was ended, as it was at it for more than %g s",
-                 (double)r->job->timeout_ms / 1000);
+                 (double)setup_of_reader(r, (uint32_t)event->index)->job->timeout_ms /
+                     1000);
     else if (WIFSIGNALED(status))
         snprintf(text, size, "was ended by signal %d (SIG%s)", WTERMSIG(status),
                  sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
@@ -195,10 +203,11 @@ static void describe_block(const struct rank *r, const struct worker_event *even
         snprintf(offsets + used, sizeof(offsets) - used, "%s%" PRIu64 "+%" PRIu64,
                  a ? ", " : "", range.start[a], range.count[a]);
     }
-    snprintf(
-        text, size,
-        "kernel %s: reader %d of rank %u %s in block %" PRIu64 " (offset+count %s)",
-        r->setup->kernel->api.name, event->index, r->link->rank, end, block, offsets);
+    snprintf(text, size,
+             "kernel %s: reader %d of rank %u %s in block %" PRIu64
+             " (offset+count %s)",
+             setup_of_reader(r, (uint32_t)event->index)->kernel->api.name, event->index,
+             r->link->rank, end, block, offsets);
 }
 
 static int worker_useless(struct rank *r, const struct worker_event *event,
@@ -271,11 +280,13 @@ static void end_late_readers(struct rank *r)
 {
     int64_t now = swim_clock_mono_ns();
 
-    for (uint32_t i = 0; r->job->timeout_ms && i < r->worker.region->n_readers; i++) {
+    for (uint32_t i = 0; i < r->worker.region->n_readers; i++) {
+        /* It tells of the time first: then that is not of a kernel before this one. */
+        int64_t limit_ms = setup_of_reader(r, i)->job->timeout_ms;
         int64_t since = atomic_load(&region_reader(r->worker.region, i)->busy_ns);
         if (r->timed_out[i] != since)
             r->timed_out[i] = 0; /* it was done just then */
-        if (!since || r->timed_out[i] || now - since < r->job->timeout_ms * 1000000)
+        if (!since || !limit_ms || r->timed_out[i] || now - since < limit_ms * 1000000)
             continue;
         r->timed_out[i] = since;
         spawner_kill(&r->spawner, i, since);

@@ -57,7 +57,8 @@ static int reader_open(struct reader *r, swim_error_t *err)
     else if (rc == SWIM_OK)
         rc = inputs_create(r->setup, r->region, worker->index, &r->inputs, err);
     if (rc == SWIM_OK)
-        rc = compute_create(r->setup, r->inputs, r->region, &r->compute, err);
+        rc = compute_create(r->setup, r->inputs, r->region, worker->index, &r->compute,
+                            err);
     return rc;
 }
 
@@ -188,6 +189,7 @@ static void give_back(struct reader *r, struct item *item, const swim_error_t *w
 static int compute(struct reader *r, struct slot *slot, void *payload,
                    swim_error_t *err)
 {
+    atomic_store(&r->shared->back, 0);
     atomic_store(&r->shared->busy_ns, swim_clock_mono_ns());
     int rc = compute_block(r->compute, r->setup->phases[slot->phase], slot->block,
                            payload, r->setup->record_bytes, &slot->n_bytes, err);

@@ -74,7 +74,9 @@ struct reader_shared {
     sem_t slot_freed;
     atomic_uint opened;   /* by this process of it: the inputs */
     atomic_int told;      /* it leaves for this signal; 0: for another reason */
-    atomic_llong busy_ns; /* when it began the block it is at (monotonic); 0: none */
+    atomic_llong busy_ns; /* when it began the block it is at (monotonic), of a chain
+                             the kernel that it is at; 0: none */
+    atomic_uint back;     /* a chain: which kernel that is, counted from the last one */
     atomic_uint said; /* error is of an item that is FAILED; the rank takes it back */
     swim_error_t error;
 };

@@ -184,6 +184,16 @@ void report_result(const struct run_result *r)
     fflush(stdout);
 }
 
+static json_t *json_kernels(const struct setup *setup)
+{
+    json_t *list = json_array();
+
+    for (uint32_t back = setup_number(setup); back-- > 0;)
+        json_array_append_new(list,
+                              json_string(setup_back(setup, back)->kernel->api.name));
+    return list;
+}
+
 static void plan_json(const struct job *job, const struct setup *setup,
                       uint32_t n_ranks, uint32_t n_readers, uint64_t rank_bytes)
 {
@@ -194,20 +204,21 @@ static void plan_json(const struct job *job, const struct setup *setup,
         json_array_append_new(block, json_integer((json_int_t)setup->blocks.size[a]));
     for (uint32_t p = 0; p < setup->n_phases; p++)
         blocks += setup->phase_blocks[p];
-    print_json(json_pack("{s:i, s:s, s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:o}",
-                         "version", 1, "job", job->name, "status", "planned", "kernel",
-                         setup->kernel->api.name, "blocks", (json_int_t)blocks, "block",
-                         block, "ranks", (json_int_t)n_ranks, "readers",
-                         (json_int_t)n_ranks * n_readers, "memory_per_rank",
-                         (json_int_t)rank_bytes, "outputs", json_outputs(setup)));
+    print_json(json_pack(
+        "{s:i, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:I, s:o}", "version", 1, "job",
+        job->name, "status", "planned", "kernel", setup->kernel->api.name, "kernels",
+        json_kernels(setup), "blocks", (json_int_t)blocks, "block", block, "ranks",
+        (json_int_t)n_ranks, "readers", (json_int_t)n_ranks * n_readers,
+        "memory_per_rank", (json_int_t)rank_bytes, "outputs", json_outputs(setup)));
 }
 
 static void plan_inputs_outputs(const struct setup *setup)
 {
     char shape[256], chunk[256];
 
-    for (uint32_t i = 0; i < setup->n_inputs; i++) {
-        const struct setup_input *in = &setup->inputs[i];
+    const struct setup *first = setup_first(setup);
+    for (uint32_t i = 0; i < first->n_inputs; i++) {
+        const struct setup_input *in = &first->inputs[i];
         swim_text_shape(in->info->shape, in->info->ndim, shape, sizeof(shape));
         swim_text_shape(in->info->chunk, in->info->chunked ? in->info->ndim : 0, chunk,
                         sizeof(chunk));
@@ -237,6 +248,41 @@ static void plan_inputs_outputs(const struct setup *setup)
     }
 }
 
+/* What a kernel of a chain gives to the next one. */
+static void plan_passed_on(const struct setup *setup)
+{
+    char shape[256], bytes[32];
+    uint64_t all = 0;
+
+    swim_text_shape(setup->slice, setup->blocks.ndim, shape, sizeof(shape));
+    printf("\n                 gives");
+    for (uint32_t i = 0; i < setup->n_outputs; i++) {
+        enum swim_type type = setup->outputs[i].type;
+        printf("%s %s (%s)", i ? "," : "", setup->kernel->outputs[i].name,
+               swim_type_name(type));
+        all += setup_chain_elements(setup) * swim_type_size(type);
+    }
+    printf(" in memory, at most %s at once, %s\n", shape,
+           swim_text_bytes(all, bytes, sizeof(bytes)));
+}
+
+static void plan_kernels(const struct setup *setup)
+{
+    bool chain = setup->before || setup->passes_on;
+    char number[16] = "";
+
+    if (setup->before)
+        plan_kernels(setup->before);
+    if (chain)
+        snprintf(number, sizeof(number), " %u", setup_number(setup));
+    printf("  kernel%-8s %s (%s), %s", number, setup->kernel->api.name,
+           kernel_kind_name(setup->kernel->api.kind), setup->kernel->path);
+    if (setup->passes_on)
+        plan_passed_on(setup);
+    else
+        putchar('\n');
+}
+
 void report_plan(const struct run_options *options, const struct job *job,
                  const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
                  uint32_t slots_each)
@@ -252,8 +298,7 @@ void report_plan(const struct run_options *options, const struct job *job,
     }
     swim_text_shape(setup->blocks.size, setup->blocks.ndim, shape, sizeof(shape));
     printf("%s: plan, nothing is written\n", job->name);
-    printf("  kernel         %s (%s), %s\n", setup->kernel->api.name,
-           kernel_kind_name(setup->kernel->api.kind), setup->kernel->path);
+    plan_kernels(setup);
     plan_inputs_outputs(setup);
     printf("  blocks         %" PRIu64 " of %s", setup->blocks.n, shape);
     if (setup->table.most_rows)

@@ -127,7 +127,6 @@ static int inspect_input(struct setup *setup, uint32_t number,
                          const struct setup_access *how, swim_error_t *err)
 {
     struct setup_input *in = &setup->inputs[number];
-    const struct swim_port *port = &setup->kernel->inputs[number];
     const struct job_input *given = input_given(setup, number, err);
 
     if (!given)
@@ -144,10 +143,23 @@ static int inspect_input(struct setup *setup, uint32_t number,
 
     if (given->raw || setup->kernel->api.flags & SWIM_KERNEL_RAW)
         dataset_take_raw(in->info);
+    return SWIM_OK;
+}
+
+static int plan_input(struct setup *setup, uint32_t number,
+                      const struct setup_access *how, swim_error_t *err)
+{
+    struct setup_input *in = &setup->inputs[number];
+    const struct swim_port *port = &setup->kernel->inputs[number];
+    int rc = setup->before ? setup_chain_input(setup, number, err)
+                           : inspect_input(setup, number, how, err);
+
+    if (rc != SWIM_OK)
+        return rc;
     in->type = port->type ? port->type : dataset_natural_type(in->info);
     in->axes = calloc(in->info->ndim + 1, sizeof(*in->axes));
     if (!in->axes)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "setup: axes of %s", given->dataset);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "setup: axes of %s", in->info->path);
     for (uint32_t a = 0; a < in->info->ndim; a++)
         in->axes[a] = &in->info->axes[a];
     in->field = (struct swim_field){
@@ -199,6 +211,8 @@ static int load_kernel(struct setup *setup, swim_error_t *err)
     free(so);
     if (rc == SWIM_OK)
         rc = check_ports(setup, err);
+    if (rc == SWIM_OK && (setup->before || setup->passes_on))
+        rc = setup_chain_kernel(setup, err);
     if (rc == SWIM_OK)
         rc = params_create(setup->kernel, job->params, job->n_params, &setup->params,
                            err);
@@ -315,42 +329,89 @@ int setup_ask_kernel(struct setup *setup, swim_error_t *err)
     return SWIM_OK;
 }
 
-int setup_create(const struct job *job, const struct setup_access *access,
-                 struct setup **out, swim_error_t *err)
+/* Up to what the kernel has planned. */
+static int setup_begin(struct setup *setup, const struct setup_access *access,
+                       swim_error_t *err)
 {
-    struct setup *setup = calloc(1, sizeof(*setup));
-    int rc = SWIM_OK;
+    int rc = load_kernel(setup, err);
 
-    *out = NULL;
-    if (!setup)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "setup of %s", job->path);
-    setup->job = job;
-    setup->access = access->store;
-    rc = load_kernel(setup, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
-        rc = inspect_input(setup, i, access, err);
-    if (rc == SWIM_OK && !setup->inputs[0].info) {
-        swim_error_set(err, SWIM_ERR_KERNEL, "kernel %s has no inputs", job->kernel);
-        rc = SWIM_ERR_KERNEL;
-    }
-    if (rc == SWIM_OK && job->follow)
+        rc = plan_input(setup, i, access, err);
+    if (rc == SWIM_OK && !setup->inputs[0].info)
+        rc = swim_error_set(err, SWIM_ERR_KERNEL, "kernel %s has no inputs",
+                            setup->job->kernel);
+    if (rc == SWIM_OK && setup->job->follow)
         rc = setup_follow_inputs(setup, err);
     if (rc == SWIM_OK)
         rc = check_shapes(setup, err);
     if (rc == SWIM_OK)
         rc = setup_ask_kernel(setup, err);
-    if (rc == SWIM_OK)
-        rc = setup_plan_window(setup, err);
+    return rc;
+}
+
+/* How the last kernel's outputs are made, and in which blocks. */
+static int setup_finish(struct setup *setup, swim_error_t *err)
+{
+    int rc = setup_plan_window(setup, err);
+
     if (rc == SWIM_OK)
         rc = setup_plan_outputs(setup, err);
     if (rc == SWIM_OK)
         rc = setup_plan_blocks(setup, err);
-    if (rc == SWIM_OK && job->follow)
+    if (rc == SWIM_OK && setup->job->follow)
         rc = setup_follow_outputs(setup, err);
     if (rc == SWIM_OK)
         rc = setup_plan_targets(setup, err);
     if (rc == SWIM_OK)
         rc = setup_describe(setup, err);
+    return rc;
+}
+
+/* One for each kernel of a chain, the last one's for the caller. */
+static int setup_alloc(const struct job *job, const struct setup_access *access,
+                       struct setup **out, swim_error_t *err)
+{
+    struct setup *before = NULL;
+
+    *out = NULL;
+    if (job->before) {
+        int rc = setup_alloc(job->before, access, &before, err);
+        if (rc != SWIM_OK)
+            return rc;
+        before->passes_on = true;
+    }
+    *out = calloc(1, sizeof(**out));
+    if (!*out) {
+        setup_destroy(before);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "setup of %s", job->path);
+    }
+    (*out)->job = job;
+    (*out)->access = access->store;
+    (*out)->before = before;
+    return SWIM_OK;
+}
+
+static int begin_all(struct setup *setup, const struct setup_access *access,
+                     swim_error_t *err)
+{
+    int rc = setup->before ? begin_all(setup->before, access, err) : SWIM_OK;
+
+    if (rc == SWIM_OK)
+        rc = setup_begin(setup, access, err);
+    return rc == SWIM_OK && setup->passes_on ? setup_chain_outputs(setup, err) : rc;
+}
+
+int setup_create(const struct job *job, const struct setup_access *access,
+                 struct setup **out, swim_error_t *err)
+{
+    struct setup *setup = NULL;
+    int rc = setup_alloc(job, access, &setup, err);
+
+    *out = NULL;
+    if (rc == SWIM_OK)
+        rc = begin_all(setup, access, err);
+    if (rc == SWIM_OK)
+        rc = setup_finish(setup, err);
     if (rc != SWIM_OK) {
         setup_destroy(setup);
         return rc;
@@ -361,6 +422,7 @@ int setup_create(const struct job *job, const struct setup_access *access,
 
 void setup_close_inputs(struct setup *setup)
 {
+    setup = setup_files(setup);
     for (uint32_t i = 0; setup->inputs && i < setup->n_inputs; i++) {
         struct source *source = setup->inputs[i].source;
         for (uint32_t k = i; k < setup->n_inputs; k++)
@@ -377,6 +439,7 @@ int setup_look_inputs(struct setup *setup, bool now, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
+    setup = setup_files(setup);
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
         if (setup->inputs[i].source)
             rc = source_look(setup->inputs[i].source, now, err);
@@ -389,7 +452,8 @@ void setup_destroy(struct setup *setup)
         return;
     if (setup->opened && setup->kernel->api.close)
         setup->kernel->api.close(setup->state);
-    setup_close_inputs(setup);
+    if (!setup->before)
+        setup_close_inputs(setup);
     for (uint32_t i = 0; setup->inputs && i < setup->n_inputs; i++) {
         dataset_info_destroy(setup->inputs[i].info);
         free(setup->inputs[i].axes);
@@ -403,5 +467,6 @@ void setup_destroy(struct setup *setup)
     free(setup->plan_outputs);
     params_destroy(setup->params);
     kernel_unload(setup->kernel);
+    setup_destroy(setup->before);
     free(setup);
 }

@@ -39,6 +39,7 @@ struct setup_input {
     const struct swim_axis **axes;
     enum swim_type type;  /* as the kernel sees it */
     uint64_t cache_bytes; /* of each reader's part of the rank's cache of its chunks */
+    uint32_t from;        /* a chain: the output of the kernel before that it is */
 };
 
 /* A window kernel's rows: output row k is that of input row first + k * step. */
@@ -116,6 +117,10 @@ struct setup {
     swim_params_t *params;
     void *state;
     bool opened;
+    struct setup *before; /* a chain: of the kernel whose outputs are the inputs of this
+                             one; NULL: the inputs are datasets of files */
+    bool passes_on; /* there is a kernel behind it; it has no blocks: slice is what
+                       is computed at once */
 
     struct setup_input *inputs;
     struct setup_output *outputs;
@@ -175,6 +180,14 @@ int setup_look_inputs(struct setup *setup, bool now, swim_error_t *err);
 /* What h5swim_unfinished must say in the files of a phase; mark stays the caller's. */
 void setup_targets_mark(const struct setup_targets *targets, const char *mark);
 
+/* The setup whose inputs are datasets of files: the first of a chain, or the only one.
+ */
+const struct setup *setup_first(const struct setup *setup);
+struct setup *setup_files(struct setup *setup);
+/* The one so many before; the number of one in its chain, from 1 on. */
+const struct setup *setup_back(const struct setup *setup, uint32_t back);
+uint32_t setup_number(const struct setup *setup);
+
 /* What of a job, described then, is different now, for people: "params.radius is 3, was
  * 2; input u (/d/winds.nc) was changed".  Either text may be anything.  Returns how
  * many differences there are; text is "" when that is 0. */
@@ -197,6 +210,24 @@ int setup_check_halo(const struct setup *setup, swim_error_t *err);
 int setup_follow_inputs(struct setup *setup, swim_error_t *err);
 int setup_follow_outputs(struct setup *setup, swim_error_t *err);
 uint64_t setup_follow_block(const struct setup *setup, const struct blocks_wish *wish);
+
+/* A chain, in setup_chain.c: whether a kernel can be where it is; what one that another
+ * follows gives; an input that is such an output; what of the spec of an output comes
+ * from the first input. */
+int setup_chain_kernel(const struct setup *setup, swim_error_t *err);
+int setup_chain_outputs(struct setup *setup, swim_error_t *err);
+int setup_chain_input(struct setup *setup, uint32_t number, swim_error_t *err);
+void setup_chain_spec(const struct setup *setup, struct output_spec *spec);
+/* Bytes of all that the kernels before have in memory, per element of a block; what
+ * each of them computes at once, for slices of the last one, and its bytes, about; how
+ * many elements that is. */
+uint64_t setup_chain_element_bytes(const struct setup *setup);
+double setup_chain_slices(struct setup *setup);
+uint64_t setup_chain_elements(const struct setup *setup);
+
+/* The fill value of an output of that type for which the job gives none. */
+double setup_fill_of(const struct dataset_info *first, const struct swim_port *port,
+                     enum swim_type type);
 
 /* What a window kernel's plan() comes to; nothing is done for others. */
 int setup_plan_window(struct setup *setup, swim_error_t *err);

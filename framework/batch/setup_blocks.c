@@ -28,6 +28,7 @@ static void wish_windows(const struct setup *setup, struct blocks_wish *wish)
     wish->window_step = w->step;
     wish->window_halo =
         (uint64_t)setup->plan.halo_lo[w->axis] + setup->plan.halo_hi[w->axis];
+    wish->window_bytes += w->whole ? 0 : setup_chain_element_bytes(setup);
     if (w->step == 1 && wish->window_halo == 0)
         wish->window_bytes = 0;
 }
@@ -105,6 +106,7 @@ static void wish_of(const struct setup *setup, struct blocks_wish *wish)
         wish->base[a] = 1;
         wish->chunk[a] = first->chunked ? first->chunk[a] : 1;
     }
+    wish->element_bytes = setup_chain_element_bytes(setup);
     for (uint32_t i = 0; i < setup->n_inputs; i++)
         wish->element_bytes += swim_type_size(setup->inputs[i].type);
     for (uint32_t i = 0; i < setup->n_outputs; i++) {

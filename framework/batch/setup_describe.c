@@ -36,16 +36,45 @@ static void put_shape(FILE *to, const uint64_t *shape, uint32_t ndim)
     fprintf(to, "%s\n", swim_text_shape(shape, ndim, text, sizeof(text)));
 }
 
+/* What is of one kernel of a chain says of which: "kernels.2.params.length: 5". */
+static void put_number(const struct setup *setup, FILE *to)
+{
+    if (setup->before || setup->passes_on)
+        fprintf(to, "kernels.%u.", setup_number(setup));
+}
+
+static void describe_edges(const struct setup *setup, FILE *to)
+{
+    static const char *const modes[] = {"nearest", "reflect", "wrap", "constant",
+                                        "none"};
+
+    put_number(setup, to);
+    fputs("edges:", to);
+    for (uint32_t a = 0; a < setup->blocks.ndim; a++)
+        fprintf(to, " %s", modes[setup->plan.edge[a]]);
+    fputc('\n', to);
+    put_number(setup, to);
+    fprintf(to, "edges.value: %.17g\n", setup->plan.edge_value);
+}
+
 static void describe_kernel(const struct setup *setup, FILE *to)
 {
+    if (setup->before)
+        describe_kernel(setup->before, to);
+    put_number(setup, to);
     fputs("kernel: ", to);
     put_value(to, setup->kernel->api.name);
+    put_number(setup, to);
     fprintf(to, "kernel.binary: %016" PRIx64 "\n", setup->kernel->digest);
+    put_number(setup, to);
     fprintf(to, "kernel.abi: %u\n", (unsigned)SWIM_KERNEL_ABI);
     for (size_t i = 0; i < setup->job->n_params; i++) {
+        put_number(setup, to);
         fprintf(to, "params.%s: ", setup->job->params[i].name);
         put_value(to, setup->job->params[i].value);
     }
+    if (setup->passes_on)
+        describe_edges(setup, to);
 }
 
 static int describe_input(const struct setup *setup, uint32_t number, FILE *to,
@@ -100,14 +129,9 @@ static void describe_output(const struct setup *setup, uint32_t number, FILE *to
 
 static void describe_blocks(const struct setup *setup, FILE *to)
 {
-    static const char *const modes[] = {"nearest", "reflect", "wrap", "constant",
-                                        "none"};
     const struct blocks *b = &setup->blocks;
 
-    fputs("edges:", to);
-    for (uint32_t a = 0; a < b->ndim; a++)
-        fprintf(to, " %s", modes[setup->plan.edge[a]]);
-    fprintf(to, "\nedges.value: %.17g\n", setup->plan.edge_value);
+    describe_edges(setup, to);
     if (setup->window.step)
         fprintf(to, "window: axis %u, %u before, %u behind, step %" PRIu64 "%s\n",
                 setup->window.axis, setup->plan.halo_lo[setup->window.axis],
@@ -138,8 +162,9 @@ int setup_describe(struct setup *setup, swim_error_t *err)
     describe_kernel(setup, to);
     if (setup->job->follow)
         fputs("follow: yes\n", to);
-    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
-        rc = describe_input(setup, i, to, err);
+    const struct setup *first = setup_first(setup);
+    for (uint32_t i = 0; rc == SWIM_OK && i < first->n_inputs; i++)
+        rc = describe_input(first, i, to, err);
     for (uint32_t i = 0; i < setup->n_outputs; i++)
         describe_output(setup, i, to);
     describe_blocks(setup, to);

@@ -72,6 +72,7 @@ static bool is_still(const struct setup *setup, const struct line *line)
     struct source_state then;
     char key[KEY_MOST];
 
+    setup = setup_first(setup);
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         const struct setup_input *in = &setup->inputs[i];
         int n = snprintf(key, sizeof(key), "input.%s.state", in->field.port);
@@ -211,16 +212,26 @@ static void say_port(struct saying *s, const char *key, const struct line *then,
                    then, now, "");
 }
 
+/* Of a chain, what a key says behind "kernels.2.". */
+static const char *key_alone(const char *key)
+{
+    const char *dot = strncmp(key, "kernels.", 8) == 0 ? strchr(key + 8, '.') : NULL;
+
+    return dot ? dot + 1 : key;
+}
+
 static void say_kernel(struct saying *s, const char *key, const struct line *then,
                        const struct line *now)
 {
-    char name[4 * VALUE_MOST + 8];
+    const char *alone = key_alone(key);
+    char name[4 * VALUE_MOST + 8], of[KEY_MOST];
     struct line kernel;
 
-    if (strcmp(key, "kernel.binary") != 0)
-        say_values(s, strcmp(key, "kernel") == 0 ? key : "the kernels' interface", "is",
-                   then, now, "");
-    else if (same_there(s, "kernel") && line_find(s->now, "kernel", 6, &kernel))
+    snprintf(of, sizeof(of), "%.*skernel", (int)(alone - key), key);
+    if (strcmp(alone, "kernel.binary") != 0)
+        say_values(s, strcmp(alone, "kernel") == 0 ? key : "the kernels' interface",
+                   "is", then, now, "");
+    else if (same_there(s, of) && line_find(s->now, of, strlen(of), &kernel))
         say(s, "kernel %s was changed", shown(&kernel, name, sizeof(name)));
 }
 
@@ -236,14 +247,15 @@ static void say_line(struct saying *s, const struct line *then, const struct lin
     swim_printable(raw, 0, key, sizeof(key));
     if (strncmp(key, "input.", 6) == 0 || strncmp(key, "output.", 7) == 0)
         say_port(s, key, then, now);
-    else if (strncmp(key, "kernel", 6) == 0)
+    else if (strncmp(key_alone(key), "kernel", 6) == 0)
         say_kernel(s, key, then, now);
     else if (strcmp(key, "description") == 0)
         say(s, "it was begun by another version of h5swim");
     else if (strcmp(key, "blocks") == 0)
         say_values(s, key, "are", then, now, " (memory or chunks of the job)");
     else if (strcmp(key, "slice") != 0)
-        say_values(s, key, strcmp(key, "edges") == 0 ? "are" : "is", then, now, "");
+        say_values(s, key, strcmp(key_alone(key), "edges") == 0 ? "are" : "is", then,
+                   now, "");
     else if (same_there(s, "blocks"))
         say_values(s, "what is read at once", "is", then, now, " (memory of the job)");
 }

@@ -50,6 +50,10 @@ int setup_follow_inputs(struct setup *setup, swim_error_t *err)
 
     if (kind != SWIM_KERNEL_MAP && kind != SWIM_KERNEL_STENCIL)
         return refuse(setup, "a kernel of the kind", kernel_kind_name(kind), err);
+    if (setup->before) { /* its inputs are like those of the one before */
+        setup->rows = setup->before->rows;
+        return SWIM_OK;
+    }
     setup->rows = UINT64_MAX;
     for (uint32_t i = 0; i < setup->n_inputs; i++) {
         struct dataset_info *info = setup->inputs[i].info;
@@ -63,12 +67,26 @@ int setup_follow_inputs(struct setup *setup, swim_error_t *err)
     return SWIM_OK;
 }
 
-int setup_follow_outputs(struct setup *setup, swim_error_t *err)
+/* Of each kernel, which all have the first axis of the inputs. */
+static int take_kernel(struct setup *setup, swim_error_t *err)
 {
     if (setup->plan.halo_lo[0] || setup->plan.halo_hi[0])
         return refuse(setup, "kernel",
                       "needs neighbours along the first axis, which are not there yet",
                       err);
+    for (uint32_t i = 0; i < setup->n_inputs; i++)
+        setup->inputs[i].info->shape[0] = setup->rows;
+    return SWIM_OK;
+}
+
+int setup_follow_outputs(struct setup *setup, swim_error_t *err)
+{
+    int rc = take_kernel(setup, err);
+
+    for (struct setup *s = setup->before; rc == SWIM_OK && s; s = s->before)
+        rc = take_kernel(s, err);
+    if (rc != SWIM_OK)
+        return rc;
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         struct output_spec *spec = &setup->outputs[i].spec;
         if (spec->ndim == 0 || spec->from_axis[0] != 0)
@@ -77,8 +95,6 @@ int setup_follow_outputs(struct setup *setup, swim_error_t *err)
         spec->grows = true;
         spec->shape[0] = 0;
     }
-    for (uint32_t i = 0; i < setup->n_inputs; i++)
-        setup->inputs[i].info->shape[0] = setup->rows;
     return SWIM_OK;
 }
 
@@ -122,11 +138,12 @@ static int open_at(struct setup *setup, uint32_t number,
 int setup_open_epoch(struct setup *setup, const struct setup_epoch *epoch,
                      swim_error_t *err)
 {
+    struct setup *first = setup_files(setup);
     int rc = SWIM_OK;
 
     setup_close_inputs(setup);
-    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
-        rc = open_at(setup, i, &epoch->states[i], err);
+    for (uint32_t i = 0; rc == SWIM_OK && i < first->n_inputs; i++)
+        rc = open_at(first, i, &epoch->states[i], err);
     if (rc == SWIM_OK)
         setup_take_rows(setup, epoch->rows);
     else

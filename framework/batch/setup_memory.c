@@ -153,6 +153,8 @@ static bool chunks_are_shared(const struct setup *setup,
     for (uint32_t a = 0; a < info->ndim; a++) {
         uint64_t slice = setup->slice[a], block = setup->blocks.size[a];
         bool window = setup->window.step && setup->window.axis == a;
+        if (setup->passes_on && slice < info->shape[a])
+            return true; /* what the kernel behind it takes overlaps, or may */
         if (window && setup->window.whole)
             continue;
         if (window)
@@ -201,6 +203,10 @@ static void input_memory(struct setup *setup)
         struct setup_input *in = &setup->inputs[i];
         struct dataset_info *info = in->info;
         bool direct = dataset_is_direct(info);
+        if (setup->before) { /* it is computed in its place */
+            setup->input_bytes += elements * swim_type_size(in->type);
+            continue;
+        }
         if (info->chunked && !direct)
             info->cache_bytes = chunk_cache(setup, info);
         /* Of one that grows, the last chunk of a state is another in the next one. */
@@ -210,6 +216,19 @@ static void input_memory(struct setup *setup)
         setup->input_bytes += elements * swim_type_size(in->type) + info->cache_bytes +
                               in->cache_bytes +
                               elements * dataset_staged_bytes(info, in->type);
+    }
+}
+
+/* Of the kernels before the last one, for one slice of that. */
+static void chain_memory(struct setup *setup)
+{
+    for (struct setup *s = setup->before; s; s = s->before) {
+        input_memory(s);
+        for (uint32_t i = 0; i < s->n_outputs; i++)
+            s->output_bytes +=
+                setup_chain_elements(s) * swim_type_size(s->outputs[i].type);
+        setup->input_bytes += s->input_bytes + s->output_bytes;
+        setup->cache_bytes += s->cache_bytes;
     }
 }
 
@@ -257,10 +276,11 @@ static uint64_t chunk_bytes(uint32_t ndim, const uint64_t *chunk, enum swim_type
 /* What a reader has beside blocks. */
 static uint64_t filter_bytes(const struct setup *setup)
 {
+    const struct setup *first = setup_first(setup);
     uint64_t bytes = COMPRESSOR_BYTES * setup->n_outputs;
 
-    for (uint32_t i = 0; i < setup->n_inputs; i++) {
-        const struct dataset_info *info = setup->inputs[i].info;
+    for (uint32_t i = 0; i < first->n_inputs; i++) {
+        const struct dataset_info *info = first->inputs[i].info;
         if (info->chunked)
             bytes += CHUNKS_FILTERED *
                      chunk_bytes(info->ndim, info->chunk, info->stored_type);
@@ -365,7 +385,8 @@ static int refuse_memory(const struct setup *setup, double bytes, swim_error_t *
 
 int setup_plan_memory(struct setup *setup, swim_error_t *err)
 {
-    double budget = (double)setup->job->memory_bytes, rough = rough_bytes(setup);
+    double budget = (double)setup->job->memory_bytes;
+    double rough = rough_bytes(setup) + setup_chain_slices(setup);
 
     if (rough > budget)
         return refuse_memory(setup, rough, err);
@@ -373,6 +394,7 @@ int setup_plan_memory(struct setup *setup, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     input_memory(setup);
+    chain_memory(setup);
     if (setup_reader_bytes(setup) > setup->job->memory_bytes)
         return refuse_memory(setup, (double)setup_reader_bytes(setup), err);
     return SWIM_OK;

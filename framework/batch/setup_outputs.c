@@ -243,15 +243,16 @@ static int check_chunk_bytes(const struct job_output *given,
                           given->place.text, given->port, bytes);
 }
 
-/* Whether the first input's fill value goes on.  Integers that a kernel declares are
- * numbers of its own, as counts are: any of them may be what means missing there. */
-static bool fill_goes_on(const struct dataset_info *first, const struct swim_port *port,
-                         const struct output_spec *spec)
+/* Integers that a kernel declares are numbers of its own, as counts are: any of them
+ * may be what means missing there. */
+double setup_fill_of(const struct dataset_info *first, const struct swim_port *port,
+                     enum swim_type type)
 {
     bool own = port->type != SWIM_TYPE_ANY && port->type < SWIM_TYPE_F32;
+    bool goes_on = first->has_missing && !first->packed && !own;
 
-    return first->has_missing && !first->packed && !own && !spec->bare &&
-           type_holds(spec->type, first->missing);
+    return goes_on && type_holds(type, first->missing) ? first->missing
+                                                       : default_fill(type);
 }
 
 static int choose_fill(const struct setup *setup, const struct swim_port *port,
@@ -267,8 +268,8 @@ static int choose_fill(const struct setup *setup, const struct swim_port *port,
             given->place.text, given->fill, given->port, swim_type_name(spec->type));
     if (given->has_fill)
         spec->fill = given->fill;
-    else if (!given->fill_default && fill_goes_on(first, port, spec))
-        spec->fill = first->missing;
+    else if (!given->fill_default && !spec->bare) /* a table has other numbers */
+        spec->fill = setup_fill_of(first, port, spec->type);
     else
         spec->fill = default_fill(spec->type);
     return SWIM_OK;
@@ -413,9 +414,8 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         .units = planned->units,
         .long_name = planned->long_name,
         .cell_methods = planned->cell_methods,
-        .like = first,
-        .like_source = setup->inputs[0].source,
     };
+    setup_chain_spec(setup, &out->spec);
     out->sharded = given->sharded;
     out->by_rank = given->by_rank;
     shape_output(setup, out);
@@ -465,15 +465,16 @@ static int check_files(const struct setup *setup, uint32_t number, swim_error_t 
     }
     if (stat(spec->file, &mine) != 0)
         return SWIM_OK; /* does not exist yet */
-    for (uint32_t i = 0; i < setup->n_inputs; i++) {
-        const char *input = setup->inputs[i].info->file;
+    const struct setup *from = setup_first(setup);
+    for (uint32_t i = 0; i < from->n_inputs; i++) {
+        const char *input = from->inputs[i].info->file;
         if (stat(input, &theirs) == 0 && mine.st_dev == theirs.st_dev &&
             mine.st_ino == theirs.st_ino)
             return swim_error_set(err, SWIM_ERR_ARG,
                                   "%s: output file %s is also the input %s: give the "
                                   "output another file",
                                   setup->job->path, spec->file,
-                                  setup->inputs[i].field.port);
+                                  from->inputs[i].field.port);
     }
     return SWIM_OK;
 }

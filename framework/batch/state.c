@@ -131,9 +131,9 @@ static size_t list_resources(const struct rank *r, char (*names)[PATH_MAX])
 {
     size_t n = 0;
 
-    for (uint32_t i = 0; i < r->setup->n_inputs; i++)
-        n += swim_resource_of_file(r->setup->inputs[i].info->file, names[n], PATH_MAX,
-                                   NULL) == SWIM_OK;
+    for (uint32_t i = 0; i < setup_first(r->setup)->n_inputs; i++)
+        n += swim_resource_of_file(setup_first(r->setup)->inputs[i].info->file,
+                                   names[n], PATH_MAX, NULL) == SWIM_OK;
     for (uint32_t i = 0; i < r->setup->n_outputs; i++)
         n += swim_resource_of_file(r->setup->outputs[i].spec.file, names[n], PATH_MAX,
                                    NULL) == SWIM_OK;
@@ -142,7 +142,7 @@ static size_t list_resources(const struct rank *r, char (*names)[PATH_MAX])
 
 static void print_locks(const struct rank *r, FILE *to)
 {
-    size_t most = r->setup->n_inputs + r->setup->n_outputs;
+    size_t most = setup_first(r->setup)->n_inputs + r->setup->n_outputs;
     char(*names)[PATH_MAX] = calloc(most, sizeof(*names));
     const char **list = calloc(most, sizeof(*list));
     struct inspector *inspector = NULL;

@@ -149,10 +149,28 @@ static void any_text_can_be_compared(void **state)
     free(longest);
 }
 
+static void of_a_chain_the_number_of_the_kernel_is_told(void **state)
+{
+    static const char then[] = "kernels.1.kernel: a\nkernels.1.kernel.binary: 1\n"
+                               "kernels.1.params.r: 2\nkernels.1.edges: nearest\n"
+                               "kernels.2.kernel: b\nkernels.2.kernel.binary: 5\n";
+    static const char now[] = "kernels.1.kernel: a\nkernels.1.kernel.binary: 7\n"
+                              "kernels.1.params.r: 3\nkernels.1.edges: wrap\n"
+                              "kernels.2.kernel: c\nkernels.2.kernel.binary: 6\n";
+    char text[600];
+
+    (void)state;
+    assert_int_equal(setup_difference(then, now, text, sizeof(text)), 4);
+    assert_string_equal(text, "kernel a was changed; kernels.1.params.r is 3, was 2; "
+                              "kernels.1.edges are wrap, were nearest; "
+                              "kernels.2.kernel is c, was b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_difference_is_one_phrase),
+        cmocka_unit_test(of_a_chain_the_number_of_the_kernel_is_told),
         cmocka_unit_test(what_follows_from_another_difference_is_not_said),
         cmocka_unit_test(several_are_joined_and_many_are_counted),
         cmocka_unit_test(any_text_can_be_compared),

@@ -221,7 +221,10 @@ struct swim_array {
  * Filter: inputs are contiguous.  Outputs have room for a row for each element of an
  * input: shape[0] of them; the kernel writes the first rows, one after the other, and
  * sets rows, the same in all outputs.  In the file rows stand in the order of the
- * blocks, and of each block as they were written. */
+ * blocks, and of each block as they were written.
+ * A map or stencil that another kernel follows, in one job, computes what that one
+ * needs for its block, in one call or several, and neighbours of the block again for
+ * others: index is that of the block, offset[] says where each part lies. */
 struct swim_block {
     uint32_t struct_size;
     uint32_t n_inputs, n_outputs;

@@ -1,0 +1,3 @@
+/* second.c - another step, to tell one from the other. */
+#define NAME "second"
+#include "step.c"
