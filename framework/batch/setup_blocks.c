@@ -123,7 +123,8 @@ static void wish_of(const struct setup *setup, struct blocks_wish *wish)
             wish->base[a] = blocks_lcm(wish->base[a], base, setup->blocks.extent[a]);
         }
     }
-    if (setup->kernel->api.kind == SWIM_KERNEL_MAP && wish->most_bytes > BLOCK_CACHED)
+    bool alone = setup->kernel->api.kind == SWIM_KERNEL_MAP && !setup->before;
+    if (alone && wish->most_bytes > BLOCK_CACHED)
         wish->most_bytes = BLOCK_CACHED;
     if (setup->window.step)
         wish_windows(setup, wish);
