@@ -57,6 +57,8 @@ static int reader_open(struct reader *r, swim_error_t *err)
     else if (rc == SWIM_OK)
         rc = inputs_create(r->setup, r->region, worker->index, &r->inputs, err);
     if (rc == SWIM_OK)
+        rc = region_guard(r->region, worker->index, err);
+    if (rc == SWIM_OK)
         rc = compute_create(r->setup, r->inputs, r->region, worker->index, &r->compute,
                             err);
     return rc;

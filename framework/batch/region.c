@@ -67,16 +67,6 @@ void *region_cache(struct region *region)
     return (char *)region + cache_offset(region);
 }
 
-/* A kernel that writes on behind its block ends there, and harms no other block.  More
- * than the system has mappings for go without. */
-static void guard_slots(struct region *region)
-{
-    for (uint32_t s = 0; s < region_slots(region); s++)
-        if (mprotect((char *)region_payload(region, s) + region->slot_stride - PAGE,
-                     PAGE, PROT_NONE) != 0)
-            return;
-}
-
 int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each,
                   uint64_t slot_bytes, uint64_t cache_bytes, swim_error_t *err)
 {
@@ -94,10 +84,23 @@ int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each
             "%u readers need %zu bytes for blocks and chunks, there are "
             "%zu: give \"memory\" more, or fewer --readers",
             n_readers, need, region->mapped_bytes);
-    guard_slots(region);
     for (uint32_t i = 0; i < n_readers; i++)
         sem_init(&region_reader(region, i)->slot_freed, 1, 0);
     return SWIM_OK;
+}
+
+int region_guard(struct region *region, uint32_t reader, swim_error_t *err)
+{
+    uint32_t first = reader * region->slots_each, end = first + region->slots_each;
+    char *own = region_payload(region, first), *after = region_payload(region, end);
+    char *slots = region_payload(region, 0), *cache = region_cache(region);
+    bool done = mprotect(slots, (size_t)(own - slots), PROT_NONE) == 0 &&
+                mprotect(after, (size_t)(cache - after), PROT_NONE) == 0;
+
+    for (char *next = own + region->slot_stride; done && next <= after;
+         next += region->slot_stride)
+        done = mprotect(next - PAGE, PAGE, PROT_NONE) == 0;
+    return done ? SWIM_OK : swim_error_sys(err, errno, "guard the slots of others");
 }
 
 void region_mark(struct region *region, char mark[REGION_MARK_SIZE])

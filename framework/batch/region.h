@@ -131,11 +131,14 @@ void region_mark(struct region *region, char mark[REGION_MARK_SIZE]);
 int region_create(uint64_t bytes_for_slots, struct region **out, swim_error_t *err);
 void region_destroy(struct region *region);
 
-/* Lay out readers and slots, and cache_bytes of memory for chunks, all zero.  Behind
- * each slot is a page that cannot be touched.
+/* Lay out readers and slots, and cache_bytes of memory for chunks, all zero.
  * SWIM_ERR_ARG: does not fit into what was mapped. */
 int region_layout(struct region *region, uint32_t n_readers, uint32_t slots_each,
                   uint64_t slot_bytes, uint64_t cache_bytes, swim_error_t *err);
+
+/* In a reader's process: from now on it dies of writing into the slots of others, and
+ * on behind the end of its own. */
+int region_guard(struct region *region, uint32_t reader, swim_error_t *err);
 void *region_cache(struct region *region);
 
 struct reader_shared *region_reader(struct region *region, uint32_t reader);

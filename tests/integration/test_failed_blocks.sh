@@ -75,6 +75,15 @@ expect_status 0 "$h5swim" run map.yaml --resume
 grep -q 'complete already' "$tmp/out" || fail "a finished job that is resumed: $(cat "$tmp/out")"
 passed "--resume tries those that failed, and no other"
 
+# Where it writes, the finished blocks of others lie beside.
+printf '%s\n' '3 over' '20 over' >where
+expect_status 3 "$h5swim" run map.yaml -n 1 --readers 1 --quiet --overwrite --set 'outputs.y.filters={}'
+for block in 3 20; do
+    grep -qE "signal 11 .SIGSEGV. in block $block .*3 tries" "$tmp/err" || fail "not said: $block: $(cat "$tmp/err")"
+done
+values map '3 20'
+passed "a kernel that writes on behind its block costs that block alone"
+
 # With a status as if a signal had told it to leave.
 printf '%s\n' '3 exit129' '5 exit130' '7 exit143' >where
 expect_status 3 "$h5swim" run map.yaml -n 2 --readers 1 --quiet --overwrite

@@ -10,8 +10,11 @@ blocks() {
     sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p}" "$readme"
 }
 
-blocks yaml >"$tmp/wind_speed.yaml"
+blocks yaml | sed '/^kernels:/,$d' >"$tmp/wind_speed.yaml"
 cmp "$tmp/wind_speed.yaml" "$SWIM_SOURCE/jobs/wind_speed.yaml"
+blocks yaml | sed -n '/^kernels:/,$p' >"$tmp/kernels.yaml"
+sed -n '/^kernels:/,/^inputs:/{/^inputs:/d;p}' "$SWIM_SOURCE/jobs/wind_speed_year.yaml" |
+    cmp - "$tmp/kernels.yaml"
 # A kernel, and a part of an example.
 "$python" - "$readme" "$tmp/wind_speed.c" "$SWIM_SOURCE" <<'PY' || fail "its C code is not that of the tree"
 import re, sys

@@ -1,5 +1,6 @@
 /* test_region.c - the memory that a rank's processes share, with real processes. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -219,6 +220,56 @@ static void payloads_do_not_overlap(void **state)
         assert_int_equal(atomic_load(&region_reader(region, r)->busy_ns), 0);
 }
 
+/* Of n bytes into a slot, in a process that is reader 1. */
+static int ended_by(struct region *region, uint32_t slot, size_t n)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        volatile char *bytes = region_payload(region, slot);
+        signal(SIGSEGV, SIG_DFL); /* a sanitizer would make a report of it */
+        if (region_guard(region, 1, NULL) != SWIM_OK)
+            _exit(1);
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = 1;
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+static void a_reader_writes_into_its_own_slots_alone(void **state)
+{
+    struct region *region = *state;
+
+    for (uint32_t s = 0; s < READERS * 2; s++) {
+        bool own = s / 2 == 1;
+        const char *next = region_payload(region, s + 1);
+        assert_int_equal(ended_by(region, s, 1000), own ? 0 : SIGSEGV);
+        assert_int_equal(ended_by(region, s, region->slot_stride + 1), SIGSEGV);
+        assert_int_equal(*(const char *)region_payload(region, s), own);
+        if (s + 1 < READERS * 2)
+            assert_int_equal(*next, 0);
+    }
+}
+
+static void what_is_queued_or_computed_is_at_work(void **state)
+{
+    struct region *region = *state;
+    unsigned char done[8] = {0};
+    uint64_t next = 0;
+    uint32_t item;
+
+    assert_false(region_at_work(region));
+    rank_turn(region, &next, 1, done);
+    assert_true(region_at_work(region));
+    assert_true(region_take(region, 1, 1, &item));
+    assert_false(region_at_work(region));
+    atomic_store(&region_reader(region, 1)->busy_ns, swim_clock_mono_ns());
+    assert_true(region_at_work(region));
+}
+
 static void a_layout_that_does_not_fit_is_refused(void **state)
 {
     swim_error_t err = {0};
@@ -288,6 +339,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_queued_is_found_without_a_post, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(payloads_do_not_overlap, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reader_writes_into_its_own_slots_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_is_queued_or_computed_is_at_work, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_layout_that_does_not_fit_is_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_first_error_wins, setup, teardown),

@@ -9,6 +9,9 @@ static int apply(void *state, const struct swim_block *b, swim_error_t *err)
 
     for (uint64_t i = 0; rc == SWIM_OK && i < b->inputs[0]->count; i++)
         y[i] = 2 * u[i];
+    for (size_t i = 0; rc == SWIM_OK && ((struct breaks *)state)->over && i < 16384;
+         i++)
+        y[b->inputs[0]->count + i] = -2;
     return rc;
 }
 

@@ -1,7 +1,7 @@
 /* breaks.h - breaking in the blocks that the file WHERE lists, one "INDEX HOW" in each
  * line: segv, abort, exit (also exit143), loop, refuse; wait: until there is a file
- * WHERE.go; once: killed, but the first time only.  Each block takes $NAP_MS.  If
- * WHERE is exit143, open() ends the process. */
+ * WHERE.go; once: killed, but the first time only; over: map writes 64 KiB too much.
+ * Each block takes $NAP_MS.  If WHERE is exit143, open() ends the process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 
 struct breaks {
     char where[200];
+    int over;
 };
 
 static int breaks_open(const swim_params_t *params, void **state, swim_error_t *err)
@@ -62,8 +63,7 @@ static int breaks_now(const char *how, swim_error_t *err)
     return swim_error_set(err, SWIM_ERR_ARG, "it does not like this block");
 }
 
-static int breaks_look(const struct breaks *b, unsigned long long block,
-                       swim_error_t *err)
+static int breaks_look(struct breaks *b, unsigned long long block, swim_error_t *err)
 {
     unsigned long long index;
     FILE *f = fopen(b->where, "r");
@@ -71,6 +71,7 @@ static int breaks_look(const struct breaks *b, unsigned long long block,
     char how[32];
     int rc = SWIM_OK;
 
+    b->over = 0;
     if (ms)
         usleep((useconds_t)atoi(ms) * 1000);
     while (f && rc == SWIM_OK && fscanf(f, "%llu %31s", &index, how) == 2) {
@@ -78,6 +79,8 @@ static int breaks_look(const struct breaks *b, unsigned long long block,
             continue;
         if (strcmp(how, "wait") == 0)
             breaks_wait(b->where);
+        else if (strcmp(how, "over") == 0)
+            b->over = 1;
         else if (strcmp(how, "once") != 0)
             rc = breaks_now(how, err);
         else if (breaks_first(b->where, block))
