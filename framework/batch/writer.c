@@ -23,7 +23,7 @@
 #define POLL_MS 50
 /* A batch is worth its commit when it has so many bytes, or half of the slots, or when
  * the first of them have waited so long; follow: others wait for what is done. */
-#define BATCH_BYTES ((uint64_t)8 << 20)
+#define BATCH_BYTES ((uint64_t)16 << 20)
 #define GATHER_MS 100
 #define GATHER_FOLLOW_MS 5
 #define SESSION_MS 250 /* no longer, so that other writers get in */
