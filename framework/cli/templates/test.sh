@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the kernel @NAME@: alone, on made data; then the job, on data whose result is
 # known.  H5SWIM names the command if it is not in the PATH.
+# shellcheck disable=SC2154 # the lines about the data set input, shape and want
 set -euo pipefail
 cd "$(dirname "$0")"
 h5swim=${H5SWIM:-h5swim}
