@@ -33,6 +33,7 @@ for w in said["works"][:8]:
         assert len(who["times"]) == 1 and who["seconds"] > 0 and who["cpu_s"] > 0, w
 assert "plain HDF5" in said["works"][0]["peers"]
 assert said["works"][8]["first_block_ms"] > 0 and said["works"][9]["vm_hwm"] > 0
+assert said["works"][10]["safe_s"] > 0 and said["works"][10]["unsafe_s"] > 0
 END
 passed "it measures each work, and all come to the same results"
 
