@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "store/box.h"
 #include "store/codec.h"
+#include "store/types.h"
 
 /* A kernel before the last one: its buffers, for what is computed at once. */
 struct stage {
@@ -115,11 +116,6 @@ void chain_destroy(struct chain *chain)
 
 /* --- from one kernel's type to the next one's ------------------------------------- */
 
-static bool is_float(enum swim_type type)
-{
-    return type >= SWIM_TYPE_F32;
-}
-
 static bool is_nan(enum swim_type type, const void *at)
 {
     if (type == SWIM_TYPE_F32)
@@ -133,21 +129,21 @@ int chain_convert(enum swim_type from, const void *src, enum swim_type to, void 
                   uint64_t n, double missing, swim_error_t *err)
 {
     const size_t from_size = swim_type_size(from), to_size = swim_type_size(to);
+    const bool from_float = swim_type_is_float(from), to_float = swim_type_is_float(to);
     const double nan = (double)NAN;
     _Alignas(16) unsigned char gone[16], instead[16];
     int rc = codec_convert(from, src, to, dst, n, false, 0, err);
 
-    if (rc != SWIM_OK || is_float(from) == is_float(to))
+    if (rc != SWIM_OK || from_float == to_float)
         return rc;
     rc = codec_convert(SWIM_TYPE_F64, &missing, from, gone, 1, false, 0, err);
     if (rc == SWIM_OK)
-        rc = is_float(to)
+        rc = to_float
                  ? codec_convert(SWIM_TYPE_F64, &nan, to, instead, 1, false, 0, err)
                  : codec_convert(from, gone, to, instead, 1, false, 0, err);
     for (uint64_t i = 0; rc == SWIM_OK && i < n; i++) {
         const unsigned char *element = (const unsigned char *)src + i * from_size;
-        if (is_float(from) ? is_nan(from, element)
-                           : memcmp(element, gone, from_size) == 0)
+        if (from_float ? is_nan(from, element) : memcmp(element, gone, from_size) == 0)
             memcpy((unsigned char *)dst + i * to_size, instead, to_size);
     }
     return rc;
