@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "store/late_close.h"
 
-#define IO_SEND (8U << 20)   /* 8 MiB: fewer are slower, more leave the disk idle */
+#define IO_SEND (8U << 20) /* 8 MiB: fewer are slower, more leave the disk idle */
+#define IO_STACK (256U << 10)
 #define IO_PAGES (64U << 10) /* no page is larger */
 
 static int system_open(const char *path, int flags, mode_t mode)
@@ -41,6 +43,26 @@ static int system_set_mtime(int fd, uint64_t ns)
     return futimens(fd, times);
 }
 
+static int system_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+    sigset_t all, before;
+    pthread_attr_t how;
+
+    (void)pthread_attr_init(&how);
+    (void)pthread_attr_setstacksize(&how, IO_STACK);
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    int rc = pthread_create(thread, &how, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&how);
+    return rc;
+}
+
+static int system_thread_join(pthread_t thread)
+{
+    return pthread_join(thread, NULL);
+}
+
 const struct swim_io swim_io_system = {
     .open = system_open,
     .close = close,
@@ -61,6 +83,8 @@ const struct swim_io swim_io_system = {
     .start_sync = system_start_sync,
     .set_mtime = system_set_mtime,
     .close_late = late_close,
+    .thread_start = system_thread_start,
+    .thread_join = system_thread_join,
 };
 
 /* A call made until no signal interrupts it. */

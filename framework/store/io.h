@@ -8,6 +8,7 @@
 #ifndef SWIM_STORE_IO_H
 #define SWIM_STORE_IO_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,10 @@ struct swim_io {
     /* Close what has no name any more and may be large, perhaps later (late_close());
      * NULL: as others. */
     int (*close_late)(int fd);
+    /* Run fn(arg) in a thread that gets no signals, and wait for its end; 0, or a
+     * number of errno.  thread_start NULL: there are no threads. */
+    int (*thread_start)(pthread_t *thread, void *(*fn)(void *), void *arg);
+    int (*thread_join)(pthread_t thread);
 };
 
 extern const struct swim_io swim_io_system;

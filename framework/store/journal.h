@@ -110,4 +110,15 @@ int journal_append_frame(struct journal_append *append, const void *bytes, size_
 int journal_append_commit(struct journal_append *append, struct journal_commit *commit,
                           bool sync, swim_error_t *err);
 
+/* The same in two steps: the state has it from here on, and frames of the next commit
+ * may be added; and the record is written, by any thread. */
+struct journal_record {
+    unsigned char bytes[JOURNAL_COMMIT];
+    uint64_t at;
+};
+int journal_append_seal(struct journal_append *append, struct journal_commit *commit,
+                        struct journal_record *record, swim_error_t *err);
+int journal_put_record(const struct io_file *file, const struct journal_record *record,
+                       bool sync, swim_error_t *err);
+
 #endif /* SWIM_STORE_JOURNAL_H */

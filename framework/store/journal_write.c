@@ -123,24 +123,28 @@ static int append_enter(struct journal_append *a, swim_error_t *err)
     return rc;
 }
 
-int journal_append_commit(struct journal_append *a, struct journal_commit *commit,
-                          bool sync, swim_error_t *err)
+/* *chain: behind the record. */
+static void append_encode(const struct journal_append *a, struct journal_commit *commit,
+                          struct journal_record *record, uint64_t *chain)
 {
-    struct journal *j = a->journal;
-    unsigned char bytes[JOURNAL_COMMIT];
-    struct iovec part = {bytes, sizeof(bytes)};
-    uint64_t chain = a->chain;
+    const struct journal *j = a->journal;
 
+    *chain = a->chain;
     commit->number = j->last.number + 1;
     commit->begin = j->end;
     commit->frames = a->frames;
-    commit->chain = chain;
-    journal_commit_encode(commit, j->seed, &chain, bytes);
-    int rc = io_write(&j->file, &part, 1, a->at, err);
-    if (rc == SWIM_OK && sync)
-        rc = io_sync(&j->file, err);
-    if (rc == SWIM_OK)
-        rc = append_enter(a, err);
+    commit->chain = *chain;
+    journal_commit_encode(commit, j->seed, chain, record->bytes);
+    record->at = a->at;
+}
+
+/* The commit is the state. */
+static int append_take(struct journal_append *a, const struct journal_commit *commit,
+                       uint64_t chain, swim_error_t *err)
+{
+    struct journal *j = a->journal;
+    int rc = append_enter(a, err);
+
     if (rc != SWIM_OK)
         return rc;
     j->last = *commit;
@@ -149,4 +153,34 @@ int journal_append_commit(struct journal_append *a, struct journal_commit *commi
     j->end = a->at + JOURNAL_COMMIT;
     append_reset(a);
     return SWIM_OK;
+}
+
+int journal_append_commit(struct journal_append *a, struct journal_commit *commit,
+                          bool sync, swim_error_t *err)
+{
+    struct journal_record record;
+    uint64_t chain = 0;
+
+    append_encode(a, commit, &record, &chain);
+    int rc = journal_put_record(&a->journal->file, &record, sync, err);
+    return rc == SWIM_OK ? append_take(a, commit, chain, err) : rc;
+}
+
+int journal_append_seal(struct journal_append *a, struct journal_commit *commit,
+                        struct journal_record *record, swim_error_t *err)
+{
+    uint64_t chain = 0;
+
+    append_encode(a, commit, record, &chain);
+    return append_take(a, commit, chain, err);
+}
+
+int journal_put_record(const struct io_file *file, const struct journal_record *record,
+                       bool sync, swim_error_t *err)
+{
+    /* iovec has no const; nothing is written to what is only sent */
+    struct iovec part = {(void *)(uintptr_t)record->bytes, sizeof(record->bytes)};
+    int rc = io_write(file, &part, 1, record->at, err);
+
+    return rc == SWIM_OK && sync ? io_sync(file, err) : rc;
 }

@@ -397,7 +397,7 @@ int openfile_failed(struct openfile *f, swim_error_t *err)
     return swim_error_set(err, f->why.code, "commit %s: %s", f->path, f->why.text);
 }
 
-int openfile_commit(struct openfile *f, swim_error_t *err)
+static int openfile_commit_by(struct openfile *f, bool later, swim_error_t *err)
 {
     int rc = openfile_enter(f, err);
     swim_error_t now = {0};
@@ -412,9 +412,36 @@ int openfile_commit(struct openfile *f, swim_error_t *err)
         return rc;
     rc = clear_mark(f, &now);
     if (rc == SWIM_OK)
-        rc = openfile_commit_now(f, &now);
+        rc = openfile_commit_now(f, later, &now);
     if (rc == SWIM_OK)
         f->is_new = false;
+    rc = openfile_note(f, rc, &now, err);
+    f->untold = false;
+    return rc;
+}
+
+int openfile_commit(struct openfile *f, swim_error_t *err)
+{
+    return openfile_commit_by(f, false, err);
+}
+
+int openfile_commit_begin(struct openfile *f, swim_error_t *err)
+{
+    return openfile_commit_by(f, true, err);
+}
+
+bool openfile_commit_is_over(const struct openfile *f)
+{
+    return f->state == OPENFILE_NAMED || txn_commit_is_over(f->txn);
+}
+
+int openfile_commit_end(struct openfile *f, swim_error_t *err)
+{
+    swim_error_t now = {0};
+
+    if (f->state == OPENFILE_NAMED)
+        return SWIM_OK;
+    int rc = openfile_settle(f, &now);
     rc = openfile_note(f, rc, &now, err);
     f->untold = false;
     return rc;

@@ -78,6 +78,12 @@ int openfile_write(struct openfile *file, const void *bytes, size_t size,
 int openfile_set_size(struct openfile *file, uint64_t size, swim_error_t *err);
 /* Without status flags in the superblock, if it has them. */
 int openfile_commit(struct openfile *file, swim_error_t *err);
+/* As txn_commit_begin() and txn_commit_end(). */
+int openfile_commit_begin(struct openfile *file, swim_error_t *err);
+bool openfile_commit_is_over(const struct openfile *file);
+int openfile_commit_end(struct openfile *file, swim_error_t *err);
+/* Whether others wait for its lock, see lock_is_wanted(). */
+bool openfile_is_wanted(const struct openfile *file);
 int openfile_abort(struct openfile *file, swim_error_t *err);
 /* Why nothing of it is committed any more; SWIM_OK: it can be.  Told once. */
 int openfile_failed(struct openfile *file, swim_error_t *err);

@@ -43,11 +43,14 @@ static int may_rewrite(void *arg)
     return rc == SWIM_OK && n > 0 ? SWIM_ERR_TIMEOUT : rc;
 }
 
+bool openfile_is_wanted(const struct openfile *f)
+{
+    return f->lock && lock_is_wanted(f->lock);
+}
+
 static bool is_wanted(void *arg)
 {
-    const struct openfile *f = arg;
-
-    return lock_is_wanted(f->lock);
+    return openfile_is_wanted(arg);
 }
 
 static void tell_wait(void *arg, const char *text)
@@ -278,16 +281,34 @@ static void checkpoint_after_reading(struct openfile *f)
 }
 
 /* Those who wait for it need not: they look themselves, from time to time. */
-int openfile_commit_now(struct openfile *f, swim_error_t *err)
+static void tell_commit(struct openfile *f)
 {
-    uint64_t before = txn_number(f->txn);
     char number[32];
 
-    int rc = txn_commit(f->txn, f->opt.sync, err);
-    if (rc != SWIM_OK || (!f->is_new && txn_number(f->txn) == before))
-        return rc;
     snprintf(number, sizeof(number), "%" PRIu64, txn_number(f->txn));
     (void)lock_notice_send(f->session, f->resource, number, NULL);
+}
+
+int openfile_commit_now(struct openfile *f, bool later, swim_error_t *err)
+{
+    int rc = openfile_settle(f, err);
+    uint64_t before = txn_number(f->txn);
+
+    if (rc == SWIM_OK && later)
+        rc = txn_commit_begin(f->txn, err);
+    else if (rc == SWIM_OK)
+        rc = txn_commit(f->txn, f->opt.sync, err);
+    f->untold_commit = rc == SWIM_OK && (f->is_new || txn_number(f->txn) != before);
+    return rc == SWIM_OK && !later ? openfile_settle(f, err) : rc;
+}
+
+int openfile_settle(struct openfile *f, swim_error_t *err)
+{
+    int rc = txn_commit_end(f->txn, err);
+
+    if (rc == SWIM_OK && f->untold_commit)
+        tell_commit(f);
+    f->untold_commit = false;
     return rc;
 }
 
@@ -297,7 +318,7 @@ int openfile_finish(struct openfile *f, bool commit, swim_error_t *err)
 
     if (f->how != OPENFILE_READ) {
         if (commit)
-            rc = openfile_commit_now(f, err);
+            rc = openfile_commit_now(f, false, err);
         else
             rc = txn_abort(f->txn, err);
         if (rc == SWIM_OK && (commit || !f->is_new) && !f->keep_journal)

@@ -27,8 +27,9 @@ struct openfile {
     swim_session_t *session;
     swim_lock_t *lock;
     struct txn *txn;
-    bool keep_journal; /* at the last close */
-    bool pinned;       /* a state of it was named to others */
+    bool untold_commit; /* one was begun, and those who wait for it do not know */
+    bool keep_journal;  /* at the last close */
+    bool pinned;        /* a state of it was named to others */
     struct lock_pin pin;
 };
 
@@ -36,8 +37,10 @@ struct openfile {
 int openfile_begin(struct openfile *file, swim_error_t *err);
 void openfile_leave(struct openfile *file);
 
-/* Commit, and tell those who wait for it. */
-int openfile_commit_now(struct openfile *file, swim_error_t *err);
+/* Commit, and tell those who wait for it; later: both in openfile_settle(), which waits
+ * until the commit is on the disk. */
+int openfile_commit_now(struct openfile *file, bool later, swim_error_t *err);
+int openfile_settle(struct openfile *file, swim_error_t *err);
 
 /* Keep the states that are there until the file is left. */
 int openfile_pin(struct openfile *file, const struct txn_snapshot *state,

@@ -185,6 +185,15 @@ int output_done(struct output *o, uint64_t block, swim_error_t *err);
  * closed. */
 int output_commit(struct output *o, swim_error_t *err);
 
+/* The same, while more is written: what was written so far is on the disk when
+ * output_commit_end() says so, for which it waits.  At most one is under way. */
+int output_commit_begin(struct output *o, swim_error_t *err);
+bool output_commit_is_over(const struct output *o);
+int output_commit_end(struct output *o, swim_error_t *err);
+
+/* Whether others wait for the file. */
+bool output_is_wanted(const struct output *o);
+
 /* Commit and close, after a failure only close; o is freed whatever is returned.
  * more: it will be opened again soon, and what is committed stays in its journal until
  * then, which costs less.  Accepts NULL. */

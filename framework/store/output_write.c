@@ -280,14 +280,44 @@ static void put_progress(struct output *o)
         (void)progress_write(o->progress, &o->failed);
 }
 
+static int output_said(const struct output *o, swim_error_t *err)
+{
+    if (o->failed.code == SWIM_OK)
+        return SWIM_OK;
+    return swim_error_set(err, o->failed.code, "%s", o->failed.text);
+}
+
 int output_commit(struct output *o, swim_error_t *err)
 {
     put_progress(o);
     if (o->failed.code == SWIM_OK)
         (void)swim_commit(o->file, &o->failed);
-    if (o->failed.code != SWIM_OK)
-        return swim_error_set(err, o->failed.code, "%s", o->failed.text);
-    return SWIM_OK;
+    return output_said(o, err);
+}
+
+int output_commit_begin(struct output *o, swim_error_t *err)
+{
+    put_progress(o);
+    if (o->failed.code == SWIM_OK)
+        (void)store_commit_begin(o->file, &o->failed);
+    return output_said(o, err);
+}
+
+bool output_commit_is_over(const struct output *o)
+{
+    return openfile_commit_is_over(o->open);
+}
+
+int output_commit_end(struct output *o, swim_error_t *err)
+{
+    if (o->failed.code == SWIM_OK)
+        (void)openfile_commit_end(o->open, &o->failed);
+    return output_said(o, err);
+}
+
+bool output_is_wanted(const struct output *o)
+{
+    return openfile_is_wanted(o->open);
 }
 
 int output_close(struct output *o, bool more, swim_error_t *err)

@@ -116,7 +116,8 @@ static int check_is_closed_first(struct openfile *f, hid_t file, swim_error_t *e
                                 openfile_path(f));
 }
 
-int swim_commit(hid_t object, swim_error_t *err)
+static int commit_by(hid_t object, int (*how)(struct openfile *, swim_error_t *),
+                     swim_error_t *err)
 {
     struct openfile *f = NULL;
     hid_t file = H5I_INVALID_HID;
@@ -132,13 +133,23 @@ int swim_commit(hid_t object, swim_error_t *err)
     bool flushed = !openfile_writes(f) || H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
     /* A failed write says why; a flush may fail for reasons of HDF5 alone. */
     if (flushed)
-        rc = openfile_commit(f, err);
+        rc = how(f, err);
     else {
         rc = h5_fail(err, SWIM_ERR_IO, "commit %s", openfile_path(f));
         (void)openfile_abort(f, NULL);
     }
     h5_release(file);
     return rc;
+}
+
+int swim_commit(hid_t object, swim_error_t *err)
+{
+    return commit_by(object, openfile_commit, err);
+}
+
+int store_commit_begin(hid_t file, swim_error_t *err)
+{
+    return commit_by(file, openfile_commit_begin, err);
 }
 
 int swim_abort(hid_t object, swim_error_t *err)

@@ -61,6 +61,11 @@ int h5_attr_put_number(hid_t object, const char *name, hid_t type, const void *v
 int h5_attr_copy_all(hid_t from, hid_t to, bool (*skip)(const char *name),
                      swim_error_t *err);
 
+/* --- store_api.c ---------------------------------------------------------------- */
+
+/* swim_commit(), by openfile_commit_begin(). */
+int store_commit_begin(hid_t file, swim_error_t *err);
+
 /* --- h5file.c: files ----------------------------------------------------------- */
 
 /* Open by the driver, at a state for reading; `at` NULL: the last one.  *open (NULL:

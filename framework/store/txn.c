@@ -63,7 +63,8 @@ void txn_forget(struct txn *t)
     if (t->main.fd >= 0)
         close(t->main.fd);
     t->log.fd = t->main.fd = -1;
-    t->state = TXN_READS; /* there is nothing to be dropped */
+    t->state = TXN_READS;       /* there is nothing to be dropped */
+    t->later.under_way = false; /* the thread is the parent's */
     if (t->old)
         txn_forget(t->old);
 }
@@ -382,6 +383,7 @@ void txn_close(struct txn *t)
 
     if (!t)
         return;
+    (void)txn_commit_end(t, NULL);
     if (t->state != TXN_READS)
         txn_drop(t);
     if (t->log.fd >= 0)

@@ -25,7 +25,8 @@
  * between the end of such a lease and the next checkpoint. Programs that use flock and
  * ones that do not may take turns on one file.
  *
- * One thread at a time; not for a forked child. */
+ * One thread at a time; not for a forked child.  The functions of swim_io, and
+ * may_change, are called by a thread of this when a commit was begun. */
 #ifndef SWIM_STORE_TXN_H
 #define SWIM_STORE_TXN_H
 
@@ -117,6 +118,15 @@ int txn_set_size(struct txn *txn, uint64_t size, swim_error_t *err);
  * SWIM_ERR_LOST: another session has written since this one opened it.
  * SWIM_ERR_UNSURE, without flock: another has taken over meanwhile; it may be lost. */
 int txn_commit(struct txn *txn, bool sync, swim_error_t *err);
+
+/* The same with sync, but another thread brings it to the disk, while the next
+ * transaction may be made.  Others see it when that is done, and it may fail until
+ * then: txn_commit_end() waits for it, and tells.  At most one is under way; a call of
+ * commit, abort, checkpoint and close ends it before.  Where it is not worth a thread
+ * it is made at once.  After a failure of one the transaction can only be closed. */
+int txn_commit_begin(struct txn *txn, swim_error_t *err);
+bool txn_commit_is_over(const struct txn *txn);
+int txn_commit_end(struct txn *txn, swim_error_t *err);
 
 /* Forget all since the last commit. */
 int txn_abort(struct txn *txn, swim_error_t *err);

@@ -169,13 +169,17 @@ static int checkpoint_begin(struct txn *t, swim_error_t *err)
 
 int txn_checkpoint(struct txn *t, swim_error_t *err)
 {
+    int rc = txn_commit_end(t, err);
+
+    if (rc != SWIM_OK)
+        return rc;
     if (t->state != TXN_CLEAN)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "copy the journal into %s: something is uncommitted",
                               t->path);
     if (t->log.fd < 0)
         return SWIM_OK;
-    int rc = checkpoint_begin(t, err);
+    rc = checkpoint_begin(t, err);
     if (rc == SWIM_OK)
         rc = txn_journal_begin(t, err);
     if (rc == SWIM_OK)

@@ -70,19 +70,28 @@ static int commit_is_seen(struct txn *t, swim_error_t *err)
                           t->path);
 }
 
-static int commit_record(struct txn *t, bool sync, swim_error_t *err)
+enum commit_how { COMMIT_QUICK, COMMIT_SYNC, COMMIT_LATER };
+
+static int commit_make(struct txn *t, struct journal_commit *c, swim_error_t *err)
 {
     struct timespec now;
-    struct journal_commit c = {
+
+    *c = (struct journal_commit){
         .fence = t->opt.fence,
         .size = t->size,
         .high_water =
             max_u64(max_u64(t->journal.last.high_water, t->size), t->framed_end)};
-
     clock_gettime(CLOCK_REALTIME, &now);
-    c.when_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    memcpy(c.boot, t->opt.boot, JOURNAL_ID);
-    int rc = commit_tail(t, &c, err);
+    c->when_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    memcpy(c->boot, t->opt.boot, JOURNAL_ID);
+    return commit_tail(t, c, err);
+}
+
+static int commit_record(struct txn *t, bool sync, swim_error_t *err)
+{
+    struct journal_commit c;
+    int rc = commit_make(t, &c, err);
+
     if (rc == SWIM_OK && sync)
         rc = txn_sync_below(t, err);
     if (rc == SWIM_OK)
@@ -94,15 +103,28 @@ static int commit_record(struct txn *t, bool sync, swim_error_t *err)
     return rc == SWIM_OK && !t->opt.flocks ? commit_is_seen(t, err) : rc;
 }
 
+static int commit_later(struct txn *t, swim_error_t *err)
+{
+    struct journal_commit c;
+    int rc = commit_make(t, &c, err);
+
+    if (rc == SWIM_OK)
+        rc = journal_append_seal(&t->append, &c, &t->later.record, err);
+    if (rc == SWIM_OK)
+        txn_later_start(t);
+    return rc;
+}
+
 /* Nothing comes of it: what is held is gone already. */
-static int commit_nothing(struct txn *t, bool sync, swim_error_t *err)
+static int commit_nothing(struct txn *t, enum commit_how how, swim_error_t *err)
 {
     int rc = t->append.frames > 0 ? journal_append_abort(&t->append, err) : SWIM_OK;
 
-    return rc == SWIM_OK && sync && t->owes_sync ? txn_sync_all(t, err) : rc;
+    return rc == SWIM_OK && how != COMMIT_QUICK && t->owes_sync ? txn_sync_all(t, err)
+                                                                : rc;
 }
 
-static int commit_changes(struct txn *t, bool sync, swim_error_t *err)
+static int commit_changes(struct txn *t, enum commit_how how, swim_error_t *err)
 {
     bool needed = false;
     int rc = txn_held_frame(t, t->size, err);
@@ -110,27 +132,54 @@ static int commit_changes(struct txn *t, bool sync, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = commit_is_needed(t, &needed, err);
     if (rc != SWIM_OK || !needed)
-        return rc == SWIM_OK ? commit_nothing(t, sync, err) : rc;
+        return rc == SWIM_OK ? commit_nothing(t, how, err) : rc;
     rc = txn_journal_begin(t, err);
-    return rc == SWIM_OK ? commit_record(t, sync, err) : rc;
+    if (rc != SWIM_OK)
+        return rc;
+    return how == COMMIT_LATER ? commit_later(t, err)
+                               : commit_record(t, how == COMMIT_SYNC, err);
 }
 
-int txn_commit(struct txn *t, bool sync, swim_error_t *err)
+static int commit(struct txn *t, enum commit_how how, swim_error_t *err)
 {
     swim_error_t now = {0};
 
     if (t->state == TXN_CLEAN)
-        return sync && t->owes_sync ? txn_sync_all(t, err) : SWIM_OK;
+        return how != COMMIT_QUICK && t->owes_sync ? txn_sync_all(t, err) : SWIM_OK;
     int rc = txn_begin_change(t, &now);
     if (rc == SWIM_OK)
-        rc = t->fresh ? txn_commit_fresh(t, sync, &now) : commit_changes(t, sync, &now);
+        rc = t->fresh ? txn_commit_fresh(t, how != COMMIT_QUICK, &now)
+                      : commit_changes(t, how, &now);
     if (rc == SWIM_OK) {
         t->state = TXN_CLEAN;
         t->tail_end = t->framed_end = 0;
         t->unsent = (struct io_unsent){0};
-        txn_rewrite_if_long(t);
     }
     return txn_fail(t, rc, &now, err);
+}
+
+int txn_commit(struct txn *t, bool sync, swim_error_t *err)
+{
+    bool changed = t->state != TXN_CLEAN;
+    int rc = txn_commit_end(t, err);
+
+    if (rc == SWIM_OK)
+        rc = commit(t, sync ? COMMIT_SYNC : COMMIT_QUICK, err);
+    if (rc == SWIM_OK && changed)
+        txn_rewrite_if_long(t);
+    return rc;
+}
+
+/* A new file has others in its place, and without flock it is looked at once more after
+ * the record; one that is long is made shorter, which takes a state that is whole. */
+int txn_commit_begin(struct txn *t, swim_error_t *err)
+{
+    int rc = txn_commit_end(t, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    return !t->opt.flocks || t->fresh || txn_is_long(t) ? txn_commit(t, true, err)
+                                                        : commit(t, COMMIT_LATER, err);
 }
 
 /* All of it was held. */
@@ -145,6 +194,7 @@ int txn_abort(struct txn *t, swim_error_t *err)
     uint64_t size = 0;
     int rc = SWIM_OK;
 
+    (void)txn_commit_end(t, NULL); /* one that fails breaks it */
     if (t->state == TXN_CLEAN || t->state == TXN_READS)
         return SWIM_OK;
     t->size = last->size;
@@ -165,6 +215,8 @@ int txn_abort(struct txn *t, swim_error_t *err)
     }
     t->tail_end = t->framed_end = 0;
     t->unsent = (struct io_unsent){0};
+    if (rc == SWIM_OK && t->later.failed)
+        rc = swim_error_set(err, t->broken.code, "%s", t->broken.text);
     t->state = rc != SWIM_OK ? TXN_BROKEN : t->fresh ? TXN_CHANGED : TXN_CLEAN;
     if (rc != SWIM_OK && t->broken.code == SWIM_OK)
         t->broken.code = rc;

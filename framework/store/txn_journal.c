@@ -135,7 +135,11 @@ int txn_journal_open(struct txn *t, swim_error_t *err)
         t->main_unsynced = t->dir_unsynced = t->log_unsynced = rc == SWIM_OK;
         return rc;
     }
+    /* Whoever put the file there may have been killed before the disk knew of the name:
+     * it may lead to the old one once more, which needs its journal then. */
     if (t->opt.write)
+        rc = txn_sync_dir(t, err);
+    if (rc == SWIM_OK && t->opt.write)
         rc = txn_journal_remove(t, err);
     if (rc == SWIM_OK && t->opt.write)
         rc = txn_sync_dir(t, err);

@@ -2,6 +2,8 @@
 #ifndef SWIM_STORE_TXN_PRIVATE_H
 #define SWIM_STORE_TXN_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "journal.h"
 #include "txn.h"
 
@@ -21,10 +23,23 @@
  * fresh, when nobody else sees it; 2 nothing
  * below high_water is written to the file but by a checkpoint, and nothing at all
  * unless direct; 3 a commit record is written when all that it refers to is on the disk
- * or in the journal before it; 4 in CLEAN, size is that of the last commit, no frame
- * is pending and nothing is held; 5 what is held is newer than the frames over the same
- * place; 6 nothing is added to a journal that is not owned. */
+ * or in the journal before it (its place may be behind frames of the next commit); 4 in
+ * CLEAN, size is that of the last commit, no frame is pending and nothing is held; 5
+ * what is held is newer than the frames over the same place; 6 nothing is added to a
+ * journal that is not owned. */
 enum txn_state { TXN_READS, TXN_CLEAN, TXN_CHANGED, TXN_BROKEN };
+
+/* A commit that is on its way to the disk.  Until it has ended the thread alone syncs,
+ * and looks at what is unsynced. */
+struct txn_later {
+    bool under_way, threaded;
+    bool failed; /* one has: nothing is known of what is committed */
+    pthread_t thread;
+    struct journal_record record;
+    atomic_bool done;
+    int rc; /* of the thread, when it is done */
+    swim_error_t err;
+};
 
 struct txn {
     struct txn_options opt;
@@ -63,6 +78,7 @@ struct txn {
     uint64_t framed_end;            /* so far frames, and what is held, go since then */
     unsigned char *current, *under; /* TXN_BUFFER each */
     swim_error_t broken;
+    struct txn_later later;
 };
 
 /* Memory alone; NULL: there is none. */
@@ -81,6 +97,9 @@ uint64_t txn_ctime(const struct stat *st);
 
 /* The file's own bytes that count: [0, end). */
 uint64_t txn_main_end(const struct txn *txn);
+
+/* Bring later.record, and what it rests on, to the disk. */
+void txn_later_start(struct txn *txn);
 
 int txn_commit_fresh(struct txn *txn, bool sync, swim_error_t *err);
 
@@ -130,6 +149,8 @@ int txn_rewrite(struct txn *txn, swim_error_t *err);
 /* The same; *was (NULL: it is closed) gets the old one, with its file. */
 int txn_rewrite_keeping(struct txn *txn, struct journal *was, swim_error_t *err);
 void txn_rewrite_if_long(struct txn *txn);
+/* Whether it is so long that the next commit would try to. */
+bool txn_is_long(const struct txn *txn);
 /* What a commit rests on is on the disk: the bytes of the file itself and the directory
  * entry of the journal.  All that is committed is on the disk. */
 int txn_sync_below(struct txn *txn, swim_error_t *err);

@@ -242,17 +242,23 @@ int txn_rewrite(struct txn *t, swim_error_t *err)
     return txn_rewrite_keeping(t, NULL, err);
 }
 
-void txn_rewrite_if_long(struct txn *t)
+bool txn_is_long(const struct txn *t)
 {
     const struct journal *j = &t->journal;
     uint64_t over = t->rewrite_over ? t->rewrite_over : REWRITE_OVER;
     uint64_t of_use = JOURNAL_HEADER + JOURNAL_COMMIT + j->overlay.bytes +
                       j->overlay.count * (JOURNAL_FRAME + 8);
 
-    if (t->log.fd < 0 || j->end <= over || j->end <= 2 * of_use)
+    return t->log.fd >= 0 && j->end > over && j->end > 2 * of_use;
+}
+
+void txn_rewrite_if_long(struct txn *t)
+{
+    if (!txn_is_long(t))
         return;
     if (t->opt.may_rewrite && t->opt.may_rewrite(t->opt.arg) != SWIM_OK)
         return;
     if (txn_rewrite(t, NULL) != SWIM_OK)
-        t->rewrite_over = 2 * j->end; /* the commit is made; not at each again */
+        t->rewrite_over =
+            2 * t->journal.end; /* the commit is made; not at each again */
 }

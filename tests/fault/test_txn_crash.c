@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "sim_disk.h"
+#include "sim_thread.h"
 #include "store/txn_private.h"
 
 #define PATH "/data/a.h5"
@@ -42,6 +43,7 @@ static struct {
      */
     struct image may_be[CANDIDATES];
     int n;
+    bool under_way; /* a commit: the last one of may_be, and it is `base` */
     /* A state that was once committed, and its name. */
     struct txn_snapshot at;
     struct image pinned;
@@ -52,7 +54,7 @@ static struct {
 } story;
 
 /* What the stories came to. */
-static unsigned rewritten, snapshots_read, snapshots_gone;
+static unsigned rewritten, snapshots_read, snapshots_gone, begun, over_early;
 
 static int may_rewrite(void *arg)
 {
@@ -130,6 +132,41 @@ static int set_size(struct txn *t, swim_error_t *err)
     return txn_set_size(t, size, err);
 }
 
+/* The commit under way has been acknowledged, or is to be. */
+static int commit_end(struct txn *t, swim_error_t *err)
+{
+    if (!story.under_way)
+        return SWIM_OK;
+    over_early += txn_commit_is_over(t);
+    int rc = txn_commit_end(t, err);
+    if (rc != SWIM_OK)
+        return rc;
+    story.may_be[0] = story.may_be[story.n - 1];
+    story.n = 1;
+    story.under_way = false;
+    return rc;
+}
+
+/* One that is to be acknowledged later, while others write. */
+static int commit_begin(struct txn *t, swim_error_t *err)
+{
+    bool nothing = memcmp(&story.made, &story.base, sizeof(story.made)) == 0;
+
+    if (story.fresh || nothing)
+        return SWIM_OK;
+    assert_in_range(story.n, 1, CANDIDATES - 1);
+    story.may_be[story.n++] = story.made;
+    int rc = txn_commit_begin(t, err);
+    if (rc != SWIM_OK)
+        return rc;
+    story.may_be[0] = story.may_be[story.n - 2]; /* it has ended the one before */
+    story.may_be[1] = story.base = story.made;
+    story.n = 2;
+    story.under_way = true;
+    begun++;
+    return rc;
+}
+
 static int commit_as_it_is(struct txn *t, swim_error_t *err)
 {
     /* That does not ask whether what was found is there for good. */
@@ -140,6 +177,8 @@ static int commit_as_it_is(struct txn *t, swim_error_t *err)
     if (!nothing)
         story.may_be[story.n++] = story.made;
     int rc = txn_commit(t, true, err);
+    if (rc == SWIM_OK && story.under_way)
+        nothing = story.under_way = false;
     if (rc != SWIM_OK || nothing)
         return rc;
     story.base = story.may_be[0] = story.made;
@@ -161,7 +200,7 @@ static int commit(struct txn *t, swim_error_t *err)
 
 static void pin(const struct txn *t)
 {
-    if (story.fresh)
+    if (story.fresh || story.under_way)
         return;
     txn_snapshot(t, &story.at);
     story.pinned = story.base;
@@ -174,12 +213,18 @@ static int give_up(struct txn *t, swim_error_t *err)
         memset(&story.made, 0, sizeof(story.made));
     else
         story.made = story.base;
+    story.under_way = false; /* it is ended, and nobody says how */
     return txn_abort(t, err);
 }
 
 static int step(struct txn *t, swim_error_t *err)
 {
-    switch (dice(10)) {
+    switch (dice(13)) {
+    case 10:
+    case 11:
+        return commit_begin(t, err);
+    case 12:
+        return commit_end(t, err);
     case 4:
         pin(t);
         return SWIM_OK;
@@ -210,8 +255,10 @@ static int session(swim_error_t *err)
             rc = txn_checkpoint(t, err);
     }
     if (rc == SWIM_OK)
+        rc = commit_end(t, err); /* a close says nothing of it */
+    if (rc == SWIM_OK)
         story.made = story.base; /* close gives up what is uncommitted */
-    story.fresh = false;
+    story.fresh = story.under_way = false;
     txn_close(t);
     return rc;
 }
@@ -219,7 +266,7 @@ static int session(swim_error_t *err)
 static void story_begin(unsigned seed)
 {
     memset(&story.made, 0, sizeof(story.made));
-    story.has_pinned = story.fresh = false;
+    story.has_pinned = story.fresh = story.under_way = false;
     story.fence = 0;
     story.dice = seed;
     story.boot = 1;
@@ -228,6 +275,7 @@ static void story_begin(unsigned seed)
         story.made.bytes[i] = (unsigned char)dice(256);
     story.base = story.may_be[0] = story.made;
     story.n = 1;
+    sim_thread_seed(seed);
     sim_disk_reset();
     sim_disk_put(PATH, story.made.bytes, story.made.size);
 }
@@ -271,7 +319,7 @@ static void find_state(struct txn *t, bool longer, const char *who)
         assert_int_equal(txn_read(t, it->bytes, it->size, 0, NULL), SWIM_OK);
     }
     story.base = story.made = *it;
-    story.fresh = false;
+    story.fresh = story.under_way = false;
 }
 
 /* It is what it was, or not there any more. */
@@ -423,10 +471,13 @@ static void stopped_anywhere_it_is_old_or_new(void **state)
         }
     }
     print_message("%u points from seed %lu on; journals rewritten %u times, snapshots "
-                  "read %u times, gone %u times\n",
-                  points, first, rewritten, snapshots_read, snapshots_gone);
+                  "read %u times, gone %u times; commits begun %u, %u over before they "
+                  "were waited for\n",
+                  points, first, rewritten, snapshots_read, snapshots_gone, begun,
+                  over_early);
     if (first == 1 && points >= 20000)
-        assert_true(rewritten > 1000 && snapshots_read > 100 && snapshots_gone > 100);
+        assert_true(rewritten > 1000 && snapshots_read > 100 && snapshots_gone > 100 &&
+                    begun > 1000 && over_early > 100);
     sim_disk_reset();
 }
 
@@ -482,7 +533,7 @@ static void reader_step(struct reader *r)
 
     if (!r->txn) {
         assert_int_equal(open_txn(&r->txn, false, NULL), SWIM_OK);
-        r->image = story.base;
+        r->image = is_image(r->txn, &story.base, false) ? story.base : story.may_be[0];
     }
     uint64_t place = dice((unsigned)r->image.size + 1);
     size_t size = dice((unsigned)(r->image.size - place) + 1);

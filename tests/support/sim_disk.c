@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "sim_thread.h"
+
 #define INODES 64
 #define NAMES 8
 #define FDS 16
@@ -245,6 +247,7 @@ static bool is_final(void)
 
 static bool is_dead(void)
 {
+    sim_thread_turn();
     errno = EIO;
     return disk.dead;
 }
@@ -504,6 +507,8 @@ const struct swim_io sim_disk_io = {
     .fchown = sim_fchown,
     .fchmod = sim_fchmod,
     .birth_ns = sim_birth_ns,
+    .thread_start = sim_thread_start,
+    .thread_join = sim_thread_join,
 };
 
 /* A sector, and the size of the file, after the first n changes. */
