@@ -1,8 +1,8 @@
 /* rank_items.c - the blocks that a rank was given, and the workers that do them.
  *
  * A block that costs a reader, or that the kernel refuses, is tried again, and then set
- * aside: the rank tells of it, and goes on.  A writer that dies loses nothing, as what
- * it had not committed is still in the slots. */
+ * aside: the rank tells of it, and goes on.  What a writer that dies had not committed
+ * is done again. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,6 +253,7 @@ static int writer_ended(struct rank *r, const struct worker_event *event,
                         swim_error_t *err)
 {
     items_collect(r);
+    region_writer_gone(r->worker.region);
     if (++r->writers_lost > WRITERS_LOST)
         return worker_useless(r, event, r->writers_lost, err);
     spawner_again(&r->spawner, &r->worker, event);

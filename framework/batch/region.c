@@ -230,13 +230,33 @@ bool region_at_work(struct region *region)
     return false;
 }
 
-void region_slot_done(struct region *region, uint32_t number)
+uint32_t region_slot_written(struct region *region, uint32_t number)
 {
-    struct slot *slot = region_slot(region, number);
+    uint32_t item = region_slot(region, number)->item;
 
-    if (item_is_in(region, slot))
-        atomic_store(&region->items[slot->item].state, ITEM_DONE);
+    atomic_store(&region->items[item].state, ITEM_WRITTEN);
     slot_free(region, number);
+    return item;
+}
+
+void region_item_done(struct region *region, uint32_t item)
+{
+    atomic_store(&region->items[item].state, ITEM_DONE);
+}
+
+void region_writer_gone(struct region *region)
+{
+    for (uint32_t s = 0; s < region_slots(region); s++) {
+        struct slot *slot = region_slot(region, s);
+        struct item *item = &region->items[slot->item];
+        if (atomic_load(&slot->state) == SLOT_READY &&
+            atomic_load(&item->state) == ITEM_WRITTEN &&
+            atomic_load(&item->seq) == slot->seq)
+            atomic_store(&item->state, item_by(ITEM_TAKEN, s / region->slots_each));
+    }
+    for (uint32_t i = 0; i < REGION_ITEMS; i++)
+        if (atomic_load(&region->items[i].state) == ITEM_WRITTEN)
+            region_queue(region, i);
 }
 
 bool region_item_finished(struct region *region, uint32_t reader, uint32_t item)

@@ -6,15 +6,22 @@
  * An item is a block that the rank was given, and a slot the memory for one that is
  * finished; slots belong to readers, slots_each to each one.  Who moves them on:
  *
- *     item   FREE --rank--> QUEUED --reader--> TAKEN --writer, after its commit--> DONE
- *                             ^                  |    --reader, kernel has failed-->
- * FAILED |     rank, its reader has died: QUEUED once more, or FREE and DONE, FAILED
- * --rank--> FREE (or QUEUED once more) slot   FREE --reader--> FILLING --reader-->
- * READY --writer, after the item--> FREE
+ *     item   FREE     --rank-->                         QUEUED
+ *            QUEUED   --reader-->                       TAKEN
+ *            TAKEN    --reader, kernel has failed-->    FAILED
+ *            TAKEN    --rank, its reader has died-->    QUEUED, or FREE
+ *            TAKEN    --writer, it is in the output-->  WRITTEN
+ *            WRITTEN  --writer, it has committed-->     DONE
+ *            WRITTEN  --rank, the writer has died-->    QUEUED, or TAKEN (see below)
+ *            DONE, FAILED  --rank-->                    FREE (or QUEUED once more)
+ *     slot   FREE --reader--> FILLING --reader--> READY --writer, after the item-->
+ * FREE
  *
  * An item is moved by one store or exchange, which also says by whom it is taken, so a
  * process that dies at any instruction leaves each block with exactly one owner who
- * lives: rank, reader, or the writer by a slot that is READY.  seq tells a slot of this
+ * lives: rank, reader, or the writer by a slot that is READY.  What a writer that died
+ * has written and not committed is gone: those blocks are computed again, but where the
+ * slot is still READY, from which the next writer takes it.  seq tells a slot of this
  * block from one of an earlier block in the same item, which a dead writer did not
  * free.  Semaphores wake: who is woken looks at the states, so a post too many does no
  * harm, and one that never came costs a look a little later.  Nothing here is locked,
@@ -35,7 +42,14 @@
 #define REGION_ITEMS 1024u
 #define REGION_URL_SIZE 1024
 
-enum item_state { ITEM_FREE, ITEM_QUEUED, ITEM_TAKEN, ITEM_FAILED, ITEM_DONE };
+enum item_state {
+    ITEM_FREE,
+    ITEM_QUEUED,
+    ITEM_TAKEN,
+    ITEM_FAILED,
+    ITEM_WRITTEN,
+    ITEM_DONE
+};
 
 struct item {
     atomic_uint state; /* enum item_state; TAKEN and FAILED: plus 8 times the reader */
@@ -160,8 +174,13 @@ bool region_slot_ready(struct region *region, uint32_t slot);
 /* Is any block queued here, or at a reader that has not finished it? */
 bool region_at_work(struct region *region);
 
-/* The writer has committed what is in the slot. */
-void region_slot_done(struct region *region, uint32_t slot);
+/* The writer has written what is in the slot, which is free again; the item.  And it
+ * has committed that. */
+uint32_t region_slot_written(struct region *region, uint32_t slot);
+void region_item_done(struct region *region, uint32_t item);
+
+/* The writer is dead: what it had not committed is to be done, or written, again. */
+void region_writer_gone(struct region *region);
 
 /* A reader is dead: its slots that are not READY are freed; *item: what it was at.
  * false: it was at none. */

@@ -73,6 +73,8 @@ static void print_rank(const struct rank *r, FILE *to)
 
     for (uint32_t s = 0; s < region_slots(region); s++)
         ready += atomic_load(&region_slot(region, s)->state) == SLOT_READY;
+    for (uint32_t i = 0; i < REGION_ITEMS; i++)
+        ready += atomic_load(&region->items[i].state) == ITEM_WRITTEN;
     fprintf(to,
             "h5swim: rank %u: %" PRIu64 " blocks committed, %u queued, %u finished and "
             "not yet committed",

@@ -1,11 +1,11 @@
 /* writer.c - a rank's writer process: finished blocks from the slots into the outputs.
  *
- * In a session the outputs are open, and UPDATE of each is held.  It is made of
- * batches: all blocks that are ready, and a commit.  Only then are their slots freed
- * and the blocks counted as done: a block that counts is in the file.  Opening costs
- * more than a commit, so a session goes on while blocks come, for a time; where ranks
- * share the outputs it is over after one batch, as the others' slots fill up meanwhile.
- */
+ * In a session the outputs are open, and UPDATE of each is held.  Blocks are written as
+ * they come, and their slots are free again.  They count as done once they are
+ * committed: a block that counts is in the file.  A commit is brought to the disk while
+ * others are written.  Opening costs more than that, so a session goes on while blocks
+ * come, until others wait for the outputs; where ranks share them it is over as soon as
+ * nothing is ready, as the others' slots fill up meanwhile. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,14 +19,27 @@
 #include "core/signals.h"
 #include "store/output.h"
 
-#define WRITER_GRACE_MS 400 /* to come to the end of a batch */
+#define WRITER_GRACE_MS 400 /* to come to the end of a commit */
 #define POLL_MS 50
-/* A batch is worth its commit when it has so many bytes, or half of the slots, or when
- * the first of them have waited so long; follow: others wait for what is done. */
+/* A session is worth its opening when so much is finished, or half of the slots are, or
+ * the first of it has waited so long; follow: others wait for what is done. */
 #define BATCH_BYTES ((uint64_t)16 << 20)
 #define GATHER_MS 100
 #define GATHER_FOLLOW_MS 5
-#define SESSION_MS 250 /* no longer, so that other writers get in */
+/* What a writer that dies has not committed is computed again: not more than this, of
+ * blocks, bytes and time. */
+#define COMMIT_BLOCKS (REGION_ITEMS / 4)
+#define COMMIT_BYTES ((uint64_t)256 << 20)
+#define COMMIT_MS 200
+#define SESSION_MS 250 /* then it is asked whether others wait */
+
+/* Blocks that are written, and not committed; items of the region. */
+struct batch {
+    uint32_t items[COMMIT_BLOCKS];
+    uint32_t n;
+    uint64_t bytes;
+    int64_t since_ns; /* when the first one was */
+};
 
 struct writer {
     const struct worker *worker;
@@ -36,9 +49,8 @@ struct writer {
     struct setup *setup;
     struct output **open; /* the targets of the phase */
     const struct setup_targets *targets;
-    uint32_t *written; /* slots of this batch */
-    bool *in_batch;    /* the same, by slot */
-    uint32_t n_written, n_slots;
+    struct batch batch, committing; /* that is written, and on its way to the disk */
+    uint32_t n_slots;
     char mark[REGION_MARK_SIZE];
 };
 
@@ -50,11 +62,7 @@ static int writer_room(struct writer *w, swim_error_t *err)
         n = w->setup->targets[p].n > n ? w->setup->targets[p].n : n;
     w->open = (struct output **)calloc(n, sizeof(*w->open));
     w->n_slots = region_slots(w->region);
-    w->written = calloc(w->n_slots, sizeof(*w->written));
-    w->in_batch = calloc(w->n_slots, sizeof(*w->in_batch));
-    if (!w->open || !w->written || !w->in_batch)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "writer");
-    return SWIM_OK;
+    return w->open ? SWIM_OK : swim_error_set(err, SWIM_ERR_NOMEM, "writer");
 }
 
 static int writer_open(struct writer *w, swim_error_t *err)
@@ -88,8 +96,6 @@ static int writer_open(struct writer *w, swim_error_t *err)
 static void writer_close(struct writer *w)
 {
     free((void *)w->open);
-    free(w->written);
-    free(w->in_batch);
     setup_destroy(w->setup);
     worker_count_locks(w->worker, w->session, &w->last);
     swim_session_close(w->session);
@@ -237,47 +243,79 @@ static int write_slot(struct writer *w, uint32_t number, enum setup_phase phase,
     return rc;
 }
 
-/* Write what is ready, and what becomes ready meanwhile, but not for ever. */
-static int batch_write(struct writer *w, enum setup_phase phase, swim_error_t *err)
-{
-    int64_t until = swim_clock_mono_ns() + SESSION_MS * 1000000LL;
-    bool more = true;
+/* --- batches ------------------------------------------------------------------ */
 
-    while (more && !stopped(w) && swim_clock_mono_ns() < until) {
-        more = false;
-        for (uint32_t s = 0; s < w->n_slots && !stopped(w); s++) {
-            if (w->in_batch[s] || !region_slot_ready(w->region, s))
-                continue;
-            int rc = write_slot(w, s, phase, err);
-            if (rc != SWIM_OK)
-                return rc;
-            w->written[w->n_written++] = s;
-            w->in_batch[s] = true;
-            more = true;
-        }
-    }
-    return SWIM_OK;
+/* What was committed is done, when its commit is over, or (wait) once it is. */
+static int commit_look(struct writer *w, bool wait, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    if (w->committing.n == 0)
+        return SWIM_OK;
+    for (size_t i = 0; !wait && i < w->targets->n; i++)
+        if (!output_commit_is_over(w->open[i]))
+            return SWIM_OK;
+    for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++)
+        rc = output_commit_end(w->open[i], err);
+    for (uint32_t i = 0; rc == SWIM_OK && i < w->committing.n; i++)
+        region_item_done(w->region, w->committing.items[i]);
+    w->committing.n = 0;
+    return rc;
 }
 
 static int batch_commit(struct writer *w, swim_error_t *err)
 {
-    int rc = SWIM_OK;
+    int rc = commit_look(w, true, err);
 
     for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++)
-        rc = output_commit(w->open[i], err);
+        rc = output_commit_begin(w->open[i], err);
+    w->committing = w->batch;
+    w->batch.n = 0;
+    w->batch.bytes = 0;
     return rc;
 }
 
-static void batch_done(struct writer *w)
+static void batch_add(struct writer *w, uint32_t slot)
 {
-    for (uint32_t i = 0; i < w->n_written; i++) {
-        w->in_batch[w->written[i]] = false;
-        region_slot_done(w->region, w->written[i]);
-    }
-    w->n_written = 0;
+    struct batch *b = &w->batch;
+
+    if (b->n == 0)
+        b->since_ns = swim_clock_mono_ns();
+    b->bytes += region_slot(w->region, slot)->n_bytes;
+    b->items[b->n++] = region_slot_written(w->region, slot);
 }
 
-/* How many slots make a batch that is worth its commit. */
+/* Is there so much to be committed that it may not become more? */
+static bool batch_is_full(const struct writer *w)
+{
+    int64_t ms = w->worker->job->follow ? GATHER_FOLLOW_MS : COMMIT_MS;
+    const struct batch *b = &w->batch;
+
+    return b->n == COMMIT_BLOCKS || b->bytes >= COMMIT_BYTES ||
+           (b->n && swim_clock_mono_ns() - b->since_ns >= ms * 1000000LL);
+}
+
+/* Write what is ready: *any. */
+static int batch_write(struct writer *w, enum setup_phase phase, bool *any,
+                       swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    *any = false;
+    for (uint32_t s = 0; rc == SWIM_OK && s < w->n_slots && !stopped(w); s++) {
+        if (!region_slot_ready(w->region, s))
+            continue;
+        rc = write_slot(w, s, phase, err);
+        if (rc != SWIM_OK)
+            return rc;
+        batch_add(w, s);
+        *any = true;
+        rc = batch_is_full(w) ? batch_commit(w, err) : commit_look(w, false, err);
+    }
+    return rc;
+}
+
+/* How many slots make a batch that is worth a session. */
 static uint32_t batch_slots(const struct writer *w)
 {
     uint64_t wanted = BATCH_BYTES / w->region->slot_bytes + 1;
@@ -286,40 +324,75 @@ static uint32_t batch_slots(const struct writer *w)
     return wanted < half ? (uint32_t)wanted : half;
 }
 
-/* Give the readers time, while there is something that they are at; false: nothing is
- * ready. */
-static bool gather(struct writer *w)
+/* Give the readers time, while there is something that they are at. */
+static void gather(struct writer *w)
 {
     int64_t ms = w->worker->job->follow ? GATHER_FOLLOW_MS : GATHER_MS;
     int64_t until = swim_clock_mono_ns() + ms * 1000000LL;
-    uint32_t ready = slots_ready(w), enough = batch_slots(w);
+    uint32_t enough = batch_slots(w);
 
-    while (ready < enough && region_at_work(w->region) && !stopped(w) &&
-           swim_clock_mono_ns() < until) {
+    while (slots_ready(w) < enough && region_at_work(w->region) && !stopped(w) &&
+           swim_clock_mono_ns() < until)
         region_wait_alone(&w->region->slot_ready, 1);
-        ready = slots_ready(w);
+}
+
+static bool outputs_are_wanted(const struct writer *w)
+{
+    for (size_t i = 0; i < w->targets->n; i++)
+        if (output_is_wanted(w->open[i]))
+            return true;
+    return false;
+}
+
+/* Nothing is ready: what is written is committed when it is time to, or when nobody is
+ * at anything; then *more is false, once nothing has come for a while. */
+static int batch_wait(struct writer *w, int64_t idle_ns, bool *more, swim_error_t *err)
+{
+    int64_t gather_ms = w->worker->job->follow ? GATHER_FOLLOW_MS : GATHER_MS;
+    bool at_work = region_at_work(w->region);
+    int rc = commit_look(w, false, err);
+
+    if (rc == SWIM_OK && w->batch.n && (!at_work || batch_is_full(w)))
+        rc = batch_commit(w, err);
+    *more = w->batch.n || w->committing.n ||
+            (at_work && swim_clock_mono_ns() - idle_ns < gather_ms * 1000000LL);
+    if (rc == SWIM_OK && *more)
+        region_wait_alone(&w->region->slot_ready, 1);
+    return rc;
+}
+
+static int do_batches(struct writer *w, uint32_t number, swim_error_t *err)
+{
+    bool shared = w->region->n_ranks > 1 && !w->setup->targets[number].alone;
+    int64_t now = swim_clock_mono_ns(), busy = now, ask = now + SESSION_MS * 1000000LL;
+    bool any = true, more = true;
+    int rc = SWIM_OK;
+
+    while (rc == SWIM_OK && more && !stopped(w)) {
+        rc = batch_write(w, w->setup->phases[number], &any, err);
+        now = swim_clock_mono_ns();
+        if (any)
+            busy = now;
+        else if (rc == SWIM_OK && !shared)
+            rc = batch_wait(w, busy, &more, err);
+        if (rc == SWIM_OK && now >= ask) {
+            more = more && !shared && !outputs_are_wanted(w);
+            ask = now + SESSION_MS * 1000000LL;
+        }
+        more = more && (any || !shared) && atomic_load(&w->region->phase) == number;
     }
-    return ready > 0;
+    if (rc == SWIM_OK && w->batch.n)
+        rc = batch_commit(w, err);
+    return rc == SWIM_OK ? commit_look(w, true, err) : rc;
 }
 
 static int do_session(struct writer *w, swim_error_t *err)
 {
     uint32_t number = atomic_load(&w->region->phase);
-    bool shared = w->region->n_ranks > 1 && !w->setup->targets[number].alone;
-    int64_t until = shared ? 0 : swim_clock_mono_ns() + SESSION_MS * 1000000LL;
-    enum setup_phase phase = w->setup->phases[number];
     int rc = session_begin(w, number, err);
 
-    while (rc == SWIM_OK) {
-        rc = batch_write(w, phase, err);
-        if (rc == SWIM_OK)
-            rc = batch_commit(w, err);
-        if (rc == SWIM_OK)
-            batch_done(w);
-        if (stopped(w) || swim_clock_mono_ns() >= until || !gather(w) ||
-            atomic_load(&w->region->phase) != number)
-            break;
-    }
+    if (rc == SWIM_OK)
+        rc = do_batches(w, number, err);
     bool more = rc == SWIM_OK && !stopped(w);
     int ended = session_end(w, more, rc == SWIM_OK ? err : NULL);
     if (rc == SWIM_OK)
@@ -333,10 +406,12 @@ static int writer_run(struct writer *w, swim_error_t *err)
     int rc = SWIM_OK;
 
     while (rc == SWIM_OK && !stopped(w)) {
-        if (slots_ready(w) == 0)
+        if (slots_ready(w) == 0) {
             region_wait_alone(&w->region->slot_ready, POLL_MS);
-        else if (gather(w))
-            rc = do_session(w, err);
+            continue;
+        }
+        gather(w);
+        rc = do_session(w, err);
     }
     return rc;
 }

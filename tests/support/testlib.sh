@@ -26,6 +26,8 @@ on_exit() { exit_commands=("$1" "${exit_commands[@]}"); }
 cleanup() {
     local status=$? left command until
     for command in "${exit_commands[@]}"; do eval "$command" || true; done
+    # One that was to stay for long is not waited for.
+    [ "$SWIM_SERVER_IDLE_S" -le 5 ] || "$h5swim" serve stop >/dev/null 2>&1 || true
     until=$((SECONDS + SWIM_SERVER_IDLE_S + 30)) # leases of the dead run out before
     while left=$(server_pids) && [ -n "$left" ] && [ $SECONDS -lt $until ]; do sleep 0.1; done
     if [ -n "$left" ]; then

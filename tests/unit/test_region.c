@@ -90,23 +90,30 @@ static pid_t reader_fork(struct region *region, uint32_t reader, int dies_at)
     return pid;
 }
 
-static void writer_turn(struct region *region)
+/* Write what is ready, and commit it, or die before that. */
+static void writer_turn(struct region *region, bool dies)
 {
+    uint32_t written[READERS * 2], n = 0;
+
     for (uint32_t s = 0; s < region_slots(region); s++) {
         if (!region_slot_ready(region, s))
             continue;
         assert_int_equal(*(uint64_t *)region_payload(region, s),
                          region_slot(region, s)->block);
-        region_slot_done(region, s);
+        written[n++] = region_slot_written(region, s);
     }
+    if (dies)
+        region_writer_gone(region);
+    for (uint32_t i = 0; i < n && !dies; i++)
+        region_item_done(region, written[i]);
 }
 
-static void each_block_is_done_once_though_readers_die(void **state)
+static void each_block_is_done_once_though_all_die(void **state)
 {
     struct region *region = *state;
     unsigned char *done = calloc(BLOCKS, 1);
     int64_t until = swim_clock_mono_ns() + 60000000000LL;
-    uint64_t next = 0, n_done = 0, deaths = 0;
+    uint64_t next = 0, n_done = 0, deaths = 0, turn = 0;
     pid_t pids[READERS];
     int status = 0;
 
@@ -117,7 +124,7 @@ static void each_block_is_done_once_though_readers_die(void **state)
         assert_true(swim_clock_mono_ns() < until);
         rank_turn(region, &next, BLOCKS, done);
         region_wait(&region->slot_ready, 1);
-        writer_turn(region);
+        writer_turn(region, turn++ % 7 == 0);
         for (uint32_t r = 0; r < READERS; r++) {
             uint32_t item;
             if (waitpid(pids[r], &status, WNOHANG) != pids[r])
@@ -169,6 +176,40 @@ static void a_slot_that_a_dead_writer_did_not_free_is_not_written_again(void **s
         assert_int_equal(region->items[item].block, 1); /* in the same item */
     assert_false(region_slot_ready(region, 0));
     assert_int_equal(atomic_load(&region_slot(region, 0)->state), SLOT_FREE);
+}
+
+static void what_a_dead_writer_had_not_committed_is_done_again(void **state)
+{
+    struct region *region = *state;
+    unsigned char done[8] = {0};
+    uint64_t next = 0;
+    uint32_t items[3], item;
+
+    rank_turn(region, &next, 3, done);
+    for (int i = 0; i < 3; i++) {
+        assert_true(region_take(region, 0, 0, &items[i]));
+        fill_slot(region, items[i]);
+        assert_true(region_slot_ready(region, 0));
+        assert_int_equal(region_slot_written(region, 0), items[i]);
+        assert_int_equal(atomic_load(&region_slot(region, 0)->state), SLOT_FREE);
+        assert_false(region_slot_ready(region, 0));
+    }
+    region_item_done(region, items[0]);
+    /* It died before it freed the slot of the last one, and before it committed two. */
+    atomic_store(&region_slot(region, 0)->state, SLOT_READY);
+    region_writer_gone(region);
+    rank_turn(region, &next, 3, done);
+    assert_int_equal(done[0], 1);
+    assert_true(region_slot_ready(region, 0));
+    assert_int_equal(region_slot_written(region, 0), items[2]);
+    region_item_done(region, items[2]);
+    assert_true(region_take(region, 1, 0, &item));
+    assert_int_equal(item, items[1]);
+    assert_false(region_take(region, 1, 0, &item));
+    /* A reader that dies has nothing to do with what is written. */
+    rank_turn(region, &next, 3, done);
+    assert_int_equal(done[1] + 2 * done[2], 2);
+    assert_false(region_reader_gone(region, 0, &item));
 }
 
 static void a_finished_block_of_a_dead_reader_is_kept(void **state)
@@ -329,11 +370,13 @@ static void stop_wakes_who_waits_for_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_block_is_done_once_though_readers_die,
-                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(each_block_is_done_once_though_all_die, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(
             a_slot_that_a_dead_writer_did_not_free_is_not_written_again, setup,
             teardown),
+        cmocka_unit_test_setup_teardown(
+            what_a_dead_writer_had_not_committed_is_done_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_finished_block_of_a_dead_reader_is_kept,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_queued_is_found_without_a_post, setup,
