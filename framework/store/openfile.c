@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/fork_mark.h"
 #include "lock/resource.h"
 #include "store/exit_status.h"
 #include "store/openfile_private.h"
@@ -53,7 +54,7 @@ static void fork_watch(void)
 
 bool openfile_is_foreign(const struct openfile *f)
 {
-    return f->pid != getpid();
+    return f->mark != fork_mark();
 }
 
 static int foreign_error(const struct openfile *f, swim_error_t *err)
@@ -162,6 +163,7 @@ static int openfile_new(struct openfile **out, const char *real,
     *f = *like;
     f->path = path;
     f->pid = getpid();
+    f->mark = fork_mark();
     *out = f;
     return SWIM_OK;
 }

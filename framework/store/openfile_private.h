@@ -21,7 +21,8 @@ struct openfile {
     swim_error_t why; /* it is LOST */
     bool untold; /* and the program may not know: HDF5 is not told of all failures */
     int opens;
-    pid_t pid;
+    pid_t pid;                               /* of who opened it */
+    uint64_t mark;                           /* and his fork_mark() */
     bool is_new;                             /* created, and not yet committed */
     struct process_session *process_session; /* NULL: not used */
     swim_session_t *session;

@@ -309,9 +309,11 @@ struct txn *txn_new(const char *path, const struct txn_options *options)
         t->current = malloc(TXN_BUFFER);
         t->under = malloc(TXN_BUFFER);
         t->held_bytes = malloc((size_t)2 * TXN_HELD);
+        t->tail_bytes = malloc(TXN_TAIL);
     }
     if (t->path && t->dir && t->journal_path && t->new_path && t->rewritten_path &&
-        (!options->write || (t->current && t->under && t->held_bytes))) {
+        (!options->write ||
+         (t->current && t->under && t->held_bytes && t->tail_bytes))) {
         char *slash = strrchr(t->dir, '/');
         if (slash)
             slash[slash == t->dir] = '\0';
@@ -402,22 +404,8 @@ void txn_close(struct txn *t)
     free(t->current);
     free(t->under);
     free(t->held_bytes);
+    free(t->tail_bytes);
+    free(t->ahead.bytes);
     free(t);
     errno = saved;
-}
-
-int txn_read(struct txn *t, void *bytes, size_t size, uint64_t place, swim_error_t *err)
-{
-    const struct journal_view view = {&t->journal, &t->append.pending, &t->main,
-                                      txn_main_end(t)};
-    uint64_t there = place < t->size ? t->size - place : 0;
-    size_t held = size < there ? size : (size_t)there;
-
-    memset((char *)bytes + held, 0, size - held);
-    if (held == 0)
-        return SWIM_OK;
-    int rc = journal_read(&view, bytes, held, place, err);
-    if (rc == SWIM_OK)
-        txn_held_read(t, bytes, held, place);
-    return rc;
 }

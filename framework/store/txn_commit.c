@@ -13,8 +13,10 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 static int commit_tail(struct txn *t, struct journal_commit *c, swim_error_t *err)
 {
     uint64_t size = 0;
-    int rc = io_size(&t->main, &size, err);
+    int rc = txn_tail_put(t, err);
 
+    if (rc == SWIM_OK)
+        rc = io_size(&t->main, &size, err);
     c->extent = t->journal.last.extent;
     if (rc != SWIM_OK || !t->direct || t->size <= t->journal.last.high_water)
         return rc;
@@ -198,6 +200,7 @@ int txn_abort(struct txn *t, swim_error_t *err)
     if (t->state == TXN_CLEAN || t->state == TXN_READS)
         return SWIM_OK;
     t->size = last->size;
+    t->tail_size = 0;
     txn_held_drop(t);
     if (t->fresh) {
         rc = txn_may_change(t, err);

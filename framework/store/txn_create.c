@@ -130,8 +130,10 @@ static int fresh_set_aside(struct txn *t, bool sync, swim_error_t *err)
 
 int txn_commit_fresh(struct txn *t, bool sync, swim_error_t *err)
 {
-    int rc = io_truncate(&t->main, t->size, err);
+    int rc = txn_tail_put(t, err);
 
+    if (rc == SWIM_OK)
+        rc = io_truncate(&t->main, t->size, err);
     if (rc == SWIM_OK && sync)
         rc = io_sync_with_mode(&t->main, err);
     if (rc == SWIM_OK && io_fstat(t->io, t->main.fd, &t->st) != 0)

@@ -12,6 +12,7 @@
 #define TXN_SMALL (16U << 10)
 #define TXN_HELD (64U << 10)
 #define TXN_HELD_PIECES 1024
+#define TXN_TAIL (128U << 10)
 
 /* States of one that writes:
  *
@@ -24,9 +25,9 @@
  * below high_water is written to the file but by a checkpoint, and nothing at all
  * unless direct; 3 a commit record is written when all that it refers to is on the disk
  * or in the journal before it (its place may be behind frames of the next commit); 4 in
- * CLEAN, size is that of the last commit, no frame is pending and nothing is held; 5
- * what is held is newer than the frames over the same place; 6 nothing is added to a
- * journal that is not owned. */
+ * CLEAN, size is that of the last commit, no frame is pending and nothing is held, nor
+ * a write to the file itself; 5 what is held is newer than the frames over the same
+ * place; 6 nothing is added to a journal that is not owned. */
 enum txn_state { TXN_READS, TXN_CLEAN, TXN_CHANGED, TXN_BROKEN };
 
 /* A commit that is on its way to the disk.  Until it has ended the thread alone syncs,
@@ -39,6 +40,13 @@ struct txn_later {
     atomic_bool done;
     int rc; /* of the thread, when it is done */
     swim_error_t err;
+};
+
+/* What is read with what was asked for. */
+struct txn_ahead {
+    unsigned char *bytes; /* NULL: nothing was yet */
+    uint64_t from, next;  /* next: behind the last read */
+    size_t size;
 };
 
 struct txn {
@@ -55,6 +63,11 @@ struct txn {
     struct overlay held;
     unsigned char *held_bytes;
     size_t held_size;
+    struct txn_ahead ahead; /* of one that reads */
+    /* Small writes to the file itself, one behind the other, that are not made yet. */
+    unsigned char *tail_bytes;
+    uint64_t tail_from;
+    size_t tail_size;
     bool direct; /* nobody else can be writing: what is at the high-water mark or
                     behind goes to the file itself */
     bool began;  /* the journal is of this transaction: what is below its frames was
@@ -124,6 +137,10 @@ int txn_hold(struct txn *txn, const void *bytes, size_t size, uint64_t place,
 int txn_held_frame(struct txn *txn, uint64_t end, swim_error_t *err);
 void txn_held_drop(struct txn *txn);
 void txn_held_read(struct txn *txn, void *bytes, size_t size, uint64_t place);
+
+/* Make the writes to the file itself that are held back; do such ones lie there? */
+int txn_tail_put(struct txn *txn, swim_error_t *err);
+bool txn_tail_holds(const struct txn *txn, uint64_t place, uint64_t size);
 
 /* Open the journal that is there; none: nothing happens.  Begin one; remove it. */
 int txn_journal_open(struct txn *txn, swim_error_t *err);

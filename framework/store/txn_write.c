@@ -123,21 +123,52 @@ static int write_framed(struct txn *t, const unsigned char *bytes, size_t size,
     return rc;
 }
 
-/* Nothing committed refers to it: into the file itself. */
-static int write_tail(struct txn *t, const unsigned char *bytes, size_t size,
-                      uint64_t place, swim_error_t *err)
+static int tail_put_now(struct txn *t, const unsigned char *bytes, size_t size,
+                        uint64_t place, swim_error_t *err)
 {
     /* iovec has no const; nothing is written to what is only sent */
     struct iovec part = {(void *)(uintptr_t)bytes, size};
+    int rc = io_write(&t->main, &part, 1, place, err);
 
+    if (rc == SWIM_OK)
+        io_wrote(&t->unsent, &t->main, place, size);
+    return rc;
+}
+
+int txn_tail_put(struct txn *t, swim_error_t *err)
+{
+    size_t size = t->tail_size;
+
+    t->tail_size = 0;
+    return size ? tail_put_now(t, t->tail_bytes, size, t->tail_from, err) : SWIM_OK;
+}
+
+bool txn_tail_holds(const struct txn *t, uint64_t place, uint64_t size)
+{
+    return t->tail_size && place < t->tail_from + t->tail_size &&
+           place + size > t->tail_from;
+}
+
+/* Nothing committed refers to it: into the file itself.  Small ones that follow each
+ * other, chunks by the million, become one. */
+static int write_tail(struct txn *t, const unsigned char *bytes, size_t size,
+                      uint64_t place, swim_error_t *err)
+{
     int rc = txn_journal_begin(t, err);
+
     if (rc != SWIM_OK)
         return rc;
     if (place + size > t->tail_end)
         t->tail_end = place + size;
-    rc = io_write(&t->main, &part, 1, place, err);
-    if (rc == SWIM_OK)
-        io_wrote(&t->unsent, &t->main, place, size);
+    if (size > TXN_SMALL || place != t->tail_from + t->tail_size ||
+        size > TXN_TAIL - t->tail_size)
+        rc = txn_tail_put(t, err);
+    if (rc != SWIM_OK || size > TXN_SMALL)
+        return rc == SWIM_OK ? tail_put_now(t, bytes, size, place, err) : rc;
+    if (t->tail_size == 0)
+        t->tail_from = place;
+    memcpy(t->tail_bytes + t->tail_size, bytes, size);
+    t->tail_size += size;
     return rc;
 }
 
@@ -167,8 +198,9 @@ static int cut_tail(struct txn *t, uint64_t size, swim_error_t *err)
 
     if (t->tail_end <= end)
         return SWIM_OK;
+    int rc = txn_tail_put(t, err);
     t->tail_end = end;
-    return io_truncate(&t->main, end, err);
+    return rc == SWIM_OK ? io_truncate(&t->main, end, err) : rc;
 }
 
 int txn_write(struct txn *t, const void *bytes, size_t size, uint64_t place,

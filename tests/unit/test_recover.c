@@ -173,6 +173,9 @@ static void kill_a_writer(const struct scene *s, int commits)
             rc = txn_write(t, "unfinished", 10, 3 * PLACE, NULL);
         if (rc == SWIM_OK)
             rc = txn_write(t, "more", 4, BYTES + 500, NULL);
+        char seen[4]; /* a read has small writes made at once */
+        if (rc == SWIM_OK)
+            rc = txn_read(t, seen, sizeof(seen), BYTES + 500, NULL);
         _exit(rc != SWIM_OK);
     }
     int status = -1;
