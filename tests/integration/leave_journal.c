@@ -26,6 +26,7 @@ int main(int argc, char **argv)
     swim_error_t err = {0};
 
     static char unfinished[20000]; /* so long that it does not stay in memory */
+    char seen[10];
 
     if (argc < 4)
         return 2;
@@ -44,6 +45,8 @@ int main(int argc, char **argv)
     memset(unfinished, 'u', sizeof(unfinished));
     must(txn_write(t, unfinished, sizeof(unfinished), place + 16, &err), &err);
     must(txn_write(t, "unfinished", 10, txn_size(t), &err), &err);
+    /* Nor do these when they have been read. */
+    must(txn_read(t, seen, sizeof(seen), txn_size(t) - sizeof(seen), &err), &err);
     if (argc > 4 && strcmp(argv[4], "hold") == 0) {
         puts("held");
         fflush(stdout);

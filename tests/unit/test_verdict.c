@@ -217,7 +217,8 @@ static void kill_a_writer(const struct scene *s, int commits, const unsigned cha
         }
         must_write(t, unfinished, sizeof(unfinished), s->data + 9000);
         must_write(t, "more", 4, s->bytes + 100);
-        _exit(0);
+        char seen[4]; /* a read has small writes made at once */
+        _exit(txn_read(t, seen, sizeof(seen), s->bytes + 100, NULL) != SWIM_OK);
     }
     int status = -1;
     assert_true(wait(&status) > 0 && status == 0);
