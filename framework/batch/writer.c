@@ -21,6 +21,7 @@
 
 #define WRITER_GRACE_MS 400 /* to come to the end of a commit */
 #define POLL_MS 50
+#define IDLE_MS 5 /* between looks whether anybody is at work */
 /* A session is worth its opening when so much is finished, or half of the slots are, or
  * the first of it has waited so long; follow: others wait for what is done. */
 #define BATCH_BYTES ((uint64_t)16 << 20)
@@ -356,8 +357,10 @@ static int batch_wait(struct writer *w, int64_t idle_ns, bool *more, swim_error_
         rc = batch_commit(w, err);
     *more = w->batch.n || w->committing.n ||
             (at_work && swim_clock_mono_ns() - idle_ns < gather_ms * 1000000LL);
+    /* Of what is ready a reader tells; of the end of a commit, nobody. */
+    bool soon = w->committing.n || w->worker->job->follow;
     if (rc == SWIM_OK && *more)
-        region_wait_alone(&w->region->slot_ready, 1);
+        region_wait_alone(&w->region->slot_ready, soon ? 1 : IDLE_MS);
     return rc;
 }
 
