@@ -37,20 +37,6 @@ static void anomaly_close(void *state)
     free(a);
 }
 
-static enum swim_type type_of(const struct swim_field *x)
-{
-    switch (x->stored_type) {
-    case SWIM_TYPE_I8:
-    case SWIM_TYPE_U8:
-    case SWIM_TYPE_I16:
-    case SWIM_TYPE_U16:
-    case SWIM_TYPE_F32:
-        return SWIM_TYPE_F32;
-    default:
-        return SWIM_TYPE_F64;
-    }
-}
-
 static int find_groups(struct anomaly *a, const struct swim_axis *time,
                        swim_error_t *err)
 {
@@ -81,7 +67,8 @@ static int anomaly_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     int rc = find_groups(a, x->axes[time], err);
     if (rc != SWIM_OK)
         return rc;
-    plan->outputs[0]->type = type_of(x);
+    /* Computed in double precision; as exact as in the file they are kept. */
+    plan->outputs[0]->type = swim_type_floating(x->stored_type);
     return swim_plan_window(plan, a->time, SWIM_WINDOW_WHOLE, SWIM_WINDOW_WHOLE, 1,
                             err);
 }

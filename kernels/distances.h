@@ -92,4 +92,30 @@ static int axis_per_cos(const char *kernel, const struct swim_axis *latitude,
     return SWIM_OK;
 }
 
+/* Row r of a block along axis `along`: where it begins in the arrays of input and
+ * output, and which point of axis `across` it is at. */
+struct row_place {
+    const float *in;
+    float *out;
+    uint64_t across;
+};
+
+static struct row_place row_place(const struct swim_array *in,
+                                  const struct swim_array *out, uint64_t r, int along,
+                                  int across)
+{
+    struct row_place place = {in->data, out->data, in->offset[across]};
+
+    for (int d = (int)in->ndim - 1; d >= 0; d--) {
+        if (d == along)
+            continue;
+        const uint64_t i = r % in->shape[d];
+        r /= in->shape[d];
+        place.in += (ptrdiff_t)i * in->strides[d];
+        place.out += (ptrdiff_t)i * out->strides[d];
+        place.across += d == across ? i : 0;
+    }
+    return place;
+}
+
 #endif /* SWIM_KERNELS_DISTANCES_H */

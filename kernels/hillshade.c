@@ -179,22 +179,12 @@ static int hillshade_apply(void *state, const struct swim_block *block,
 
     (void)err;
     for (uint64_t r = 0; r < n_rows; r++) {
-        uint64_t rest = r, y = in->offset[h->y];
+        const struct row_place at = row_place(in, out, r, h->x, h->y);
 
-        row.height = in->data;
-        row.shade = out->data;
-        for (int d = (int)in->ndim - 1; d >= 0; d--) {
-            if (d == h->x)
-                continue;
-            uint64_t i = rest % in->shape[d];
-            rest /= in->shape[d];
-            row.height += (ptrdiff_t)i * in->strides[d];
-            row.shade += (ptrdiff_t)i * out->strides[d];
-            if (d == h->y)
-                y += i;
-        }
-        row.per_cos = (h->sphere ? h->per_cos[y] : 1) * h->z_factor / 4;
-        row.per_y = h->per_y[y] * h->z_factor / 4;
+        row.height = at.in;
+        row.shade = at.out;
+        row.per_cos = (h->sphere ? h->per_cos[at.across] : 1) * h->z_factor / 4;
+        row.per_y = h->per_y[at.across] * h->z_factor / 4;
         row_shade(h, &row);
     }
     return SWIM_OK;

@@ -77,21 +77,6 @@ static int find_axis(const struct swim_field *x, const char *wanted)
     return *wanted && !*end && number >= 0 && number < (long)x->ndim ? (int)number : -1;
 }
 
-/* Values are computed in double precision; as exact as in the file they are kept. */
-static enum swim_type type_of(const struct swim_field *x)
-{
-    switch (x->stored_type) {
-    case SWIM_TYPE_I8:
-    case SWIM_TYPE_U8:
-    case SWIM_TYPE_I16:
-    case SWIM_TYPE_U16:
-    case SWIM_TYPE_F32:
-        return SWIM_TYPE_F32;
-    default:
-        return SWIM_TYPE_F64;
-    }
-}
-
 static int rolling_plan(void *state, struct swim_plan *plan, swim_error_t *err)
 {
     struct rolling *r = state;
@@ -109,7 +94,8 @@ static int rolling_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     if (!plan->edge_given[axis])
         plan->edge[axis] = SWIM_EDGE_NONE;
     plan->edge_value = (double)NAN;
-    plan->outputs[0]->type = type_of(x);
+    /* Computed in double precision; as exact as in the file they are kept. */
+    plan->outputs[0]->type = swim_type_floating(x->stored_type);
     const char *name = x->axes[axis]->name;
     if (*name) {
         snprintf(r->cell_methods, sizeof(r->cell_methods), "%s: mean", name);

@@ -129,22 +129,12 @@ static int slope_apply(void *state, const struct swim_block *block, swim_error_t
 
     (void)err;
     for (uint64_t r = 0; r < n_rows; r++) {
-        uint64_t rest = r, lat = in->offset[s->lat];
+        const struct row_place at = row_place(in, out, r, s->lon, s->lat);
 
-        row.height = in->data;
-        row.slope = out->data;
-        for (int d = (int)in->ndim - 1; d >= 0; d--) {
-            if (d == s->lon)
-                continue;
-            uint64_t i = rest % in->shape[d];
-            rest /= in->shape[d];
-            row.height += (ptrdiff_t)i * in->strides[d];
-            row.slope += (ptrdiff_t)i * out->strides[d];
-            if (d == s->lat)
-                lat += i;
-        }
-        row.per_cos = s->per_cos[lat];
-        row.per_lat = s->per_lat[lat];
+        row.height = at.in;
+        row.slope = at.out;
+        row.per_cos = s->per_cos[at.across];
+        row.per_lat = s->per_lat[at.across];
         row_slope(&row);
     }
     return SWIM_OK;

@@ -111,9 +111,7 @@ static int threshold_plan(void *state, struct swim_plan *plan, swim_error_t *err
     coordinate->long_name = t->coordinate_name;
     value->units = x->units;
     value->long_name = x->long_name;
-    value->type = x->stored_type == SWIM_TYPE_F32 || swim_type_size(x->stored_type) < 4
-                      ? SWIM_TYPE_F32
-                      : SWIM_TYPE_F64;
+    value->type = swim_type_floating(x->stored_type);
     return SWIM_OK;
 }
 

@@ -71,6 +71,11 @@ bool swim_type_fits(enum swim_type from, enum swim_type to)
            type_row(from)->value_bits <= type_row(to)->value_bits;
 }
 
+enum swim_type swim_type_floating(enum swim_type type)
+{
+    return swim_type_fits(type, SWIM_TYPE_F32) ? SWIM_TYPE_F32 : SWIM_TYPE_F64;
+}
+
 enum swim_type swim_type_parse(const char *name)
 {
     if (!name)

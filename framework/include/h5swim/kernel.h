@@ -311,6 +311,10 @@ SWIM_API const char *swim_params_text(const swim_params_t *params, const char *n
 /* Bytes of one element; 0 for SWIM_TYPE_ANY. */
 SWIM_API size_t swim_type_size(enum swim_type type);
 SWIM_API const char *swim_type_name(enum swim_type type);
+/* The smallest floating-point type of kernels that holds all values of another exactly,
+ * as far as one does: SWIM_TYPE_F32 up to 16 bits and for itself, else SWIM_TYPE_F64.
+ */
+SWIM_API enum swim_type swim_type_floating(enum swim_type type);
 
 enum swim_axis_kind { SWIM_AXIS_TIME = 1, SWIM_AXIS_LATITUDE, SWIM_AXIS_LONGITUDE };
 
