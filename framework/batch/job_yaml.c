@@ -506,8 +506,11 @@ static int file_read(const char *path, char **out, size_t *length, swim_error_t 
 
     *out = NULL;
     if (fd < 0)
-        return swim_error_set(err, SWIM_ERR_ARG, "open job file %s: %s", path,
-                              strerrordesc_np(errno));
+        return swim_error_set(err, SWIM_ERR_ARG, "open job file %s: %s%s", path,
+                              strerrordesc_np(errno),
+                              errno == ENOENT ? " (\"h5swim kernel new NAME\" writes a "
+                                                "kernel and a job to begin with)"
+                                              : "");
     text = malloc(JOB_BYTES_MAX + 1);
     if (!text) {
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "read job file %s: no memory", path);

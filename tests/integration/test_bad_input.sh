@@ -73,7 +73,7 @@ job() { "$h5swim" run good.yaml "$@"; }
 expect_status 0 job
 rm -f out.h5
 
-bad "missing job file" 2 'nosuch.yaml: No such file' "$h5swim" run nosuch.yaml
+bad "missing job file" 2 'nosuch.yaml: No such file or directory ."h5swim kernel new NAME"' "$h5swim" run nosuch.yaml
 printf 'kernel: wind_speed\ninputs: {u: [1, 2\n' > syntax.yaml
 bad "YAML error" 2 'syntax.yaml:[0-9]+:[0-9]+: ' "$h5swim" run syntax.yaml
 sed 's/outputs:/ouputs:/' good.yaml > key.yaml
