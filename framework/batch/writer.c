@@ -177,6 +177,7 @@ static int write_record(struct writer *w, const struct payload_record *record,
     static const uint64_t scalar[1] = {0};
 
     atomic_fetch_add(&w->region->counters.bytes_stored, record->n_bytes);
+    w->batch.bytes += record->n_bytes;
     for (size_t i = 0; i < w->targets->n; i++) {
         const struct setup_target *t = &w->targets->list[i];
         for (size_t s = 0; s < t->n; s++) {
@@ -282,7 +283,6 @@ static void batch_add(struct writer *w, uint32_t slot)
 
     if (b->n == 0)
         b->since_ns = swim_clock_mono_ns();
-    b->bytes += region_slot(w->region, slot)->n_bytes;
     b->items[b->n++] = region_slot_written(w->region, slot);
 }
 
