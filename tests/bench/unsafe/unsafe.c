@@ -10,6 +10,7 @@
 
 #include <h5swim/lock.h>
 
+#include "lock/wanted.h"
 #include "store/txn_private.h"
 
 /* The same for all: nothing is in it. */
@@ -26,6 +27,7 @@ int __wrap_swim_lock_lower(swim_lock_t *lock, swim_error_t *err);
 int __wrap_swim_lock_check(const swim_lock_t *lock, uint32_t margin_ms,
                            swim_error_t *err);
 uint64_t __wrap_swim_lock_fence(const swim_lock_t *lock);
+bool __wrap_lock_is_wanted(const swim_lock_t *lock);
 
 int __real_txn_read(struct txn *t, void *bytes, size_t size, uint64_t place,
                     swim_error_t *err);
@@ -39,6 +41,8 @@ int __wrap_txn_write(struct txn *t, const void *bytes, size_t size, uint64_t pla
                      swim_error_t *err);
 int __wrap_txn_set_size(struct txn *t, uint64_t size, swim_error_t *err);
 int __wrap_txn_commit(struct txn *t, bool sync, swim_error_t *err);
+int __real_txn_commit_begin(struct txn *t, swim_error_t *err);
+int __wrap_txn_commit_begin(struct txn *t, swim_error_t *err);
 
 int __wrap_swim_lock_acquire(swim_session_t *session, const char *resource,
                              enum swim_lock_mode mode,
@@ -92,6 +96,12 @@ uint64_t __wrap_swim_lock_fence(const swim_lock_t *lock)
     return 1;
 }
 
+bool __wrap_lock_is_wanted(const swim_lock_t *lock)
+{
+    (void)lock;
+    return false;
+}
+
 static bool is_plain(const struct txn *t)
 {
     return t->opt.write && !t->fresh;
@@ -136,4 +146,9 @@ int __wrap_txn_set_size(struct txn *t, uint64_t size, swim_error_t *err)
 int __wrap_txn_commit(struct txn *t, bool sync, swim_error_t *err)
 {
     return is_plain(t) ? SWIM_OK : __real_txn_commit(t, sync, err);
+}
+
+int __wrap_txn_commit_begin(struct txn *t, swim_error_t *err)
+{
+    return is_plain(t) ? SWIM_OK : __real_txn_commit_begin(t, err);
 }
