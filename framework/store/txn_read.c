@@ -64,7 +64,9 @@ int txn_read(struct txn *t, void *bytes, size_t size, uint64_t place, swim_error
         return read_ahead(t, bytes, held, place, err);
     if (txn_tail_holds(t, place, held)) {
         swim_error_t now = {0};
-        int rc = txn_tail_put(t, &now);
+        int rc = txn_may_change(t, &now);
+        if (rc == SWIM_OK)
+            rc = txn_tail_put(t, &now);
         if (rc != SWIM_OK)
             return txn_fail(t, rc, &now, err);
     }

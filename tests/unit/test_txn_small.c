@@ -147,6 +147,24 @@ static void what_is_given_up_is_not_written_later(void **state)
     txn_close(t);
 }
 
+/* A read has what was written made, which is a change. */
+static void one_that_may_not_change_it_any_more_writes_nothing(void **state)
+{
+    struct scene *s = *state;
+    swim_error_t err = {0};
+    char seen[4];
+    struct txn *t = must_open(s, true);
+
+    must_write(s, t, "late", BYTES);
+    allowed = 0;
+    writes = 0;
+    assert_int_equal(txn_read(t, seen, sizeof(seen), BYTES, &err), SWIM_ERR_LOST);
+    assert_non_null(strstr(err.text, "the lease is over"));
+    assert_int_equal(writes, 0);
+    txn_close(t);
+    assert_int_equal(size_of(s->path), BYTES);
+}
+
 static void small_reads_one_behind_the_other_become_few(void **state)
 {
     struct scene *s = *state;
@@ -209,6 +227,7 @@ int main(void)
         TEST(small_writes_become_few),
         TEST(writes_that_do_not_follow_each_other_keep_their_order),
         TEST(what_is_given_up_is_not_written_later),
+        TEST(one_that_may_not_change_it_any_more_writes_nothing),
         TEST(small_reads_one_behind_the_other_become_few),
         TEST(small_reads_here_and_there_stay_small),
         TEST(what_was_read_ahead_is_of_the_state),
