@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "store/store_private.h"
@@ -33,11 +34,14 @@ const char *source_name(const struct source *s)
     return s->file;
 }
 
-/* What a state that is not there means to a job. */
+/* What a state that is not there means to a job.  Other errors are what they are: of
+ * the lock server, or of the disk. */
 static int source_changed(const char *file, int rc, const swim_error_t *why,
                           swim_error_t *err)
 {
-    if (rc != SWIM_ERR_ARG && rc != SWIM_ERR_IO)
+    bool is_removed = rc == SWIM_ERR_IO && access(file, F_OK) != 0;
+
+    if (rc != SWIM_ERR_ARG && !is_removed)
         return swim_error_set(err, rc, "%s", why->text);
     return swim_error_set(err, SWIM_ERR_IO,
                           "open %s: the file was changed while the job was reading it; "

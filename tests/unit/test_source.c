@@ -246,6 +246,29 @@ static void a_file_that_is_replaced_or_removed_is_noticed(void **state)
     source_close(source);
 }
 
+/* In a child, whose session is to be opened. */
+static int open_without_server(const struct scene *s)
+{
+    struct source *source = NULL;
+    swim_error_t err = {0};
+
+    setenv("SWIM_REDIS_URL", "unix:///nonexistent/redis.sock", 1);
+    int rc = source_open(s->path, &store_now, &handed_on, &source, &err);
+    return rc == SWIM_ERR_IO && strstr(err.text, "lock server") &&
+                   !strstr(err.text, "changed")
+               ? 0
+               : 1;
+}
+
+static void a_lock_server_that_is_away_is_no_change(void **state)
+{
+    const struct scene *s = *state;
+    struct source *source = open_last(s);
+
+    assert_int_equal(in_a_child(s, open_without_server), 0);
+    source_close(source);
+}
+
 static void bytes_that_are_no_state_are_refused(void **state)
 {
     const struct scene *s = *state;
@@ -280,6 +303,7 @@ int main(void)
         TEST(writers_that_give_up_or_die_are_no_change),
         TEST(a_change_without_h5swim_is_noticed),
         TEST(a_file_that_is_replaced_or_removed_is_noticed),
+        TEST(a_lock_server_that_is_away_is_no_change),
         TEST(bytes_that_are_no_state_are_refused),
         TEST(readers_keep_no_writer_and_writers_no_reader_waiting),
     };
