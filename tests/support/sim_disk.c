@@ -97,9 +97,19 @@ static void change_apply(const struct change *c, unsigned char *bytes, uint64_t 
 static void inode_free(struct inode *i)
 {
     changes_forget(i);
-    free(i->now);
-    free(i->synced);
-    *i = (struct inode){0};
+    memset(i->now, 0, i->reach);
+    memset(i->synced, 0, i->reach);
+    *i = (struct inode){.now = i->now, .synced = i->synced};
+}
+
+/* Memory that a program has used before is had at once. */
+static void inode_begin(struct inode *i)
+{
+    i->used = true;
+    i->touched = ++disk.now;
+    i->now = i->now ? i->now : calloc(1, SIM_FILE_MAX);
+    i->synced = i->synced ? i->synced : calloc(1, SIM_FILE_MAX);
+    need(i->now && i->synced, "memory");
 }
 
 /* Its size changes. */
@@ -131,14 +141,9 @@ static int inode_new(void)
 {
     inodes_collect();
     for (int n = 0; n < INODES; n++) {
-        struct inode *i = &disk.inodes[n];
-        if (i->used)
+        if (disk.inodes[n].used)
             continue;
-        *i = (struct inode){.used = true,
-                            .touched = ++disk.now,
-                            .now = calloc(1, SIM_FILE_MAX),
-                            .synced = calloc(1, SIM_FILE_MAX)};
-        need(i->now && i->synced, "memory");
+        inode_begin(&disk.inodes[n]);
         return n;
     }
     need(false, "inodes");
@@ -148,7 +153,8 @@ static int inode_new(void)
 void sim_disk_reset(void)
 {
     for (int n = 0; n < INODES; n++)
-        inode_free(&disk.inodes[n]);
+        if (disk.inodes[n].used)
+            inode_free(&disk.inodes[n]);
     memset(disk.names, 0, sizeof(disk.names));
     for (int n = 0; n < FDS; n++)
         disk.fds[n] = -1;
