@@ -1,4 +1,5 @@
-"""store_soak.py FOLDER SEED SECONDS H5SWIM LIBRARY: the soak of the store.
+"""store_soak.py FOLDER SEED SECONDS LEAST H5SWIM LIBRARY: the soak of the store, for so
+many seconds and, for five times as long at most, until there are so many commits and reads.
 
 Starts a redis-server, writers and readers (store_soak_worker.py, each under h5swim exec)
 and does to them, at random, what may happen: kills and stops writers and readers, and
@@ -12,6 +13,7 @@ kills the server and starts it again, empty.  What it did is in driver.history:
 A server that has forgotten everything grants nothing for one lease, so it is killed less
 often.  At the end all workers are told to stop; what they left is in FOLDER.
 """
+import glob
 import os
 import random
 import signal
@@ -121,12 +123,26 @@ class Soak:
         if not self.server and time.monotonic() > self.server_back:
             self.start_server()
 
-    def go(self, seconds):
+    def has_done(self, least):
+        """Whether there are so many commits and reads; a slow machine needs longer."""
+        done = {"c": 0, "r": 0}
+        for path in glob.glob(f"{self.folder}/[0-9]*.history"):
+            with open(path, "rb") as lines:
+                for line in lines:
+                    if line[:1].decode() in done:
+                        done[line[:1].decode()] += 1
+        return min(done.values()) >= least
+
+    def go(self, seconds, least):
         for what in ["writes"] * WRITERS + ["reads"] * READERS:
             self.start(what)
         start = time.monotonic()
         end, next_fault, next_server = start + seconds, start + 1, start + 5
-        while time.monotonic() < end:
+        while True:
+            if time.monotonic() > end:
+                if end > start + 5 * seconds or self.has_done(least):
+                    return
+                end += 2
             self.look_after()
             if time.monotonic() > next_fault:
                 self.hurt()
@@ -162,14 +178,14 @@ def now():
 
 
 def main():
-    folder, seed, seconds, h5swim, library = sys.argv[1:]
+    folder, seed, seconds, least, h5swim, library = sys.argv[1:]
     for which, libver in enumerate(states.LIBVERS):
         with h5py.File(f"{folder}/{which}.h5", "w", libver=libver) as file:
             states.make(file)
     soak = Soak(folder, int(seed), h5swim, library)
     soak.start_server()
     try:
-        soak.go(float(seconds))
+        soak.go(float(seconds), int(least))
         ended = soak.end()
     finally:
         soak.clear()

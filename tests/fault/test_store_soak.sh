@@ -25,7 +25,7 @@ give_up() {
     fail "$1, seed $seed"
 }
 
-"$python" "$here/store_soak.py" "$folder" "$seed" $seconds "$h5swim" \
+"$python" "$here/store_soak.py" "$folder" "$seed" $seconds $least "$h5swim" \
     "$(realpath "$SWIM_BUILD/lib/libh5swim.so")" || give_up "the soak"
 
 for file in "$folder"/[0-9].h5; do

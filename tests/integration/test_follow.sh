@@ -227,9 +227,11 @@ writer=$!
 until_rows 5
 kill -9 "$(below $job | head -n 1)"
 until_rows 30
-reads() { [ -n "$(of_rank "$(below $job | head -n 1)" reader)" ]; }
-await reads # it is started again
-kill -9 "$(of_rank "$(below $job | head -n 1)" reader)"
+kill_reader() {
+    local reader
+    reader=$(of_rank "$(below $job | head -n 1)" reader) && [ -n "$reader" ] && kill -9 "$reader" 2>/dev/null
+}
+await kill_reader # the rank is started again
 wait $writer || fail "the instrument"
 wait $job || fail "the job: $(cat err)"
 whole 60

@@ -115,14 +115,15 @@ passed "what was committed before SIGTERM is in the file itself"
 # Ranks that wait for another job to be done with the output, for hours perhaps.
 waits() { grep -qs 'another job is at the output' err; }
 for n in 1 2; do
-    rm err
-    NAP_MS=40 "$h5swim" run pair.yaml -n 1 --readers 1 --quiet --overwrite 2>first.err &
+    rm -f err go
+    NAP_MS=500 "$h5swim" run pair.yaml -n 1 --readers 1 --quiet --overwrite 2>first.err &
     first=$!
     await test -e out.h5.swimlog
     "$h5swim" run pair.yaml -n $n --readers 1 --overwrite >out 2>err &
     job=$!
     await waits
     kill -KILL $job
+    touch go
     wait $job 2>/dev/null || true
     wait $first || fail "the job that is first: $(cat first.err)"
     await no_process

@@ -8,7 +8,7 @@
 
 mkdir "$tmp/work"
 cd "$tmp/work"
-export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=1500 NAP_MS=20
+export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=8000 NAP_MS=20
 socket=$tmp/redis.sock
 
 redis_start() { # its data, if any, are in $tmp
@@ -57,6 +57,7 @@ rm -f "$tmp/dump.rdb"
 flush() { redis-cli -s "$socket" flushall >/dev/null; }
 goes_on "the lock server's data are flushed" flush
 
+SWIM_LEASE_MS=1500
 outage "gone" come_back nosave 4
 [ $status = 1 ] || fail "status $status after the lock server was gone for longer than the lease: $(cat err)"
 [ "$(grep -c '^h5swim: ' err)" = 1 ] || fail "not one line: $(cat err)"

@@ -56,7 +56,7 @@ echo "ok: $killed writers were killed, and all blocks are there"
 
 # Another program gets at the output while blocks come all the time.
 rm out.h5
-"$h5swim" run job.yaml -n 1 --readers 1 --quiet 2>job.err &
+"$h5swim" run job.yaml -n 1 --readers 1 --quiet --set params.ms=200 --set params.until=go 2>job.err &
 job=$!
 await test -s out.h5
 sleep 0.4
@@ -70,6 +70,7 @@ PY
     took=$(((${EPOCHREALTIME//[.,]/} - from) / 1000))
     kill -0 $job 2>/dev/null || fail "round $round: the other program had to wait for the end of the job ($took ms)"
 done
+touch go
 wait $job || fail "the job failed: $(cat job.err)"
 right
 "$python" -c 'import h5py; assert h5py.File("out.h5")["/"].attrs["round"] == 3' || fail "what the other program wrote is gone"

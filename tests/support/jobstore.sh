@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# jobstore.sh - a job with a row of in.h5:U in each block, of NAP_MS (20) each, and two
-# outputs in out.h5: Y, twice U, and Z, U plus one; and programs beside it.  With GATHER=N
-# no block is done before N readers have one each.  Sourced after testlib.sh.
+# jobstore.sh - a job with a row of in.h5:U in each block, of NAP_MS (20) each until there
+# is the file "go", and two outputs in out.h5: Y, twice U, and Z, U plus one; and programs
+# beside it.  With GATHER=N no block is done before N readers have one each.  Sourced after
+# testlib.sh.
 : "${tmp:?source testlib.sh first}" "${h5swim:?}" "${python:?}"
 
 job_store_files() {
@@ -36,14 +37,16 @@ static void gather(size_t wanted)
 }
 static int apply(void *state, const struct swim_block *b, swim_error_t *err)
 {
-    const long ms = getenv("NAP_MS") ? atol(getenv("NAP_MS")) : 20;
-    const struct timespec nap = {ms / 1000, ms % 1000 * 1000000};
+    const long all = getenv("NAP_MS") ? atol(getenv("NAP_MS")) : 20;
     const float *u = b->inputs[0]->data;
     (void)state;
     (void)err;
     if (getenv("GATHER"))
         gather((size_t)atol(getenv("GATHER")));
-    nanosleep(&nap, NULL);
+    for (long ms = all; ms > 0 && access("go", F_OK) != 0; ms -= 20) {
+        const struct timespec nap = {0, (ms < 20 ? ms : 20) * 1000000};
+        nanosleep(&nap, NULL);
+    }
     for (uint64_t i = 0; i < b->inputs[0]->count; i++) {
         ((float *)b->outputs[0]->data)[i] = 2 * u[i];
         ((float *)b->outputs[1]->data)[i] = u[i] + 1;

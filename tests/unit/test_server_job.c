@@ -372,18 +372,34 @@ static void one_that_is_killed_is_followed_by_another(void **state)
     swim_session_close(session);
 }
 
-/* Leases run out meanwhile.  The shortest of several times: the machine may be slow. */
+/* How long a server takes to start and to answer here. */
+static int64_t plain_start_ms(void)
+{
+    struct redis_fixture plain;
+    int64_t shortest = INT64_MAX;
+
+    for (int i = 0; i < 3; i++) {
+        int64_t began = test_now_ms();
+        assert_int_equal(redis_fixture_open(&plain, NULL), 0);
+        int64_t took = test_now_ms() - began;
+        shortest = took < shortest ? took : shortest;
+        redis_fixture_close(&plain);
+    }
+    return shortest;
+}
+
+/* Leases run out meanwhile.  The shortest of several times: others may be at work. */
 static void another_follows_at_once(void **state)
 {
     struct scene *s = *state;
-    int64_t shortest = INT64_MAX;
+    int64_t shortest = INT64_MAX, most = plain_start_ms() + 150;
 
-    for (int i = 0; i < 20 && shortest >= 150; i++) {
+    for (int i = 0; i < 20 && shortest >= most; i++) {
         test_nap_ms(250); /* two starts are not closer to each other than 200 ms */
         int64_t took = server_follow(s);
         shortest = took < shortest ? took : shortest;
     }
-    assert_in_range(shortest, 0, 149);
+    assert_true(shortest < most);
 }
 
 static bool file_holds(const char *path, const char *word)
