@@ -222,11 +222,11 @@ input in.h5 4
 "$h5swim" run job.yaml -n 2 --readers 1 --quiet 2>err &
 job=$!
 until [ -e out.h5 ]; do sleep 0.02; done
-"$instrument" in.h5 60 100 end >commits &
+"$instrument" in.h5 60 250 end >commits & # long enough for a slow machine's looks at it
 writer=$!
 until_rows 5
 kill -9 "$(below $job | head -n 1)"
-until_rows 30
+until_rows 12
 kill_reader() {
     local reader
     reader=$(of_rank "$(below $job | head -n 1)" reader) && [ -n "$reader" ] && kill -9 "$reader" 2>/dev/null

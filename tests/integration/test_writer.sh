@@ -36,9 +36,9 @@ n=$(locks alone.json)
 [ "$n" -le 12 ] || fail "a job alone took $n locks: its writer lets go of an output that nobody wants"
 echo "ok: a job alone took $n locks"
 
-# Blocks of 10 ms, commits of 200: at each moment there are some that are not committed.
+# Blocks of 50 ms, commits of 200: at each moment there are some that are not committed.
 rm out.h5
-"$h5swim" run job.yaml -n 1 --readers 1 --quiet 2>job.err &
+"$h5swim" run job.yaml -n 1 --readers 1 --quiet --set params.ms=50 --set params.until=go 2>job.err &
 job=$!
 killed=0
 await test -s out.h5
@@ -47,6 +47,7 @@ for delay in 0.31 0.37 0.29 0.41; do
     pid=$(of_rank "$(below $job | head -n 1)" writer) || true
     if [ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null; then killed=$((killed + 1)); fi
 done
+touch go
 status=0
 wait $job || status=$?
 [ $status = 0 ] || fail "status $status when its writer was killed $killed times: $(cat job.err)"
@@ -55,7 +56,7 @@ right
 echo "ok: $killed writers were killed, and all blocks are there"
 
 # Another program gets at the output while blocks come all the time.
-rm out.h5
+rm out.h5 go
 "$h5swim" run job.yaml -n 1 --readers 1 --quiet --set params.ms=200 --set params.until=go 2>job.err &
 job=$!
 await test -s out.h5
