@@ -82,6 +82,16 @@ int inputs_begin(struct inputs *in, swim_error_t *err)
     return setup_look_inputs(in->setup, false, err);
 }
 
+void inputs_expect(const struct inputs *in, const struct block_range *range)
+{
+    struct block_range rows;
+
+    setup_input_range(in->setup, range, &rows);
+    for (uint32_t i = 0; i < in->setup->n_inputs; i++)
+        dataset_expect(in->setup->inputs[i].source, in->setup->inputs[i].info,
+                       rows.start, rows.count);
+}
+
 static int read_inside(void *from, const uint64_t *start, const uint64_t *count,
                        void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
                        swim_error_t *err)

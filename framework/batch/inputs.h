@@ -20,6 +20,9 @@ void inputs_forget(const struct setup *setup, struct region *region, uint32_t re
 /* Before a block: whether the files are still what they were (source_look). */
 int inputs_begin(struct inputs *inputs, swim_error_t *err);
 
+/* A block of this range will be read soon (dataset_expect). */
+void inputs_expect(const struct inputs *inputs, const struct block_range *range);
+
 /* Read a range of one input, with the plan's halo, into buf. */
 int inputs_read(struct inputs *inputs, uint32_t input, const struct block_range *range,
                 void *buf, swim_error_t *err);

@@ -228,6 +228,20 @@ static int fill_slot(struct reader *r, struct slot *slot, void *payload,
                                   : compute(r, slot, payload, err);
 }
 
+/* Of those that are queued, the one that will be taken when the other readers have one
+ * each.  Not in a chain, whose first kernel reads other ranges. */
+static void expect_block(const struct reader *r, enum setup_phase phase)
+{
+    struct block_range range;
+    uint64_t block;
+
+    if (!r->inputs || r->setup->before || phase == SETUP_MERGE ||
+        !region_ahead(r->region, r->region->n_readers, &block))
+        return;
+    blocks_range(&r->setup->blocks, block, &range);
+    inputs_expect(r->inputs, &range);
+}
+
 static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
 {
     struct item *item = &r->region->items[number];
@@ -241,6 +255,7 @@ static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
     slot->seq = atomic_load(&item->seq);
     slot->block = item->block;
     slot->phase = atomic_load(&r->region->phase);
+    expect_block(r, r->setup->phases[slot->phase]);
     rc = fill_slot(r, slot, region_payload(r->region, at), err);
     if (rc != SWIM_OK) {
         atomic_store(&slot->state, SLOT_FREE);

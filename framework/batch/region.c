@@ -186,6 +186,20 @@ static bool item_take(struct region *region, uint32_t reader, uint32_t *item)
     return false;
 }
 
+bool region_ahead(struct region *region, uint32_t n, uint64_t *block)
+{
+    const uint32_t first = atomic_load(&region->hint);
+
+    for (uint32_t i = 0; i < REGION_ITEMS; i++) {
+        const struct item *item = &region->items[(first + i) % REGION_ITEMS];
+        if (item_state_of(atomic_load(&item->state)) != ITEM_QUEUED || n-- > 0)
+            continue;
+        *block = item->block;
+        return true;
+    }
+    return false;
+}
+
 bool region_take(struct region *region, uint32_t reader, int wait_ms, uint32_t *item)
 {
     /* After the time as well: who took a post may have died before it took the item. */

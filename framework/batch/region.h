@@ -167,6 +167,10 @@ void region_queue(struct region *region, uint32_t item);
 /* A reader takes an item, waiting at most wait_ms; false: none came. */
 bool region_take(struct region *region, uint32_t reader, int wait_ms, uint32_t *item);
 
+/* The block that will be taken after n others, as it looks now; false: there are not as
+ * many. */
+bool region_ahead(struct region *region, uint32_t n, uint64_t *block);
+
 /* Is the slot READY, and of a block that is not committed yet?  One that is READY and
  * was committed by a writer that died is freed. */
 bool region_slot_ready(struct region *region, uint32_t slot);

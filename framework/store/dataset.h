@@ -27,6 +27,7 @@ struct dataset_info {
     bool chunked;
     bool grows; /* its first axis has no largest length */
     uint64_t chunk[SWIM_NDIM_MAX];
+    uint64_t place; /* of its values in the file, one behind the other; 0: not so */
     bool shuffle, fletcher32, other_filters;
     int deflate;          /* level; 0: none */
     uint64_t cache_bytes; /* for chunks that HDF5 decodes while it is open; set by the
@@ -105,5 +106,11 @@ int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *coun
                  void *buf, const uint64_t *buf_shape, const uint64_t *buf_start,
                  swim_error_t *err);
 void dataset_close(struct dataset *ds);
+
+/* These elements will be read soon: the system may bring them from the disk meanwhile,
+ * if they lie close to each other in the file.  Those beyond the dataset do not count.
+ */
+void dataset_expect(const struct source *source, const struct dataset_info *info,
+                    const uint64_t *start, const uint64_t *count);
 
 #endif /* SWIM_STORE_DATASET_H */

@@ -110,6 +110,9 @@ static int inspect_layout(hid_t set, struct dataset_info *info, swim_error_t *er
                     H5Pget_chunk(dcpl, (int)info->ndim, chunk) >= 0;
     for (uint32_t i = 0; info->chunked && i < info->ndim; i++)
         info->chunk[i] = chunk[i];
+    haddr_t place =
+        H5Pget_layout(dcpl) == H5D_CONTIGUOUS ? H5Dget_offset(set) : HADDR_UNDEF;
+    info->place = place == HADDR_UNDEF ? 0 : place;
     inspect_filters(dcpl, info);
     h5_release(dcpl);
     return SWIM_OK;

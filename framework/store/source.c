@@ -1,6 +1,7 @@
 /* source.c - a file that a job reads. */
 #include "store/source.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +12,9 @@
 #include "store/store_wait.h"
 
 #define LOOK_NS 1000000000LL /* between looks ... */
-#define LOOK_SHARE 50        /* and no more of the time than one part in so many */
+#define EXPECT \
+    (256U << 10)      /* of one call the system reads no more than it reads ahead */
+#define LOOK_SHARE 50 /* and no more of the time than one part in so many */
 
 _Static_assert(SOURCE_STATE_BYTES == SNAPSHOT_BYTES, "the format's");
 
@@ -187,6 +190,16 @@ bool source_is_state(const struct source *s, const struct source_state *past)
         return copied_since(s, &then, &is);
     return memcmp(then.lineage, is.lineage, JOURNAL_ID) == 0 &&
            then.when_ns == is.when_ns;
+}
+
+void source_expect(const struct source *s, uint64_t place, uint64_t bytes)
+{
+    const int fd = openfile_fd(s->open, NULL);
+
+    for (uint64_t at = 0; fd >= 0 && at < bytes; at += EXPECT)
+        (void)posix_fadvise(fd, (off_t)(place + at),
+                            (off_t)(bytes - at < EXPECT ? bytes - at : EXPECT),
+                            POSIX_FADV_WILLNEED);
 }
 
 int source_check(const struct source *s, swim_error_t *err)

@@ -67,6 +67,9 @@ uint64_t source_state_inode(const struct source_state *state);
  * whose source_state() was asked for.  False when that is not known. */
 bool source_is_state(const struct source *source, const struct source_state *then);
 
+/* These bytes of the file will be read soon: the system may read them meanwhile. */
+void source_expect(const struct source *source, uint64_t place, uint64_t bytes);
+
 /* SWIM_OK while the lease of the lock runs, so that what was read so far is of that
  * state; else SWIM_ERR_LOST.  No network. */
 int source_check(const struct source *source, swim_error_t *err);

@@ -28,6 +28,14 @@ def cache(name):
             pass
 
 
+def forget(name):
+    """None of it is in memory; what is not on the disk yet would stay there."""
+    fd = os.open(name, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
 def remove(name):
     if os.path.exists(name):
         os.remove(name)
@@ -47,22 +55,22 @@ class Usage:
         self.all_ours = self.cpu + own.ru_utime + own.ru_stime
 
 
-def synced_run(command, out, source):
+def synced_run(command, out, source, before=cache):
     """Seconds from start to end, its output synced: those that have not done it find work
     to do, for the others it is nothing.  Nothing else waits to be written meanwhile.
-    Then the seconds of processor time that it took, and that others took beside it."""
+    before(source) comes first: cache or forget.  Then the seconds of processor time that it took, and that others took beside it."""
     remove(out)
-    cache(source)
+    before(source)
     os.sync()
-    before = Usage()
+    was = Usage()
     begin, _ = timed(command)
     fd = os.open(out, os.O_RDWR)
     os.fsync(fd)
     seconds = time.monotonic() - begin
     os.close(fd)
     after = Usage()
-    others = after.busy - before.busy - (after.all_ours - before.all_ours)
-    return seconds, after.cpu - before.cpu, max(0.0, others)
+    others = after.busy - was.busy - (after.all_ours - was.all_ours)
+    return seconds, after.cpu - was.cpu, max(0.0, others)
 
 
 # --- memory

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from bench_data import make_raw, make_small_file, make_winds, winds_months
-from bench_measure import memory_of_run, remove, same_values, synced_run, timed
+from bench_measure import cache, forget, memory_of_run, remove, same_values, synced_run, timed
 
 BUILD, SOURCE = os.environ["SWIM_BUILD"], os.environ["SWIM_SOURCE"]
 H5SWIM = BUILD + "/bin/h5swim"
@@ -67,6 +67,7 @@ class Work:
     def __init__(self, name, title, goal, source, dataset):
         self.name, self.title, self.goal, self.source = name, title, goal, source
         self.dataset = dataset  # of the output
+        self.before = cache  # a run: what is done with the source
         self.ways = {}  # command by who does it
         self.ulps = {}  # how far from h5swim's; 0: the same bits
         self.goals = {}  # of peers: how many times as long as h5swim they take at least
@@ -149,6 +150,13 @@ def raw_map(mib=RAW_MIB, goal=1.5, name="raw_map"):
     return w
 
 
+def raw_map_cold():
+    w = raw_work("raw_map_cold", "linear", "raw_map", None, RAW_MIB)
+    w.title += ", cold cache"
+    w.before = forget
+    return w
+
+
 def stencil(mib=RAW_MIB, goal=1.5, name="stencil"):
     return raw_work(name, "mean3x3", "stencil", goal, mib)
 
@@ -207,7 +215,7 @@ def run_one(work, who, turn, seen):
     if is_peer(who) and (turn == 0 or turn > PEER_RUNS):
         return
     try:
-        took = synced_run(work.ways[who], work.out(who), work.source)
+        took = synced_run(work.ways[who], work.out(who), work.source, work.before)
     except (SystemExit, OSError) as why:
         if not is_peer(who):
             raise
@@ -355,7 +363,7 @@ def unsafe():
 
 # --- all of it
 
-WORKS = (wind_speed, wind_step, wind_cubes, wind_small, raw_map, stencil, months, recompress)
+WORKS = (wind_speed, wind_step, wind_cubes, wind_small, raw_map, raw_map_cold, stencil, months, recompress)
 FIGURES = (first_block, memory, unsafe)
 
 

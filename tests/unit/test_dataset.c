@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -463,6 +465,89 @@ static void reads_a_part_into_a_part(void **state)
     store_forget(info);
 }
 
+enum { ROWS = 4096, ROW = 1024 }; /* of f32: 16 MiB */
+
+/* Of the pages in which these rows lie, how many are in memory. */
+static size_t rows_in_memory(const struct dataset_info *info, const char *path,
+                             uint64_t first, uint64_t n)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), row = ROW * sizeof(float);
+    const uint64_t from = (info->place + first * row) / page * page;
+    const size_t length = (size_t)(n * row), pages = length / page;
+    unsigned char *in_memory = calloc(pages + 1, 1);
+    size_t seen = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    void *map = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, (off_t)from);
+
+    assert_non_null(in_memory);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(mincore(map, length, in_memory), 0);
+    for (size_t i = 0; i < pages; i++)
+        seen += in_memory[i] & 1U;
+    munmap(map, length);
+    close(fd);
+    free(in_memory);
+    return seen;
+}
+
+static void forget_pages(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(fd);
+}
+
+static void write_rows(const char *path)
+{
+    const hsize_t shape[2] = {ROWS, ROW};
+    float *values = calloc((size_t)ROWS * ROW, sizeof(*values));
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(2, shape, NULL);
+    hid_t set = H5Dcreate(file, "raw", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
+                          H5P_DEFAULT);
+
+    assert_non_null(values);
+    assert_true(
+        H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Fclose(file);
+    free(values);
+}
+
+/* Rows 1024 to 3071 come; a column, which lies in all pages, and
+ * what is beyond the dataset do not. */
+static void what_is_expected_is_brought_from_the_disk(void **state)
+{
+    const uint64_t start[] = {1024, 0}, count[] = {2048, ROW}, column[] = {ROWS, 1};
+    const uint64_t zero[] = {0, 0}, beyond[] = {ROWS, 0};
+    const char *path = scratch_dir_file(*state, "raw.h5");
+    struct dataset_info *info = NULL;
+    swim_error_t err = {0};
+
+    write_rows(path);
+    if (store_inspect(path, "raw", &info, &err))
+        fail_msg("%s", err.text);
+    assert_true(info->place > 0);
+    forget_pages(path);
+    if (rows_in_memory(info, path, 0, ROWS) > 256) {
+        store_forget(info);
+        skip(); /* a file system that is memory */
+    }
+    dataset_expect(store_source_of(info), info, zero, column);
+    dataset_expect(store_source_of(info), info, beyond, count);
+    usleep(300000);
+    assert_true(rows_in_memory(info, path, 1024, 2048) <= 256);
+    dataset_expect(store_source_of(info), info, start, count);
+    for (int i = 0; i < 500 && rows_in_memory(info, path, 1024, 2048) < 2048; i++)
+        usleep(20000);
+    assert_true(rows_in_memory(info, path, 1024, 2048) >= 2048);
+    store_forget(info);
+}
+
 static void no_type_is_no_type_to_read_as(void **state)
 {
     struct dataset_info *info = inspect(state, "t");
@@ -499,6 +584,7 @@ int main(void)
         TEST(packed_values_arrive_unpacked),
         TEST(every_type_is_read_as_stored),
         TEST(reads_a_part_into_a_part),
+        TEST(what_is_expected_is_brought_from_the_disk),
         TEST(no_type_is_no_type_to_read_as),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);

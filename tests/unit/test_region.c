@@ -245,6 +245,26 @@ static void what_is_queued_is_found_without_a_post(void **state)
     assert_int_equal(region->items[item].block, 0);
 }
 
+static void the_block_ahead_is_the_one_after_those_of_others(void **state)
+{
+    struct region *region = *state;
+    uint64_t block = 0;
+    uint32_t item;
+
+    for (uint32_t i = 0; i < 4; i++) {
+        region->items[i].block = 100 + i;
+        region_queue(region, i);
+    }
+    assert_true(region_take(region, 0, 0, &item));
+    assert_int_equal(item, 0);
+    assert_true(region_ahead(region, 1, &block));
+    assert_int_equal(block, 102);
+    assert_true(region_take(region, 1, 0, &item));
+    assert_true(region_ahead(region, 1, &block));
+    assert_int_equal(block, 103);
+    assert_false(region_ahead(region, 2, &block));
+}
+
 static void payloads_do_not_overlap(void **state)
 {
     struct region *region = *state;
@@ -381,6 +401,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_queued_is_found_without_a_post, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            the_block_ahead_is_the_one_after_those_of_others, setup, teardown),
         cmocka_unit_test_setup_teardown(payloads_do_not_overlap, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reader_writes_into_its_own_slots_alone, setup,
                                         teardown),
