@@ -26,8 +26,7 @@
  *     memory: 256 MiB             # budget of one rank; at least 1 MiB
  *     edges: {lon: wrap, lat: nearest} # stencils, windows; by name of the axis; also:
  *                                 # reflect, constant; for windows none, too
- *     follow: true                # or a mapping with the keys "until" and "timeout";
- * see # below
+ *     follow: true                # or a mapping: "until" and "timeout", see below
  *
  * kernels: a chain.  Each kernel but the first has the outputs of the one before as its
  * inputs, in memory, without a file in between; "inputs" are those of the first, and

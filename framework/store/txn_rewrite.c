@@ -258,7 +258,6 @@ void txn_rewrite_if_long(struct txn *t)
         return;
     if (t->opt.may_rewrite && t->opt.may_rewrite(t->opt.arg) != SWIM_OK)
         return;
-    if (txn_rewrite(t, NULL) != SWIM_OK)
-        t->rewrite_over =
-            2 * t->journal.end; /* the commit is made; not at each again */
+    if (txn_rewrite(t, NULL) != SWIM_OK) /* the commit is made; not at each again */
+        t->rewrite_over = 2 * t->journal.end;
 }
