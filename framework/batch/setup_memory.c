@@ -7,11 +7,13 @@
 #include "core/text.h"
 #include "store/codec.h"
 
-#define SLOTS_EACH_MOST 8
-/* A commit costs about the same for one block as for a hundred: where blocks are small
- * a reader has more slots than that, within so many bytes. */
-#define SLOTS_SMALL_MOST 128
-#define SLOTS_SMALL_BYTES ((uint64_t)32 << 20)
+/* Of a reader's slots one is filled, one waits and one is written.  A commit costs
+ * about the same for one block as for a hundred: where blocks are small a reader has
+ * more slots than that.  Not more bytes than are worth a commit: each page that is used
+ * for the first time costs both, the reader and the writer, a page fault. */
+#define SLOTS_LEAST 3
+#define SLOTS_MOST 128
+#define SLOTS_BYTES ((uint64_t)16 << 20)
 #define PAGE_BYTES 4096
 #define PLACE_BYTES 64 /* where a kernel writes begins at a multiple of this */
 /* Per chunk in a slot: a struct payload_record and rounding. */
@@ -306,11 +308,11 @@ uint64_t setup_rank_bytes(const struct setup *setup, uint32_t n_readers,
 static uint64_t slots_most(const struct setup *setup)
 {
     uint64_t pages = (setup->slot_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
-    uint64_t small = SLOTS_SMALL_BYTES / (pages * PAGE_BYTES);
+    uint64_t small = SLOTS_BYTES / (pages * PAGE_BYTES);
 
-    if (small > SLOTS_SMALL_MOST)
-        small = SLOTS_SMALL_MOST;
-    return small > SLOTS_EACH_MOST ? small : SLOTS_EACH_MOST;
+    if (small > SLOTS_MOST)
+        small = SLOTS_MOST;
+    return small > SLOTS_LEAST ? small : SLOTS_LEAST;
 }
 
 int setup_divide_memory(const struct setup *setup, uint32_t *readers, bool fewer,
