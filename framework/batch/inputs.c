@@ -82,6 +82,15 @@ int inputs_begin(struct inputs *in, swim_error_t *err)
     return setup_look_inputs(in->setup, false, err);
 }
 
+bool inputs_are_raw(const struct inputs *in)
+{
+    bool raw = false;
+
+    for (uint32_t i = 0; i < in->setup->n_inputs; i++)
+        raw = raw || in->setup->inputs[i].info->place;
+    return raw;
+}
+
 void inputs_expect(const struct inputs *in, const struct block_range *range)
 {
     struct block_range rows;

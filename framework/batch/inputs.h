@@ -20,6 +20,9 @@ void inputs_forget(const struct setup *setup, struct region *region, uint32_t re
 /* Before a block: whether the files are still what they were (source_look). */
 int inputs_begin(struct inputs *inputs, swim_error_t *err);
 
+/* Whether there is anything that inputs_expect() could tell the system. */
+bool inputs_are_raw(const struct inputs *inputs);
+
 /* A block of this range will be read soon (dataset_expect). */
 void inputs_expect(const struct inputs *inputs, const struct block_range *range);
 

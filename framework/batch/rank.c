@@ -140,7 +140,7 @@ static int prepare(struct rank *r, swim_error_t *err)
         if (!r->timed_out)
             rc = swim_error_set(err, SWIM_ERR_NOMEM, "rank %u", r->link->rank);
     }
-    /* They open the inputs while rank 0 makes the outputs. */
+    /* Readers open the inputs while rank 0 makes the outputs. */
     if (rc == SWIM_OK)
         rc = spawner_launch(&r->spawner, err);
     if (rc == SWIM_OK && r->link->rank == 0)

@@ -236,6 +236,7 @@ static void expect_block(const struct reader *r, enum setup_phase phase)
     uint64_t block;
 
     if (!r->inputs || r->setup->before || phase == SETUP_MERGE ||
+        !inputs_are_raw(r->inputs) ||
         !region_ahead(r->region, r->region->n_readers, &block))
         return;
     blocks_range(&r->setup->blocks, block, &range);

@@ -108,8 +108,8 @@ int dataset_read(struct dataset *ds, const uint64_t *start, const uint64_t *coun
 void dataset_close(struct dataset *ds);
 
 /* These elements will be read soon: the system may bring them from the disk meanwhile,
- * if they lie close to each other in the file.  Those beyond the dataset do not count.
- */
+ * if they lie close to each other in the file: the first 16 MiB of them, as a block of
+ * a reduction can be of any size.  Those beyond the dataset do not count. */
 void dataset_expect(const struct source *source, const struct dataset_info *info,
                     const uint64_t *start, const uint64_t *count);
 

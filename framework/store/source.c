@@ -12,9 +12,9 @@
 #include "store/store_wait.h"
 
 #define LOOK_NS 1000000000LL /* between looks ... */
-#define EXPECT \
-    (256U << 10)      /* of one call the system reads no more than it reads ahead */
-#define LOOK_SHARE 50 /* and no more of the time than one part in so many */
+#define LOOK_SHARE 50        /* and no more of the time than one part in so many */
+/* Of one call the system reads no more than it reads ahead. */
+#define EXPECT_CALL (256U << 10)
 
 _Static_assert(SOURCE_STATE_BYTES == SNAPSHOT_BYTES, "the format's");
 
@@ -196,10 +196,11 @@ void source_expect(const struct source *s, uint64_t place, uint64_t bytes)
 {
     const int fd = openfile_fd(s->open, NULL);
 
-    for (uint64_t at = 0; fd >= 0 && at < bytes; at += EXPECT)
-        (void)posix_fadvise(fd, (off_t)(place + at),
-                            (off_t)(bytes - at < EXPECT ? bytes - at : EXPECT),
-                            POSIX_FADV_WILLNEED);
+    for (uint64_t at = 0; fd >= 0 && at < bytes; at += EXPECT_CALL)
+        (void)posix_fadvise(
+            fd, (off_t)(place + at),
+            (off_t)(bytes - at < EXPECT_CALL ? bytes - at : EXPECT_CALL),
+            POSIX_FADV_WILLNEED);
 }
 
 int source_check(const struct source *s, swim_error_t *err)

@@ -58,7 +58,8 @@ class Usage:
 def synced_run(command, out, source, before=cache):
     """Seconds from start to end, its output synced: those that have not done it find work
     to do, for the others it is nothing.  Nothing else waits to be written meanwhile.
-    before(source) comes first: cache or forget.  Then the seconds of processor time that it took, and that others took beside it."""
+    before(source) comes first: cache or forget.  Then the seconds of processor time that
+    it took, and that others took beside it."""
     remove(out)
     before(source)
     os.sync()

@@ -363,7 +363,8 @@ def unsafe():
 
 # --- all of it
 
-WORKS = (wind_speed, wind_step, wind_cubes, wind_small, raw_map, raw_map_cold, stencil, months, recompress)
+WORKS = (wind_speed, wind_step, wind_cubes, wind_small, raw_map, raw_map_cold, stencil, months,
+         recompress)
 FIGURES = (first_block, memory, unsafe)
 
 

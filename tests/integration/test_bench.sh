@@ -25,7 +25,8 @@ with open(sys.argv[1]) as f:
     said = json.load(f)
 names = [w["name"] for w in said["works"]]
 assert names == ["wind_speed", "wind_step", "wind_cubes", "wind_small", "raw_map",
-                 "raw_map_cold", "stencil", "months", "recompress", "first_block", "memory", "unsafe"], names
+                 "raw_map_cold", "stencil", "months", "recompress", "first_block",
+                 "memory", "unsafe"], names
 assert not said["wrong"], said["wrong"]
 for w in said["works"][:9]:
     assert w["ratio"] > 0 and w["cpu_ratio"] > 0, w

@@ -465,7 +465,7 @@ static void reads_a_part_into_a_part(void **state)
     store_forget(info);
 }
 
-enum { ROWS = 4096, ROW = 1024 }; /* of f32: 16 MiB */
+enum { ROWS = 8192, ROW = 1024 }; /* of f32: 32 MiB */
 
 /* Of the pages in which these rows lie, how many are in memory. */
 static size_t rows_in_memory(const struct dataset_info *info, const char *path,
@@ -490,6 +490,15 @@ static size_t rows_in_memory(const struct dataset_info *info, const char *path,
     return seen;
 }
 
+/* A row is a page. */
+static void assert_rows_come(const struct dataset_info *info, const char *path,
+                             uint64_t first, uint64_t n)
+{
+    for (int i = 0; i < 500 && rows_in_memory(info, path, first, n) < n; i++)
+        usleep(20000);
+    assert_true(rows_in_memory(info, path, first, n) >= n);
+}
+
 static void forget_pages(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -500,41 +509,47 @@ static void forget_pages(const char *path)
     close(fd);
 }
 
+/* Two datasets, the second behind the first. */
 static void write_rows(const char *path)
 {
     const hsize_t shape[2] = {ROWS, ROW};
     float *values = calloc((size_t)ROWS * ROW, sizeof(*values));
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hid_t space = H5Screate_simple(2, shape, NULL);
-    hid_t set = H5Dcreate(file, "raw", H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT,
-                          H5P_DEFAULT);
 
     assert_non_null(values);
-    assert_true(
-        H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
-    H5Dclose(set);
+    for (int i = 0; i < 2; i++) {
+        hid_t set = H5Dcreate(file, i ? "behind" : "raw", H5T_IEEE_F32LE, space,
+                              H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        assert_true(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                             values) >= 0);
+        H5Dclose(set);
+    }
     H5Sclose(space);
     H5Fclose(file);
     free(values);
 }
 
-/* Rows 1024 to 3071 come; a column, which lies in all pages, and
- * what is beyond the dataset do not. */
+/* Rows 1024 to 3071 come, and of all rows the first half; a column, which lies in all
+ * pages, and what is beyond the dataset do not. */
 static void what_is_expected_is_brought_from_the_disk(void **state)
 {
     const uint64_t start[] = {1024, 0}, count[] = {2048, ROW}, column[] = {ROWS, 1};
-    const uint64_t zero[] = {0, 0}, beyond[] = {ROWS, 0};
+    const uint64_t zero[] = {0, 0}, beyond[] = {ROWS, 0}, all[] = {ROWS, ROW};
+    const uint64_t last[] = {ROWS - 1024, 0};
     const char *path = scratch_dir_file(*state, "raw.h5");
-    struct dataset_info *info = NULL;
+    struct dataset_info *info = NULL, *behind = NULL;
     swim_error_t err = {0};
 
     write_rows(path);
-    if (store_inspect(path, "raw", &info, &err))
+    if (store_inspect(path, "raw", &info, &err) ||
+        store_inspect(path, "behind", &behind, &err))
         fail_msg("%s", err.text);
-    assert_true(info->place > 0);
+    assert_true(info->place > 0 && behind->place > info->place);
     forget_pages(path);
     if (rows_in_memory(info, path, 0, ROWS) > 256) {
         store_forget(info);
+        store_forget(behind);
         skip(); /* a file system that is memory */
     }
     dataset_expect(store_source_of(info), info, zero, column);
@@ -542,10 +557,15 @@ static void what_is_expected_is_brought_from_the_disk(void **state)
     usleep(300000);
     assert_true(rows_in_memory(info, path, 1024, 2048) <= 256);
     dataset_expect(store_source_of(info), info, start, count);
-    for (int i = 0; i < 500 && rows_in_memory(info, path, 1024, 2048) < 2048; i++)
-        usleep(20000);
-    assert_true(rows_in_memory(info, path, 1024, 2048) >= 2048);
+    assert_rows_come(info, path, 1024, 2048);
+    dataset_expect(store_source_of(info), info, zero, all);
+    assert_rows_come(info, path, 0, 4096);
+    assert_true(rows_in_memory(info, path, 6144, 2048) <= 256);
+    dataset_expect(store_source_of(info), info, last, count);
+    assert_rows_come(info, path, ROWS - 1024, 1024);
+    assert_true(rows_in_memory(behind, path, 512, 512) <= 64);
     store_forget(info);
+    store_forget(behind);
 }
 
 static void no_type_is_no_type_to_read_as(void **state)
