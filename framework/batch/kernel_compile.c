@@ -8,6 +8,8 @@
  * the result is renamed: others see a whole file or none. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +21,11 @@
 
 #include "batch/kernel_private.h"
 #include "core/log.h"
+#include "core/signals.h"
 
 #define ARGS_MAX 64
 #define STEM_MAX 100
+#define OURS_MS 1000
 
 /* Without contraction a*b+c rounds alike on machines with and without FMA.  Comparisons
  * may raise flags of the processor, which nobody looks at, nor at errno: for these the
@@ -177,6 +181,20 @@ static void text_log(const char *text)
     }
 }
 
+/* A terminal's Ctrl-C ends the compiler before the thread that takes our signals may
+ * have seen ours: then the kernel is not to blame. */
+static int compiler_killed(const struct compile *c, int signo, swim_error_t *err)
+{
+    struct pollfd ours = {.fd = swim_signals_fd(), .events = POLLIN};
+
+    if (ours.fd >= 0 && (signo == SIGINT || signo == SIGTERM || signo == SIGHUP))
+        poll(&ours, 1, OURS_MS);
+    if (swim_signals_check("compile the kernel", err) != SWIM_OK)
+        return SWIM_ERR_CANCELLED;
+    return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s ended by signal %d",
+                          c->source, c->args[0], signo);
+}
+
 static int run_verdict(const struct compile *c, struct kernel_run *run,
                        swim_error_t *err)
 {
@@ -186,8 +204,7 @@ static int run_verdict(const struct compile *c, struct kernel_run *run,
     if (WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0)
         return SWIM_OK;
     if (WIFSIGNALED(run->status))
-        return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s ended by signal %d",
-                              c->source, c->args[0], WTERMSIG(run->status));
+        return compiler_killed(c, WTERMSIG(run->status), err);
     line = error_line(run->text);
     size_t length = strlen(c->source);
     if (line && strncmp(line, c->source, length) == 0 && line[length] == ':')

@@ -74,6 +74,33 @@ expect_line 'out.h5.*unfinished.*--overwrite'
 PROCESSES=8
 group=1
 case_signal "SIGINT to the process group of -n 2" INT 0 "$h5swim" run slow.yaml -n 2 --readers 1 --quiet
+
+# Also while one of them compiles the kernel, which the signal ends as well.
+cat >cc <<'SH'
+#!/bin/sh
+n=1 # two may run at once
+until mkdir "$RUNS/$n" 2>/dev/null; do n=$((n + 1)); done
+if [ "$n" = "$SLOW_AT" ]; then
+    touch "$RUNS/slow"
+    exec sleep 60
+fi
+exec cc "$@"
+SH
+chmod +x cc
+for at in {1..9}; do # three by each of rank, reader and writer
+    name="SIGINT to the process group at run $at of the compiler"
+    rm -rf out.h5 runs
+    mkdir runs
+    CC=$PWD/cc RUNS=$PWD/runs SLOW_AT=$at setsid "$h5swim" run slow.yaml --readers 1 --quiet >stdout 2>stderr &
+    LAUNCHED=$!
+    await test -e runs/slow
+    kill -INT -- "-$LAUNCHED"
+    status=0
+    wait "$LAUNCHED" || status=$?
+    [ "$status" = 130 ] || fail "$name: exit status $status: $(cat stderr)"
+    grep -q 'stopped by SIGINT' stderr || fail "$name: $(cat stderr)"
+    passed "$name: $(cat stderr)"
+done
 group=
 PROCESSES=4
 case_signal "SIGINT to the driver, -n 1" INT 0 "$h5swim" run slow.yaml --readers 1 --quiet
