@@ -51,11 +51,21 @@ if(NOT SWIM_HDF5_HL)
     message(FATAL_ERROR "hdf5_hl not found: install it with apt install libhdf5-dev")
 endif()
 
-# MPI is needed to build one plug-in, which is loaded only under an MPI launcher.
-pkg_search_module(MPI QUIET IMPORTED_TARGET GLOBAL ompi-c mpi-c mpi)
-if(MPI_FOUND)
+# MPI is needed to build plug-ins, of which one is loaded under an MPI launcher.  Open MPI
+# and MPICH take no part in each other's jobs: where both are, each has its plug-in.
+option(SWIM_MPI "Build the plug-in for mpirun and srun, where MPI is installed" ON)
+if(SWIM_MPI)
+    pkg_search_module(MPI QUIET IMPORTED_TARGET GLOBAL ompi-c mpich mpi-c mpi)
+endif()
+if(SWIM_MPI AND MPI_FOUND)
     message(STATUS "Found ${MPI_MODULE_NAME} ${MPI_VERSION}")
-else()
+    if(MPI_MODULE_NAME STREQUAL ompi-c)
+        pkg_search_module(MPICH QUIET IMPORTED_TARGET GLOBAL mpich)
+    endif()
+    if(MPICH_FOUND)
+        message(STATUS "Found mpich ${MPICH_VERSION}")
+    endif()
+elseif(SWIM_MPI)
     message(WARNING "MPI not found, h5swim will not run under mpirun or srun: "
             "install it with apt install libopenmpi-dev")
 endif()

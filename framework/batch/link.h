@@ -106,12 +106,14 @@ bool fork_shared_left(struct fork_shared *shared, uint32_t rank);
 int link_join_open(const struct job *job, const char *url, int64_t wait_ms,
                    struct link **out, swim_error_t *err);
 
-/* The MPI plug-in, lib/h5swim/h5swim_mpi.so, has this one symbol: the table that its
- * open() call gives.  Loaded only under an MPI launcher. */
+/* The MPI plug-in, lib/h5swim/h5swim_mpi.so (h5swim_mpich.so under the launcher of
+ * MPICH, where both are), has this one symbol: the table that its open() call gives.
+ * Loaded only under an MPI launcher. */
 #define LINK_MPI_SYMBOL "swim_mpi_link_open_v3"
 typedef int (*link_mpi_open_fn)(struct link **out, swim_error_t *err);
 
-/* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init). */
+/* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init, or it
+ * is another MPI than the launcher's). */
 int link_mpi_load(struct link **out, swim_error_t *err);
 
 /* Was this process started by mpirun or srun --mpi=pmix?  The number of ranks, else 0.

@@ -37,8 +37,8 @@ uint32_t link_mpi_rank(void)
     return rank ? (uint32_t)strtoul(rank, NULL, 10) : 0;
 }
 
-/* Beside the command: bin/../lib/h5swim/h5swim_mpi.so. */
-static void plugin_path(char *path, size_t size)
+/* Beside the command: bin/../lib/h5swim/NAME.so. */
+static void plugin_path(char *path, size_t size, const char *name)
 {
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -49,7 +49,34 @@ static void plugin_path(char *path, size_t size)
         if (slash)
             *slash = '\0';
     }
-    snprintf(path, size, "%s/lib/h5swim/h5swim_mpi.so", exe);
+    snprintf(path, size, "%s/lib/h5swim/%s.so", exe, name);
+}
+
+/* MPICH has a plug-in of its own where the other one is Open MPI's, whose launcher
+ * always tells a name of its own as well. */
+static void plugin_choose(char *path, size_t size)
+{
+    if (getenv("PMI_SIZE") && !getenv("OMPI_COMM_WORLD_SIZE")) {
+        plugin_path(path, size, "h5swim_mpich");
+        if (access(path, R_OK) == 0)
+            return;
+    }
+    plugin_path(path, size, "h5swim_mpi");
+}
+
+/* Under the launcher of another MPI each process would believe that it is alone. */
+static int check_ranks(struct link **link, const char *path, swim_error_t *err)
+{
+    const uint32_t told = link_mpi_ranks(), are = (*link)->n_ranks;
+
+    if (told <= 1 || are == told)
+        return SWIM_OK;
+    (*link)->ops->close(*link, 0, true);
+    *link = NULL;
+    return swim_error_set(err, SWIM_ERR_IO,
+                          "started as one of %u ranks, but the MPI of %s sees %u: use "
+                          "the mpirun of the MPI that h5swim was built with",
+                          told, path, are);
 }
 
 int link_mpi_load(struct link **out, swim_error_t *err)
@@ -58,7 +85,7 @@ int link_mpi_load(struct link **out, swim_error_t *err)
     link_mpi_open_fn open_link = NULL;
 
     *out = NULL;
-    plugin_path(path, sizeof(path));
+    plugin_choose(path, sizeof(path));
     /* GLOBAL: Open MPI's own components look for the symbols of libmpi. */
     void *dl = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
     if (!dl)
@@ -69,5 +96,6 @@ int link_mpi_load(struct link **out, swim_error_t *err)
     if (!open_link)
         return swim_error_set(err, SWIM_ERR_ABI, "%s is of another version of h5swim",
                               path);
-    return open_link(out, err);
+    int rc = open_link(out, err);
+    return rc == SWIM_OK ? check_ranks(out, path, err) : rc;
 }

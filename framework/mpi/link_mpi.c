@@ -162,7 +162,9 @@ static int mpi_exchange(struct link *link, const struct rank_report *report,
         if (rc != SWIM_OK)
             return rc;
     }
-    rc = MPI_Testall(2, m->requests, &done, MPI_STATUSES_IGNORE);
+    /* gcc takes MPICH's MPI_STATUSES_IGNORE for an array that is too small. */
+    MPI_Status statuses[2];
+    rc = MPI_Testall(2, m->requests, &done, statuses);
     if (rc != MPI_SUCCESS)
         return mpi_failed(rc, "wait for orders", err);
     if (done) {
