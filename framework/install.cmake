@@ -1,4 +1,6 @@
-# cmake --install: command, library, headers, kernels, pkg-config file, CMake package.
+# cmake --install: command, library, headers, kernels, pkg-config file, CMake package,
+# module file.  All of it finds the rest from where it is itself, so that the prefix may
+# be moved; cpack makes packages of it.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS h5swim_shared EXPORT h5swimTargets
@@ -20,3 +22,11 @@ install(FILES ${PROJECT_BINARY_DIR}/h5swimConfig.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/h5swim)
 install(EXPORT h5swimTargets NAMESPACE h5swim::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/h5swim)
+
+# PREFIX/share/modulefiles is what "module use" takes.
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/packaging/modulefile.lua
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/modulefiles/h5swim
+        RENAME ${PROJECT_VERSION}.lua)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE RENAME copyright
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/h5swim)
+include(packaging/debian.cmake)

@@ -67,18 +67,15 @@ static int words_add(struct compile *c, char *text, swim_error_t *err)
     return SWIM_OK;
 }
 
-/* The installed headers, else those of the source tree that this was built from. */
+/* The headers beside the command, where they are installed and in a build tree. */
 static char *include_find(void)
 {
-    char *dir = kernel_command_dir(), *flag = NULL, *header = NULL;
+    char *dir = kernel_command_dir(), *flag = NULL;
 
-    if (dir && asprintf(&header, "%s/../include/h5swim/kernel.h", dir) >= 0) {
-        if (access(header, R_OK) == 0 && asprintf(&flag, "-I%s/../include", dir) < 0)
-            flag = NULL;
-        free(header);
-    }
+    if (dir && asprintf(&flag, "-I%s/../include", dir) < 0)
+        flag = NULL;
     free(dir);
-    return flag ? flag : strdup("-I" SWIM_SOURCE_INCLUDE);
+    return flag;
 }
 
 static int args_make(struct compile *c, swim_error_t *err)

@@ -78,7 +78,7 @@ int vfd_take_code(void)
 static int vfd_fail(const char *function, const swim_error_t *err)
 {
     last_code = err->code;
-    H5Epush2(H5E_DEFAULT, __FILE__, function, __LINE__, H5E_ERR_CLS, H5E_VFL,
+    H5Epush2(H5E_DEFAULT, "vfd.c", function, __LINE__, H5E_ERR_CLS, H5E_VFL,
              H5E_CANTOPENFILE, "%s", err->text);
     return -1;
 }

@@ -3,17 +3,17 @@
 # built there and its unit tests run, those of the locks with both servers.
 # shellcheck source=tests/support/testlib.sh
 . "$(dirname "$0")/../support/testlib.sh"
-# shellcheck source=tests/support/debian13.sh
-. "$(dirname "$0")/../support/debian13.sh"
+# shellcheck source=tests/support/debian.sh
+. "$(dirname "$0")/../support/debian.sh"
 
-debian13_open all "${SWIM_BUILD_PACKAGES[@]}" git openssl procps hdf5-tools netcdf-bin nco cdo \
+debian_open trixie all "${SWIM_BUILD_PACKAGES[@]}" git openssl procps hdf5-tools netcdf-bin nco cdo \
     libcmocka-dev python3 python3-h5py python3-netcdf4 python3-numpy python3-pytest \
     python3-tables python3-xarray valkey-server
-debian13_build
-debian13_ctest "unit tests" -L '^unit$'
-debian13_ctest "crashes" -R '^fault[.](store|txn|recover|object)_crash'
-debian13_ctest "h5swim exec and the plug-in" -R '^integration[.](exec|object)'
-debian13_ctest "files that others made, batch jobs" \
+debian_build
+debian_ctest "unit tests" -L '^unit$'
+debian_ctest "crashes" -R '^fault[.](store|txn|recover|object)_crash'
+debian_ctest "h5swim exec and the plug-in" -R '^integration[.](exec|object)'
+debian_ctest "files that others made, batch jobs" \
     -R '^integration[.](bad_input|check|reference|shapes|store_plain)'
-SWIM_TEST_SERVER=valkey-server debian13_ctest \
+SWIM_TEST_SERVER=valkey-server debian_ctest \
     "locks by $(inside valkey-server --version | cut -d' ' -f1-3)" -R '^unit[.]lock'
