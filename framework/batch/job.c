@@ -120,10 +120,11 @@ static int input_read(const struct job_node *node, const char *dir,
     if (rc != SWIM_OK)
         return rc;
     if (!input->file)
-        return place_needs(&input->place, "input", input->port, "file", err);
-    if (!input->dataset)
-        return place_needs(&input->place, "input", input->port, "dataset", err);
-    return file_join(dir, &input->file, err);
+        rc = place_needs(&input->place, "input", input->port, "file", err);
+    rc = job_goes_on(node, rc, err);
+    if (rc == SWIM_OK && !input->dataset)
+        rc = place_needs(&input->place, "input", input->port, "dataset", err);
+    return rc == SWIM_OK && input->file ? file_join(dir, &input->file, err) : rc;
 }
 
 /* The count grows with each element begun: job_destroy() frees what is there. */
@@ -132,12 +133,14 @@ static int job_inputs(const struct job_node *node, void *into, swim_error_t *err
     struct job *job = into;
     int rc = job_map_expect(node, "ports of the kernel", err);
 
+    job->inputs_place = node->key_place;
     if (rc == SWIM_OK && node->n > PORTS_MAX)
         rc = job_fail(err, &node->place, "more than %d inputs", PORTS_MAX);
     if (rc == SWIM_OK)
         rc = job_array_create(node->n, sizeof(*job->inputs), &job->inputs, err);
     for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
-        rc = input_read(c, job->dir, &job->inputs[job->n_inputs++], err);
+        rc = job_goes_on(c, input_read(c, job->dir, &job->inputs[job->n_inputs++], err),
+                         err);
     return rc;
 }
 
@@ -253,7 +256,8 @@ static int output_alone(const struct job *job, size_t index, swim_error_t *err)
     const struct job_output *output = &job->outputs[index];
 
     for (size_t i = 0; i < index; i++)
-        if (strcmp(job->outputs[i].file, output->file) == 0 &&
+        if (job->outputs[i].file && job->outputs[i].dataset &&
+            strcmp(job->outputs[i].file, output->file) == 0 &&
             strcmp(dataset_bare(job->outputs[i].dataset),
                    dataset_bare(output->dataset)) == 0)
             return job_fail(
@@ -276,14 +280,17 @@ static int output_read(const struct job_node *node, const char *dir,
     if (rc != SWIM_OK)
         return rc;
     if (!output->file)
-        return place_needs(&output->place, "output", output->port, "file", err);
-    if (!output->dataset)
-        return place_needs(&output->place, "output", output->port, "dataset", err);
-    if (output->shards_set && !output->sharded)
-        return job_fail(err, &output->place,
-                        "output \"%.60s\": \"shards\" goes with layout: sharded",
-                        output->port);
-    return file_join(dir, &output->file, err);
+        rc = place_needs(&output->place, "output", output->port, "file", err);
+    rc = job_goes_on(node, rc, err);
+    if (rc == SWIM_OK && !output->dataset)
+        rc = place_needs(&output->place, "output", output->port, "dataset", err);
+    rc = job_goes_on(node, rc, err);
+    if (rc == SWIM_OK && output->shards_set && !output->sharded)
+        rc = job_fail(err, &output->place,
+                      "output \"%.60s\": \"shards\" goes with layout: sharded",
+                      output->port);
+    rc = job_goes_on(node, rc, err);
+    return rc == SWIM_OK && output->file ? file_join(dir, &output->file, err) : rc;
 }
 
 static int job_outputs(const struct job_node *node, void *into, swim_error_t *err)
@@ -291,14 +298,16 @@ static int job_outputs(const struct job_node *node, void *into, swim_error_t *er
     struct job *job = into;
     int rc = job_map_expect(node, "ports of the kernel", err);
 
+    job->outputs_place = node->key_place;
     if (rc == SWIM_OK && node->n > PORTS_MAX)
         rc = job_fail(err, &node->place, "more than %d outputs", PORTS_MAX);
     if (rc == SWIM_OK)
         rc = job_array_create(node->n, sizeof(*job->outputs), &job->outputs, err);
     for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next) {
-        rc = output_read(c, job->dir, &job->outputs[job->n_outputs++], err);
-        if (rc == SWIM_OK)
-            rc = output_alone(job, job->n_outputs - 1, err);
+        struct job_output *output = &job->outputs[job->n_outputs++];
+        rc = job_goes_on(c, output_read(c, job->dir, output, err), err);
+        if (rc == SWIM_OK && output->file && output->dataset)
+            rc = job_goes_on(c, output_alone(job, job->n_outputs - 1, err), err);
     }
     return rc;
 }
@@ -315,7 +324,10 @@ static int job_block(const struct job_node *node, void *into, swim_error_t *err)
 
 static int job_memory(const struct job_node *node, void *into, swim_error_t *err)
 {
-    return job_value_bytes(node, &((struct job *)into)->memory_bytes, err);
+    struct job *job = into;
+
+    job->memory_place = node->key_place;
+    return job_value_bytes(node, &job->memory_bytes, err);
 }
 
 static int follow_until_key(const struct job_node *node, void *into, swim_error_t *err)
@@ -369,6 +381,30 @@ static int job_check_follow(const struct job *job, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* One that is there and wrong is not missing. */
+static int job_check_keys(const struct job_node *root, const struct job *job,
+                          swim_error_t *err)
+{
+    const struct {
+        const char *key, *other;
+        bool is_read;
+    } needs[] = {{"kernel", "kernels", job->kernel != NULL},
+                 {"inputs", "inputs", job->n_inputs > 0},
+                 {"outputs", "outputs", job->n_outputs > 0}};
+    int rc = SWIM_OK;
+
+    for (size_t i = 0; rc == SWIM_OK && i < SWIM_COUNT_OF(needs); i++) {
+        const struct job_node *node = job_node_child(root, needs[i].key);
+        node = node ? node : job_node_child(root, needs[i].other);
+        if (needs[i].is_read || (node && job->problems && job->problems->n_errors))
+            continue;
+        rc =
+            swim_error_set(err, SWIM_ERR_ARG, "%s: no \"%s\"", job->path, needs[i].key);
+        rc = job_goes_on(root, rc, err);
+    }
+    return rc;
+}
+
 static int job_read(const struct job_node *root, struct job *job, swim_error_t *err)
 {
     char found[80];
@@ -383,15 +419,10 @@ static int job_read(const struct job_node *root, struct job *job, swim_error_t *
                         "expected a mapping with kernel, inputs and outputs, found %s",
                         job_node_describe(root, found, sizeof(found)));
     rc = job_keys_read(root, job_keys, SWIM_COUNT_OF(job_keys), job, err);
-    if (rc != SWIM_OK)
-        return rc;
-    if (!job->kernel)
-        return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"kernel\"", job->path);
-    if (!job->n_inputs)
-        return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"inputs\"", job->path);
-    if (!job->n_outputs)
-        return swim_error_set(err, SWIM_ERR_ARG, "%s: no \"outputs\"", job->path);
-    rc = job_check_follow(job, err);
+    if (rc == SWIM_OK)
+        rc = job_check_keys(root, job, err);
+    if (rc == SWIM_OK)
+        rc = job_goes_on(root, job_check_follow(job, err), err);
     return rc == SWIM_OK ? job_kernels_settle(root, job, err) : rc;
 }
 
@@ -454,6 +485,51 @@ int job_load(const char *path, const char *const *sets, size_t n_sets, struct jo
     if (rc == SWIM_OK)
         rc = job_from_tree(path, root, sets, n_sets, out, err);
     job_node_destroy(root);
+    return rc;
+}
+
+static void nodes_have(struct job_node *node, struct problems *problems)
+{
+    for (; node; node = node->next) {
+        node->problems = problems;
+        nodes_have(node->first, problems);
+    }
+}
+
+/* With what could be made of the tree, and of those of the sets that fit. */
+static int job_check_tree(struct job_node *root, const char *const *sets, size_t n_sets,
+                          struct problems *problems, struct job **out,
+                          swim_error_t *err)
+{
+    int rc = job_create(problems->path, out, err);
+
+    for (size_t i = 0; i < n_sets && rc == SWIM_OK; i++)
+        rc = problems_take(problems, NULL, job_set_apply(root, sets[i], err), err);
+    if (rc != SWIM_OK || !*out)
+        return rc;
+    (*out)->problems = problems;
+    nodes_have(root, problems);
+    return problems_take(problems, NULL, job_read(root, *out, err), err);
+}
+
+int job_check(const char *const *sets, size_t n_sets, struct problems *problems,
+              struct job **out, swim_error_t *err)
+{
+    struct job_node *root = NULL;
+    int rc = job_node_read(problems->path, &root, err);
+
+    problems->sets = sets;
+    problems->n_sets = n_sets;
+    *out = NULL;
+    if (rc == SWIM_OK)
+        rc = job_check_tree(root, sets, n_sets, problems, out, err);
+    else
+        rc = problems_take(problems, NULL, rc, err);
+    job_node_destroy(root);
+    if (rc != SWIM_OK) {
+        job_destroy(*out);
+        *out = NULL;
+    }
     return rc;
 }
 

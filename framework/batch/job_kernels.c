@@ -49,13 +49,14 @@ static int param_read(const struct job_node *node, struct job_param *param,
     if (rc != SWIM_OK)
         return rc;
     if (node->kind != JOB_NODE_TEXT)
-        return job_fail(err, &node->place,
-                        "parameter \"%.60s\": expected one value, found %s", node->key,
-                        job_node_describe(node, found, sizeof(found)));
-    param->value = strdup(node->text);
-    if (!param->value)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
-    return SWIM_OK;
+        rc = job_fail(err, &node->place,
+                      "parameter \"%.60s\": expected one value, found %s", node->key,
+                      job_node_describe(node, found, sizeof(found)));
+    else if (!(param->value = strdup(node->text)))
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "read job file: no memory");
+    if (rc != SWIM_OK)
+        free(param->name);
+    return rc;
 }
 
 int job_params(const struct job_node *node, void *into, swim_error_t *err)
@@ -68,8 +69,11 @@ int job_params(const struct job_node *node, void *into, swim_error_t *err)
     rc = job_map_expect(node, "parameters", err);
     if (rc == SWIM_OK)
         rc = job_array_create(node->n, sizeof(*job->params), &job->params, err);
-    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
-        rc = param_read(c, &job->params[job->n_params++], err);
+    for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next) {
+        rc = param_read(c, &job->params[job->n_params], err);
+        job->n_params += rc == SWIM_OK;
+        rc = job_goes_on(c, rc, err);
+    }
     return rc;
 }
 
@@ -93,7 +97,7 @@ int job_edges(const struct job_node *node, void *into, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = job_array_create(node->n, sizeof(*job->edges), &job->edges, err);
     for (const struct job_node *c = node->first; c && rc == SWIM_OK; c = c->next)
-        rc = edge_read(c, &job->edges[job->n_edges++], err);
+        rc = job_goes_on(c, edge_read(c, &job->edges[job->n_edges++], err), err);
     return rc;
 }
 
@@ -141,8 +145,9 @@ int job_kernels(const struct job_node *node, void *into, swim_error_t *err)
             break;
         stage->before = before;
         before = stage;
+        stage->problems = job->problems;
         if (rc == SWIM_OK)
-            rc = entry_read(c, stage, err);
+            rc = job_goes_on(c, entry_read(c, stage, err), err);
     }
     if (before != job)
         job->before = before;
@@ -156,11 +161,15 @@ int job_kernels_settle(const struct job_node *root, struct job *job, swim_error_
 
     for (size_t i = 0; i < SWIM_COUNT_OF(single); i++) {
         const struct job_node *node = job_node_child(root, single[i]);
-        if (node && job_node_child(root, "kernels"))
-            return job_fail(err, &node->key_place,
-                            "\"%s\" beside \"kernels\": put it into the list, to the "
-                            "kernel that it belongs to",
-                            single[i]);
+        if (!node || !job_node_child(root, "kernels"))
+            continue;
+        int rc = job_fail(err, &node->key_place,
+                          "\"%s\" beside \"kernels\": put it into the list, to the "
+                          "kernel that it belongs to",
+                          single[i]);
+        rc = job_goes_on(node, rc, err);
+        if (rc != SWIM_OK)
+            return rc;
     }
     while (first->before) {
         first = first->before;

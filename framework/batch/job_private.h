@@ -14,7 +14,8 @@ struct job_node {
     char *key;  /* inside a mapping, else NULL */
     struct job_place place, key_place;
     struct job_node *first, *last, *next;
-    size_t n; /* children */
+    size_t n;                  /* children */
+    struct problems *problems; /* as in struct job, of all nodes of a tree */
 };
 
 /* Parse a YAML text.  Places read "FILE:LINE:COLUMN"; when set is not NULL every place
@@ -50,6 +51,9 @@ int job_from_tree(const char *path, struct job_node *root, const char *const *se
 /* SWIM_ERR_ARG with "PLACE: text". */
 int job_fail(swim_error_t *err, const struct job_place *place, const char *fmt, ...)
     SWIM_PRINTF(3, 4);
+
+/* problems_take() with what was found at a node, for the node's job. */
+int job_goes_on(const struct job_node *node, int rc, swim_error_t *err);
 
 /* What a mapping may have. */
 struct job_key {

@@ -234,6 +234,11 @@ static int key_unknown(const struct job_node *child, const struct job_key *keys,
                     near ? "\"?" : "");
 }
 
+int job_goes_on(const struct job_node *node, int rc, swim_error_t *err)
+{
+    return problems_take(node->problems, &node->key_place, rc, err);
+}
+
 int job_keys_read(const struct job_node *map, const struct job_key *keys, size_t n,
                   void *into, swim_error_t *err)
 {
@@ -243,6 +248,7 @@ int job_keys_read(const struct job_node *map, const struct job_key *keys, size_t
         while (i < n && strcmp(keys[i].name, child->key) != 0)
             i++;
         rc = i < n ? keys[i].read(child, into, err) : key_unknown(child, keys, n, err);
+        rc = job_goes_on(child, rc, err);
         if (rc != SWIM_OK)
             return rc;
     }

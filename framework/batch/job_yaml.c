@@ -50,15 +50,15 @@ int job_fail(swim_error_t *err, const struct job_place *place, const char *fmt, 
 static void place_put(const struct yaml_reader *r, int line, int column,
                       struct job_place *place)
 {
-    size_t length = strlen(r->set ? r->set : r->file);
+    size_t length = strlen(r->file);
 
     if (r->set)
-        snprintf(place->text, sizeof(place->text), "--set %.200s%s", r->set,
-                 length > 200 ? "..." : "");
+        job_place_set(r->set, place);
     else
         snprintf(place->text, sizeof(place->text), "%s%s:%d:%d",
-                 length > 200 ? "..." : "", r->file + (length > 200 ? length - 200 : 0),
-                 line, column);
+                 length > JOB_NAME_MOST ? "..." : "",
+                 r->file + (length > JOB_NAME_MOST ? length - JOB_NAME_MOST : 0), line,
+                 column);
 }
 
 struct job_node *job_node_create(enum job_node_kind kind, const char *key,

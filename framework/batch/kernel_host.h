@@ -47,6 +47,11 @@ const char *kernel_kind_name(enum swim_kernel_kind kind);
  * range, missing; each with its place in the job file), SWIM_ERR_NOMEM. */
 int params_create(const struct kernel_host *kernel, const struct job_param *given,
                   size_t n_given, swim_params_t **out, swim_error_t *err);
+/* The same errors without the values: all of them, in problems, unless that is NULL; a
+ * parameter that is missing, at the place of its kernel. */
+int params_check_all(const struct kernel_host *kernel, const struct job_param *given,
+                     size_t n_given, struct problems *problems,
+                     const struct job_place *kernel_place, swim_error_t *err);
 void params_destroy(swim_params_t *params);
 
 #endif /* SWIM_BATCH_KERNEL_HOST_H */

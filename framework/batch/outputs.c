@@ -325,18 +325,41 @@ int outputs_clear(const struct outputs *o, enum outputs_begun how, swim_error_t 
     return SWIM_OK;
 }
 
+/* *plans is allocated in any case. */
+static int plan_and_judge(const struct outputs *o, struct plan **plans, size_t *n,
+                          enum outputs_begun *how, swim_error_t *err)
+{
+    int rc = plan_all(o, plans, n, err);
+
+    *how = OUTPUTS_CREATED;
+    if (rc == SWIM_OK)
+        rc = plan_anew(o, *plans, *n, err);
+    return rc == SWIM_OK ? judge_plan(o, *plans, *n, how, err) : rc;
+}
+
+static void plans_free(struct plan *plans, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(plans[i].mark);
+    free(plans);
+}
+
+int outputs_check(const struct outputs *o, enum outputs_begun *how, swim_error_t *err)
+{
+    struct plan *plans = NULL;
+    size_t n = 0;
+    int rc = plan_and_judge(o, &plans, &n, how, err);
+
+    plans_free(plans, n);
+    return rc;
+}
+
 int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t *err)
 {
     const bool overwrite = o->overwrite || o->goes_on;
     struct plan *plans = NULL;
     size_t n = 0;
-    int rc = plan_all(o, &plans, &n, err);
-
-    *how = OUTPUTS_CREATED;
-    if (rc == SWIM_OK)
-        rc = plan_anew(o, plans, n, err);
-    if (rc == SWIM_OK)
-        rc = judge_plan(o, plans, n, how, err);
+    int rc = plan_and_judge(o, &plans, &n, how, err);
     bool complete = rc == SWIM_OK && *how == OUTPUTS_COMPLETE;
     for (size_t i = 0; rc == SWIM_OK && !complete && i < n; i++)
         rc = carry_out(o, &plans[i], err);
@@ -344,9 +367,7 @@ int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t
         rc = remove_old_shards(o, err);
     if (rc == SWIM_OK && complete)
         rc = finish_left_shards(o, plans, n, err);
-    for (size_t i = 0; i < n; i++)
-        free(plans[i].mark);
-    free(plans);
+    plans_free(plans, n);
     return rc;
 }
 

@@ -36,6 +36,10 @@ enum outputs_begun {
 int outputs_begin(const struct outputs *outputs, enum outputs_begun *how,
                   swim_error_t *err);
 
+/* The same errors, and *how it would begin; nothing is changed. */
+int outputs_check(const struct outputs *outputs, enum outputs_begun *how,
+                  swim_error_t *err);
+
 /* The blocks of a phase that need not be done: (phase_blocks + 7) / 8 bytes, bit b of
  * byte b/8.  A block of outputs is done when it is in all files; one of partial results
  * also when its tile, or all of the table, is in the outputs.  After outputs_begin()

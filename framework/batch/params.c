@@ -209,6 +209,36 @@ static int value_create(const struct kernel_host *kernel,
     return SWIM_OK;
 }
 
+static int given_check(const struct kernel_host *kernel, const struct job_param *given,
+                       swim_error_t *err)
+{
+    for (uint32_t i = 0; i < kernel->api.n_params; i++)
+        if (strcmp(kernel->params[i].name, given->name) == 0)
+            return SWIM_OK;
+    return param_unknown(kernel, given, err);
+}
+
+int params_check_all(const struct kernel_host *kernel, const struct job_param *given,
+                     size_t n_given, struct problems *problems,
+                     const struct job_place *kernel_place, swim_error_t *err)
+{
+    int rc = SWIM_OK;
+
+    for (size_t g = 0; g < n_given && rc == SWIM_OK; g++)
+        rc = problems_take(problems, &given[g].place,
+                           given_check(kernel, &given[g], err), err);
+    for (uint32_t i = 0; i < kernel->api.n_params && rc == SWIM_OK; i++) {
+        const struct swim_param *param = &kernel->params[i];
+        const struct job_param *one = given_find(given, n_given, param->name);
+        struct param_value value = {0};
+        rc = value_create(kernel, param, one, &value, err);
+        rc = problems_take(problems, one ? &one->place : kernel_place, rc, err);
+        free(value.name);
+        free(value.text);
+    }
+    return rc;
+}
+
 int params_create(const struct kernel_host *kernel, const struct job_param *given,
                   size_t n_given, swim_params_t **out, swim_error_t *err)
 {
@@ -226,13 +256,8 @@ int params_create(const struct kernel_host *kernel, const struct job_param *give
         goto out;
     }
     params->n = kernel->api.n_params;
-    for (size_t g = 0; g < n_given && rc == SWIM_OK; g++) {
-        uint32_t i = 0;
-        while (i < params->n && strcmp(kernel->params[i].name, given[g].name) != 0)
-            i++;
-        if (i == params->n)
-            rc = param_unknown(kernel, &given[g], err);
-    }
+    for (size_t g = 0; g < n_given && rc == SWIM_OK; g++)
+        rc = given_check(kernel, &given[g], err);
     for (uint32_t i = 0; i < params->n && rc == SWIM_OK; i++) {
         const struct swim_param *param = &kernel->params[i];
         rc = value_create(kernel, param, given_find(given, n_given, param->name),

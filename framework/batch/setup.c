@@ -37,30 +37,40 @@ static int refuse_port(const struct kernel_host *kernel, const char *port,
                           kernel->api.name, input ? "input" : "output", port, all);
 }
 
-static int check_ports(const struct setup *setup, swim_error_t *err)
+int setup_goes_on(struct setup *setup, const struct job_place *place, int rc,
+                  swim_error_t *err)
+{
+    int left = problems_take(setup->job->problems, place, rc, err);
+
+    setup->wrong = setup->wrong || left != rc;
+    return left;
+}
+
+static int check_ports(struct setup *setup, swim_error_t *err)
 {
     const struct kernel_host *k = setup->kernel;
     const struct job *job = setup->job;
+    int rc = SWIM_OK;
 
-    for (size_t i = 0; i < job->n_inputs; i++) {
+    for (size_t i = 0; rc == SWIM_OK && i < job->n_inputs; i++) {
+        const struct job_input *given = &job->inputs[i];
         uint32_t p = 0;
-        while (p < k->api.n_inputs &&
-               strcmp(job->inputs[i].port, k->inputs[p].name) != 0)
+        while (p < k->api.n_inputs && strcmp(given->port, k->inputs[p].name) != 0)
             p++;
         if (p == k->api.n_inputs)
-            return refuse_port(k, job->inputs[i].port, job->inputs[i].place.text, true,
-                               err);
+            rc = refuse_port(k, given->port, given->place.text, true, err);
+        rc = setup_goes_on(setup, &given->place, rc, err);
     }
-    for (size_t i = 0; i < job->n_outputs; i++) {
+    for (size_t i = 0; rc == SWIM_OK && i < job->n_outputs; i++) {
+        const struct job_output *given = &job->outputs[i];
         uint32_t p = 0;
-        while (p < k->api.n_outputs &&
-               strcmp(job->outputs[i].port, k->outputs[p].name) != 0)
+        while (p < k->api.n_outputs && strcmp(given->port, k->outputs[p].name) != 0)
             p++;
         if (p == k->api.n_outputs)
-            return refuse_port(k, job->outputs[i].port, job->outputs[i].place.text,
-                               false, err);
+            rc = refuse_port(k, given->port, given->place.text, false, err);
+        rc = setup_goes_on(setup, &given->place, rc, err);
     }
-    return SWIM_OK;
+    return rc;
 }
 
 static const struct job_input *input_given(const struct setup *setup, uint32_t number,
@@ -108,7 +118,8 @@ static int open_input(struct setup *setup, uint32_t number,
     bool named = how->states && number < how->n_states;
 
     for (uint32_t i = 0; i < number; i++)
-        if (strcmp(setup->inputs[i].info->file, given->file) == 0) {
+        if (setup->inputs[i].info &&
+            strcmp(setup->inputs[i].info->file, given->file) == 0) {
             in->source = setup->inputs[i].source;
             in->state = setup->inputs[i].state;
             return SWIM_OK;
@@ -123,15 +134,13 @@ static int open_input(struct setup *setup, uint32_t number,
     return rc == SWIM_OK ? source_state(in->source, &in->state, err) : rc;
 }
 
-static int inspect_input(struct setup *setup, uint32_t number,
-                         const struct setup_access *how, swim_error_t *err)
+int setup_inspect_input(struct setup *setup, uint32_t number,
+                        const struct job_input *given, const struct setup_access *how,
+                        swim_error_t *err)
 {
     struct setup_input *in = &setup->inputs[number];
-    const struct job_input *given = input_given(setup, number, err);
-
-    if (!given)
-        return SWIM_ERR_ARG;
     int rc = open_input(setup, number, given, how, err);
+
     if (rc == SWIM_OK)
         rc = setup->job->follow
                  ? dataset_inspect_growing(in->source, given->dataset, &in->info, err)
@@ -141,18 +150,25 @@ static int inspect_input(struct setup *setup, uint32_t number,
     if (rc != SWIM_OK)
         return rc;
 
-    if (given->raw || setup->kernel->api.flags & SWIM_KERNEL_RAW)
+    if (given->raw || (setup->kernel && setup->kernel->api.flags & SWIM_KERNEL_RAW))
         dataset_take_raw(in->info);
     return SWIM_OK;
 }
 
-static int plan_input(struct setup *setup, uint32_t number,
-                      const struct setup_access *how, swim_error_t *err)
+int setup_plan_input(struct setup *setup, uint32_t number,
+                     const struct setup_access *how, swim_error_t *err)
 {
     struct setup_input *in = &setup->inputs[number];
     const struct swim_port *port = &setup->kernel->inputs[number];
-    int rc = setup->before ? setup_chain_input(setup, number, err)
-                           : inspect_input(setup, number, how, err);
+    const struct job_input *given = NULL;
+    int rc = SWIM_OK;
+
+    if (!setup->before && !(given = input_given(setup, number, err)))
+        return SWIM_ERR_ARG;
+    if (given && (!given->file || !given->dataset))
+        return SWIM_ERR_ARG; /* that was said when the job file was read */
+    rc = given ? setup_inspect_input(setup, number, given, how, err)
+               : setup_chain_input(setup, number, err);
 
     if (rc != SWIM_OK)
         return rc;
@@ -178,11 +194,12 @@ static int plan_input(struct setup *setup, uint32_t number,
     return SWIM_OK;
 }
 
-static int check_shapes(const struct setup *setup, swim_error_t *err)
+static int check_shapes(struct setup *setup, swim_error_t *err)
 {
     const struct dataset_info *first = setup->inputs[0].info;
+    int rc = SWIM_OK;
 
-    for (uint32_t i = 1; i < setup->n_inputs; i++) {
+    for (uint32_t i = 1; rc == SWIM_OK && i < setup->n_inputs; i++) {
         const struct dataset_info *other = setup->inputs[i].info;
         char a[160], b[160];
         if (other->ndim == first->ndim &&
@@ -191,16 +208,34 @@ static int check_shapes(const struct setup *setup, swim_error_t *err)
             continue;
         swim_text_shape(first->shape, first->ndim, a, sizeof(a));
         swim_text_shape(other->shape, other->ndim, b, sizeof(b));
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "shapes do not match: input %s (%s:%s) is %s, input %s "
-                              "(%s:%s) is %s; kernel inputs must have one shape",
-                              setup->inputs[0].field.port, first->file, first->path, a,
-                              setup->inputs[i].field.port, other->file, other->path, b);
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "shapes do not match: input %s (%s:%s) is %s, input %s "
+                            "(%s:%s) is %s; kernel inputs must have one shape",
+                            setup->inputs[0].field.port, first->file, first->path, a,
+                            setup->inputs[i].field.port, other->file, other->path, b);
+        const struct job_input *given =
+            input_of_port(setup->job, setup->inputs[i].field.port);
+        rc = setup_goes_on(setup, given ? &given->place : NULL, rc, err);
     }
-    return SWIM_OK;
+    return rc;
 }
 
-static int load_kernel(struct setup *setup, swim_error_t *err)
+static int take_params(struct setup *setup, swim_error_t *err)
+{
+    const struct job *job = setup->job;
+    const size_t n_errors = job->problems ? job->problems->n_errors : 0;
+    int rc = params_check_all(setup->kernel, job->params, job->n_params, job->problems,
+                              &job->kernel_place, err);
+
+    if (job->problems && job->problems->n_errors > n_errors)
+        setup->wrong = true;
+    if (rc == SWIM_OK && !setup->wrong)
+        rc = params_create(setup->kernel, job->params, job->n_params, &setup->params,
+                           err);
+    return rc;
+}
+
+int setup_load_kernel(struct setup *setup, swim_error_t *err)
 {
     const struct job *job = setup->job;
     char *so = NULL;
@@ -212,10 +247,10 @@ static int load_kernel(struct setup *setup, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = check_ports(setup, err);
     if (rc == SWIM_OK && (setup->before || setup->passes_on))
-        rc = setup_chain_kernel(setup, err);
-    if (rc == SWIM_OK)
-        rc = params_create(setup->kernel, job->params, job->n_params, &setup->params,
+        rc = setup_goes_on(setup, &job->kernel_place, setup_chain_kernel(setup, err),
                            err);
+    if (rc == SWIM_OK)
+        rc = take_params(setup, err);
     if (rc != SWIM_OK)
         return rc;
     setup->n_inputs = setup->kernel->api.n_inputs;
@@ -240,39 +275,47 @@ static bool is_dim_number(const char *word, const char *name, uint32_t axis)
     return !*name && strcmp(word, number) == 0;
 }
 
-/* Edge modes that the job gives by the names of axes. */
-static int job_edges(struct setup *setup, swim_error_t *err)
+/* An edge mode that the job gives by the name of an axis. */
+static int take_edge(struct setup *setup, const struct job_edge *edge,
+                     swim_error_t *err)
 {
     const struct dataset_info *info = setup->inputs[0].info;
-    const struct job *job = setup->job;
+    const char *names[SWIM_NDIM_MAX];
+    uint32_t a = 0;
 
-    for (size_t e = 0; e < job->n_edges; e++) {
-        const char *names[SWIM_NDIM_MAX];
-        uint32_t a = 0;
-        for (uint32_t i = 0; i < info->ndim; i++)
-            names[i] = info->axes[i].name;
-        while (a < info->ndim && strcmp(names[a], job->edges[e].axis) != 0 &&
-               !is_dim_number(job->edges[e].axis, names[a], a))
-            a++;
-        if (a == info->ndim) {
-            const char *near = swim_text_nearest(job->edges[e].axis, names, info->ndim);
-            return swim_error_set(
-                err, SWIM_ERR_ARG, "%s: %s:%s has no axis \"%s\"%s%s%s",
-                job->edges[e].place.text, info->file, info->path, job->edges[e].axis,
-                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-        }
-        if (job->edges[e].mode == SWIM_EDGE_NONE &&
-            setup->kernel->api.kind != SWIM_KERNEL_WINDOW)
-            return swim_error_set(
-                err, SWIM_ERR_ARG,
-                "%s: axis \"%s\" cannot be without an edge: \"none\" is for window "
-                "kernels, and %s is a %s: take another mode",
-                job->edges[e].place.text, job->edges[e].axis, setup->kernel->api.name,
-                kernel_kind_name(setup->kernel->api.kind));
-        setup->plan.edge[a] = job->edges[e].mode;
-        setup->plan.edge_given[a] = 1;
+    for (uint32_t i = 0; i < info->ndim; i++)
+        names[i] = info->axes[i].name;
+    while (a < info->ndim && strcmp(names[a], edge->axis) != 0 &&
+           !is_dim_number(edge->axis, names[a], a))
+        a++;
+    if (a == info->ndim) {
+        const char *near = swim_text_nearest(edge->axis, names, info->ndim);
+        return swim_error_set(err, SWIM_ERR_ARG, "%s: %s:%s has no axis \"%s\"%s%s%s",
+                              edge->place.text, info->file, info->path, edge->axis,
+                              near ? "; did you mean \"" : "", near ? near : "",
+                              near ? "\"?" : "");
     }
+    if (edge->mode == SWIM_EDGE_NONE && setup->kernel->api.kind != SWIM_KERNEL_WINDOW)
+        return swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%s: axis \"%s\" cannot be without an edge: \"none\" is for window "
+            "kernels, and %s is a %s: take another mode",
+            edge->place.text, edge->axis, setup->kernel->api.name,
+            kernel_kind_name(setup->kernel->api.kind));
+    setup->plan.edge[a] = edge->mode;
+    setup->plan.edge_given[a] = 1;
     return SWIM_OK;
+}
+
+static int job_edges(struct setup *setup, swim_error_t *err)
+{
+    const struct job *job = setup->job;
+    int rc = SWIM_OK;
+
+    for (size_t e = 0; rc == SWIM_OK && e < job->n_edges; e++)
+        rc = setup_goes_on(setup, &job->edges[e].place,
+                           take_edge(setup, &job->edges[e], err), err);
+    return rc;
 }
 
 /* What the kernel finds in the plan before it changes it. */
@@ -315,6 +358,8 @@ int setup_ask_kernel(struct setup *setup, swim_error_t *err)
     const struct swim_kernel *k = &setup->kernel->api;
     int rc = preset_plan(setup, err);
 
+    if (rc == SWIM_OK && setup->wrong)
+        return SWIM_ERR_ARG; /* and it was said */
     if (rc == SWIM_OK && k->open)
         rc = k->open(setup->params, &setup->state, err);
     if (rc != SWIM_OK)
@@ -329,15 +374,11 @@ int setup_ask_kernel(struct setup *setup, swim_error_t *err)
     return SWIM_OK;
 }
 
-/* Up to what the kernel has planned. */
-static int setup_begin(struct setup *setup, const struct setup_access *access,
-                       swim_error_t *err)
+int setup_begin_plan(struct setup *setup, swim_error_t *err)
 {
-    int rc = load_kernel(setup, err);
+    int rc = SWIM_OK;
 
-    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
-        rc = plan_input(setup, i, access, err);
-    if (rc == SWIM_OK && !setup->inputs[0].info)
+    if (!setup->inputs[0].info)
         rc = swim_error_set(err, SWIM_ERR_KERNEL, "kernel %s has no inputs",
                             setup->job->kernel);
     if (rc == SWIM_OK && setup->job->follow)
@@ -346,18 +387,33 @@ static int setup_begin(struct setup *setup, const struct setup_access *access,
         rc = check_shapes(setup, err);
     if (rc == SWIM_OK)
         rc = setup_ask_kernel(setup, err);
-    return rc;
+    return rc == SWIM_OK && setup->passes_on ? setup_chain_outputs(setup, err) : rc;
+}
+
+/* Up to what the kernel has planned. */
+static int setup_begin(struct setup *setup, const struct setup_access *access,
+                       swim_error_t *err)
+{
+    int rc = setup_load_kernel(setup, err);
+
+    for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_inputs; i++)
+        rc = setup_plan_input(setup, i, access, err);
+    return rc == SWIM_OK ? setup_begin_plan(setup, err) : rc;
 }
 
 /* How the last kernel's outputs are made, and in which blocks. */
-static int setup_finish(struct setup *setup, swim_error_t *err)
+int setup_finish(struct setup *setup, swim_error_t *err)
 {
     int rc = setup_plan_window(setup, err);
 
     if (rc == SWIM_OK)
         rc = setup_plan_outputs(setup, err);
+    if (rc == SWIM_OK && setup->wrong)
+        return SWIM_ERR_ARG; /* and it was said */
     if (rc == SWIM_OK)
         rc = setup_plan_blocks(setup, err);
+    if (rc == SWIM_OK && setup->wrong)
+        return SWIM_ERR_ARG;
     if (rc == SWIM_OK && setup->job->follow)
         rc = setup_follow_outputs(setup, err);
     if (rc == SWIM_OK)
@@ -368,8 +424,8 @@ static int setup_finish(struct setup *setup, swim_error_t *err)
 }
 
 /* One for each kernel of a chain, the last one's for the caller. */
-static int setup_alloc(const struct job *job, const struct setup_access *access,
-                       struct setup **out, swim_error_t *err)
+int setup_alloc(const struct job *job, const struct setup_access *access,
+                struct setup **out, swim_error_t *err)
 {
     struct setup *before = NULL;
 
@@ -396,9 +452,7 @@ static int begin_all(struct setup *setup, const struct setup_access *access,
 {
     int rc = setup->before ? begin_all(setup->before, access, err) : SWIM_OK;
 
-    if (rc == SWIM_OK)
-        rc = setup_begin(setup, access, err);
-    return rc == SWIM_OK && setup->passes_on ? setup_chain_outputs(setup, err) : rc;
+    return rc == SWIM_OK ? setup_begin(setup, access, err) : rc;
 }
 
 int setup_create(const struct job *job, const struct setup_access *access,

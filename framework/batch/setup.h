@@ -117,6 +117,7 @@ struct setup {
     swim_params_t *params;
     void *state;
     bool opened;
+    bool wrong;           /* something is, and stands in the job's problems */
     struct setup *before; /* a chain: of the kernel whose outputs are the inputs of this
                              one; NULL: the inputs are datasets of files */
     bool passes_on; /* there is a kernel behind it; it has no blocks: slice is what
@@ -198,6 +199,35 @@ size_t setup_difference(const char *then, const char *now, char *text, size_t si
  * open.  Allocated; NULL: no memory. */
 char *setup_translate(const struct setup *setup, const char *then);
 
+/* All that is wrong with a job that job_check() has read, against its kernel and its
+ * data, in the job's problems; nothing is changed.  *out is there when the job fits so
+ * far, else NULL.  Errors: SWIM_ERR_NOMEM, SWIM_ERR_CANCELLED. */
+int setup_check(const struct job *job, const struct setup_access *access,
+                struct setup **out, swim_error_t *err);
+
+/* And what of such a job may well be meant, and most often is not; whether its outputs
+ * fit on their disks, and it into the memory of this machine. */
+void setup_advise(struct setup *setup);
+
+/* problems_take() for the setup's job; what was found makes the setup a wrong one. */
+int setup_goes_on(struct setup *setup, const struct job_place *place, int rc,
+                  swim_error_t *err);
+
+/* Steps of setup_create(), for each kernel of a chain from the first one on: an empty
+ * setup; its kernel with its parameters; each of its inputs; what it plans.  After all
+ * of them outputs and blocks, for the last kernel. */
+int setup_alloc(const struct job *job, const struct setup_access *access,
+                struct setup **out, swim_error_t *err);
+int setup_load_kernel(struct setup *setup, swim_error_t *err);
+int setup_plan_input(struct setup *setup, uint32_t number,
+                     const struct setup_access *how, swim_error_t *err);
+int setup_begin_plan(struct setup *setup, swim_error_t *err);
+int setup_finish(struct setup *setup, swim_error_t *err);
+/* Open an input that is a dataset, and look at it; the setup may be without kernel. */
+int setup_inspect_input(struct setup *setup, uint32_t number,
+                        const struct job_input *given, const struct setup_access *how,
+                        swim_error_t *err);
+
 /* Steps of setup_create(): the preset of the plan, open() and plan(); whether the
  * kernel planned an output, and halos, that there can be. */
 int setup_ask_kernel(struct setup *setup, swim_error_t *err);
@@ -224,6 +254,12 @@ void setup_chain_spec(const struct setup *setup, struct output_spec *spec);
 uint64_t setup_chain_element_bytes(const struct setup *setup);
 double setup_chain_slices(struct setup *setup);
 uint64_t setup_chain_elements(const struct setup *setup);
+
+/* What the job says of an output of the kernel, NULL: nothing; whether it says enough;
+ * whether there is a folder for the file. */
+const struct job_output *setup_output_of(const struct job *job, const char *port);
+int setup_check_given(const struct setup *setup, uint32_t number, swim_error_t *err);
+int setup_check_directory(const char *file, swim_error_t *err);
 
 /* The fill value of an output of that type for which the job gives none. */
 double setup_fill_of(const struct dataset_info *first, const struct swim_port *port,

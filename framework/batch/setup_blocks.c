@@ -354,5 +354,9 @@ int setup_plan_blocks(struct setup *setup, swim_error_t *err)
     if (wish.most_bytes > BLOCK_CACHED)
         wish.most_bytes = BLOCK_CACHED;
     blocks_choose_slice(b, &wish, setup->slice);
-    return setup_plan_memory(setup, err);
+    rc = setup_plan_memory(setup, err);
+    return setup_goes_on(setup,
+                         setup->job->n_block ? &setup->job->block_place
+                                             : &setup->job->memory_place,
+                         rc, err);
 }

@@ -68,7 +68,7 @@ static bool type_holds(enum swim_type type, double value)
     return value == floor(value) && value >= low[type] && value <= high[type];
 }
 
-static const struct job_output *output_of_port(const struct job *job, const char *port)
+const struct job_output *setup_output_of(const struct job *job, const char *port)
 {
     for (size_t i = 0; i < job->n_outputs; i++)
         if (strcmp(job->outputs[i].port, port) == 0)
@@ -275,7 +275,7 @@ static int choose_fill(const struct setup *setup, const struct swim_port *port,
     return SWIM_OK;
 }
 
-static int check_directory(const char *file, swim_error_t *err)
+int setup_check_directory(const char *file, swim_error_t *err)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(file, '/');
@@ -382,21 +382,60 @@ static int plan_table(struct setup *setup, swim_error_t *err)
     return SWIM_OK;
 }
 
+int setup_check_given(const struct setup *setup, uint32_t number, swim_error_t *err)
+{
+    const char *port = setup->kernel->outputs[number].name;
+    const struct job_output *given = setup_output_of(setup->job, port);
+
+    if (given)
+        return given->file && given->dataset ? SWIM_OK : SWIM_ERR_ARG; /* it was said */
+    return swim_error_set(err, SWIM_ERR_ARG, "%s: kernel %s needs the output \"%s\"",
+                          setup->job->path, setup->kernel->api.name, port);
+}
+
+/* What the job gives for an output: each of these may be wrong by itself. */
+static int take_given(struct setup *setup, const struct swim_port *port,
+                      const struct job_output *given, struct setup_output *out,
+                      swim_error_t *err)
+{
+    const struct job_place *place = &given->place;
+    int rc = SWIM_OK;
+
+    if (given->n_chunks) {
+        out->chunks_why = "as given";
+        rc = take_chunks(given, &out->spec, err);
+        rc = setup_goes_on(setup, place, rc, err);
+    }
+    if (rc == SWIM_OK)
+        rc =
+            setup_goes_on(setup, place, check_chunk_bytes(given, &out->spec, err), err);
+    if (rc == SWIM_OK && given->sharded && out->planned.ndim == 0)
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "%s: output \"%s\" is one number, which cannot be sharded: "
+                            "leave out \"layout\"",
+                            given->place.text, given->port);
+    rc = setup_goes_on(setup, place, rc, err);
+    if (rc == SWIM_OK)
+        rc = setup_goes_on(setup, place,
+                           choose_fill(setup, port, given, &out->spec, err), err);
+    if (rc == SWIM_OK && setup->inputs[0].info->raw)
+        rc = setup_goes_on(setup, place, keep_raw(setup, given, out, err), err);
+    return rc;
+}
+
 static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
 {
     const struct swim_port *port = &setup->kernel->outputs[number];
-    const struct job_output *given = output_of_port(setup->job, port->name);
+    const struct job_output *given = setup_output_of(setup->job, port->name);
     struct setup_output *out = &setup->outputs[number];
     const struct swim_output *planned = &out->planned;
     const struct dataset_info *first = setup->inputs[0].info;
 
-    if (!given)
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "%s: kernel %s needs the output \"%s\"", setup->job->path,
-                              setup->kernel->api.name, port->name);
-    int rc = setup_check_planned(setup, planned, err);
+    int rc = setup_check_given(setup, number, err);
     if (rc == SWIM_OK)
-        rc = check_directory(given->file, err);
+        rc = setup_check_planned(setup, planned, err);
+    if (rc == SWIM_OK)
+        rc = setup_check_directory(given->file, err);
     /* One file under two names would be locked twice. */
     if (rc == SWIM_OK)
         rc = resource_real_path(given->file, out->file, sizeof(out->file), err);
@@ -422,21 +461,8 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
     choose_filters(first, given, out);
     choose_chunks(setup, planned, &out->spec, &out->chunks_why);
     rc = check_coordinates(setup, &out->spec, err);
-    if (rc == SWIM_OK && given->n_chunks)
-        out->chunks_why = "as given";
-    if (rc == SWIM_OK && given->n_chunks)
-        rc = take_chunks(given, &out->spec, err);
     if (rc == SWIM_OK)
-        rc = check_chunk_bytes(given, &out->spec, err);
-    if (rc == SWIM_OK && given->sharded && planned->ndim == 0)
-        rc = swim_error_set(err, SWIM_ERR_ARG,
-                            "%s: output \"%s\" is one number, which cannot be sharded: "
-                            "leave out \"layout\"",
-                            given->place.text, given->port);
-    if (rc == SWIM_OK)
-        rc = choose_fill(setup, port, given, &out->spec, err);
-    if (rc == SWIM_OK && first->raw)
-        rc = keep_raw(setup, given, out, err);
+        rc = take_given(setup, port, given, out, err);
     /* A fill value that the kernel's integers cannot hold is put in after conversion.
      */
     out->refill = out->type < SWIM_TYPE_F32 && !type_holds(out->type, out->spec.fill);
@@ -451,6 +477,8 @@ static int check_files(const struct setup *setup, uint32_t number, swim_error_t 
 
     for (uint32_t i = 0; i < number; i++) {
         const struct output_spec *other = &setup->outputs[i].spec;
+        if (!other->file) /* it is wrong itself */
+            continue;
         if (strcmp(other->file, spec->file) == 0 &&
             strcmp(other->dataset, spec->dataset) == 0)
             return swim_error_set(err, SWIM_ERR_ARG, "%s: two outputs go to %s:%s",
@@ -491,9 +519,13 @@ int setup_plan_outputs(struct setup *setup, swim_error_t *err)
     int rc = plan_table(setup, err);
 
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++) {
+        const struct job_output *given =
+            setup_output_of(setup->job, setup->kernel->outputs[i].name);
         rc = plan_output(setup, i, err);
         if (rc == SWIM_OK)
             rc = check_files(setup, i, err);
+        rc = setup_goes_on(setup, given ? &given->place : &setup->job->outputs_place,
+                           rc, err);
     }
     return rc;
 }

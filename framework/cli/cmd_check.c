@@ -1,18 +1,27 @@
-/* cmd_check.c - h5swim check: the state of a file and its journal. */
+/* cmd_check.c - h5swim check: the state of a file and its journal; what is wrong with a
+ * job. */
 #include "cli/cmd_check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "cli/check_job.h"
 #include "cli/options.h"
+#include "cli/run_options.h"
 #include "cli/verdict_show.h"
 
 static const char help[] =
     "Usage: h5swim check FILE [OPTION...]\n"
-    "Say in what state an HDF5 file and its journal, FILE.swimlog, are.  Nothing is\n"
-    "changed, no lock is taken and no lock server is asked.\n"
+    "       h5swim check JOB.yaml [OPTION...]\n"
+    "Say in what state an HDF5 file and its journal, FILE.swimlog, are; or all that\n"
+    "is wrong with a job, against its kernel, its data and this machine.  No file is\n"
+    "changed.\n"
     "\n"
-    "  --json   print one JSON object on stdout (schema 1)\n"
-    "  --help   this text\n"
+    "  --json           print one JSON object on stdout (schema 1)\n"
+    "  --help           this text\n"
+    "\n"
+    "Of a file (no lock is taken, and no lock server is asked):\n"
     "\n"
     "clean        the file is all there is\n"
     "recoverable  commits lie in the journal; readers see them, and the next writer\n"
@@ -25,14 +34,26 @@ static const char help[] =
     "The checksums of all that is committed in the journal are compared; of the file\n"
     "itself the superblock is looked at, not the data.\n"
     "\n"
-    "Exit status: 0 clean or recoverable, 1 failed (no such file, or no HDF5 file),\n"
-    "2 usage, 5 foreign or damaged.\n";
-
-enum { OPT_JSON = 256, OPT_HELP };
+    "Of a job (a name that ends in .yaml or .yml), a line for each error and\n"
+    "warning on stderr: \"JOB.yaml:LINE:COLUMN: error: what; what to do\".\n"
+    "\n"
+    "  --set KEY=VALUE  as of h5swim run\n"
+    "  --overwrite, --resume  look at outputs that exist as run does with these;\n"
+    "                   without, they are warned of\n"
+    "  --redis URL, --wait SECONDS  as of h5swim run: inputs are opened for reading\n"
+    "\n"
+    "Exit status: 0 clean or recoverable, or a job without errors; 1 failed (no such\n"
+    "file, or no HDF5 file), 2 usage, or a job with errors, 5 foreign or damaged,\n"
+    "128+N ended by signal N.\n";
 
 static const struct option long_options[] = {
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
+    {"json", no_argument, NULL, RUN_OPT_JSON},
+    {"set", required_argument, NULL, RUN_OPT_SET},
+    {"overwrite", no_argument, NULL, RUN_OPT_OVERWRITE},
+    {"resume", no_argument, NULL, RUN_OPT_RESUME},
+    {"redis", required_argument, NULL, RUN_OPT_REDIS},
+    {"wait", required_argument, NULL, RUN_OPT_WAIT},
+    {"help", no_argument, NULL, RUN_OPT_HELP},
     {0},
 };
 
@@ -58,20 +79,51 @@ static int check(const char *file, bool json)
     return VERDICT_FAILED;
 }
 
-int cmd_check(int argc, char **argv)
+static bool is_job(const char *name)
 {
-    bool json = false;
-    int found;
+    const char *dot = strrchr(name, '.');
 
-    while ((found = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
-        if (found == OPT_HELP) {
+    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static int check_either(int argc, char **argv, struct run_options *run,
+                        const char **sets)
+{
+    int found, status = run_options_begin("check", run);
+    bool for_job = false;
+
+    while (status == 0 &&
+           (found = getopt_long(argc, argv, ":", long_options, NULL)) >= 0) {
+        if (found == RUN_OPT_HELP) {
             fputs(help, stdout);
             return VERDICT_DONE;
         }
-        if (found != OPT_JSON)
-            return options_refuse("check", long_options, found, argv);
-        json = true;
+        for_job = for_job || (found != RUN_OPT_JSON && found != '?' && found != ':');
+        status = run_options_take("check", found, long_options, argv, run, sets);
     }
+    if (status == 0)
+        status = run_options_check("check", run);
+    if (status)
+        return status;
     const char *file = verdict_file("check", argc, argv, optind);
-    return file ? check(file, json) : VERDICT_USAGE;
+    if (!file)
+        return VERDICT_USAGE;
+    if (is_job(file))
+        return check_job_print(file, run);
+    if (for_job)
+        return run_usage("check", "argument", file,
+                         "only --json goes with a file that is no job (.yaml, .yml)");
+    return check(file, run->json);
+}
+
+int cmd_check(int argc, char **argv)
+{
+    const char **sets = calloc((size_t)argc, sizeof(*sets));
+    struct run_options run = {.sets = sets};
+
+    if (!sets)
+        return VERDICT_FAILED;
+    int status = check_either(argc, argv, &run, sets);
+    free(sets);
+    return status;
 }
