@@ -1,6 +1,6 @@
 # cmake --install: command, library, headers, kernels, pkg-config file, CMake package,
-# module file.  All of it finds the rest from where it is itself, so that the prefix may
-# be moved; cpack makes packages of it.
+# module file, manual pages, completions.  All of it finds the rest from where it is
+# itself, so that the prefix may be moved; cpack makes packages of it.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS h5swim_shared EXPORT h5swimTargets
@@ -8,6 +8,17 @@ install(TARGETS h5swim_shared EXPORT h5swimTargets
 install(TARGETS h5swim_command RUNTIME DESTINATION bin)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/framework/include/h5swim
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+# Made with the command.
+set(SWIM_BASH_DIR ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+    CACHE STRING "Where the completion of bash is installed")
+set(SWIM_ZSH_DIR ${CMAKE_INSTALL_DATADIR}/zsh/site-functions
+    CACHE STRING "Where the completion of zsh is installed")
+install(DIRECTORY ${PROJECT_BINARY_DIR}/manual/man/ DESTINATION ${CMAKE_INSTALL_MANDIR})
+install(FILES ${PROJECT_BINARY_DIR}/manual/completion/bash/h5swim
+        DESTINATION ${SWIM_BASH_DIR})
+install(FILES ${PROJECT_BINARY_DIR}/manual/completion/zsh/_h5swim
+        DESTINATION ${SWIM_ZSH_DIR})
 
 configure_file(${CMAKE_CURRENT_LIST_DIR}/h5swim.pc.in ${PROJECT_BINARY_DIR}/h5swim.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/h5swim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -61,7 +61,7 @@ static const struct option long_options[] = {
     {0},
 };
 
-struct command {
+struct calc_command {
     struct run_options run;
     struct calc_request request;
     const char **sets;
@@ -70,7 +70,7 @@ struct command {
     const char *names[CALC_INPUTS_MAX];
 };
 
-static int option_take(struct command *c, int found, char **argv)
+static int option_take(struct calc_command *c, int found, char **argv)
 {
     switch (found) {
     case OPT_TYPE:
@@ -99,7 +99,7 @@ static int option_take(struct command *c, int found, char **argv)
     }
 }
 
-static int options_parse(struct command *c, int argc, char **argv)
+static int options_parse(struct calc_command *c, int argc, char **argv)
 {
     int found, status = run_options_begin("calc", &c->run);
 
@@ -124,7 +124,7 @@ static int binding_twice(const struct calc_binding *binding, swim_error_t *err)
                           binding->text, binding->name);
 }
 
-static int binding_take(struct command *c, const char *text, swim_error_t *err)
+static int binding_take(struct calc_command *c, const char *text, swim_error_t *err)
 {
     struct calc_binding binding;
     int rc = calc_binding_parse(text, &binding, err);
@@ -154,7 +154,8 @@ static int binding_take(struct command *c, const char *text, swim_error_t *err)
     return rc;
 }
 
-static int arguments_take(struct command *c, int argc, char **argv, swim_error_t *err)
+static int arguments_take(struct calc_command *c, int argc, char **argv,
+                          swim_error_t *err)
 {
     int rc = SWIM_OK;
 
@@ -169,7 +170,7 @@ static int arguments_take(struct command *c, int argc, char **argv, swim_error_t
 }
 
 /* After the expression was parsed: what is wrong with it is said first. */
-static int arguments_check(const struct command *c, const struct calc *calc,
+static int arguments_check(const struct calc_command *c, const struct calc *calc,
                            swim_error_t *err)
 {
     char excerpt[CALC_EXCERPT_SIZE];
@@ -214,7 +215,7 @@ static int source_print(const struct calc *calc, swim_error_t *err)
     return rc;
 }
 
-static int calc_run(struct command *c, const struct calc *calc)
+static int calc_run(struct calc_command *c, const struct calc *calc)
 {
     struct job *job = NULL;
     swim_error_t err = {0};
@@ -234,7 +235,7 @@ static int calc_run(struct command *c, const struct calc *calc)
     return status;
 }
 
-static int parse_and_run(struct command *c, int argc, char **argv)
+static int parse_and_run(struct calc_command *c, int argc, char **argv)
 {
     struct calc *calc = NULL;
     swim_error_t err = {0};
@@ -266,7 +267,7 @@ static int parse_and_run(struct command *c, int argc, char **argv)
 int cmd_calc(int argc, char **argv)
 {
     char command[RUN_COMMAND_SIZE];
-    struct command c = {.run = {.command = command}};
+    struct calc_command c = {.run = {.command = command}};
 
     c.sets = calloc((size_t)argc, sizeof(*c.sets));
     if (!c.sets)
@@ -279,3 +280,8 @@ int cmd_calc(int argc, char **argv)
     free(c.sets);
     return status;
 }
+
+const struct command command_calc = {
+    "calc", cmd_calc,     "compute an expression over HDF5 datasets",
+    help,   long_options, RUN_SHORT_OPTIONS,
+    "file"};

@@ -127,3 +127,8 @@ int cmd_check(int argc, char **argv)
     free(sets);
     return status;
 }
+
+const struct command command_check = {
+    "check", cmd_check,    "the state of a file; all that is wrong with a job",
+    help,    long_options, ":",
+    "file"};

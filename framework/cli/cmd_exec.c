@@ -211,3 +211,7 @@ int cmd_exec(int argc, char **argv)
     }
     return run(argv + optind);
 }
+
+const struct command command_exec = {
+    "exec", cmd_exec, "run any HDF5 program, with transactions", help, long_options,
+    "+:",   "program"};

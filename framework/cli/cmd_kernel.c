@@ -39,6 +39,12 @@ static const char help[] =
     "\n"
     "Exit status: 0 done, 1 failed (not found, not a kernel), 2 usage.\n";
 
+static const struct option long_options[] = {
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
 /* A table whose columns are as wide as their widest cell. */
 struct table {
     const char *indent;
@@ -432,9 +438,6 @@ out:
 
 int cmd_kernel(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
     bool json = false;
     int option = 0;
 
@@ -444,7 +447,7 @@ int cmd_kernel(int argc, char **argv)
         return cmd_kernel_test(argc - 1, argv + 1);
     opterr = 0;
     optind = 0; /* glibc: start anew, whoever parsed before */
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return STATUS_DONE;
@@ -465,3 +468,11 @@ int cmd_kernel(int argc, char **argv)
                       : usage("info takes one NAME or PATH", "");
     return usage("list, info, new or test, not ", verb);
 }
+
+const struct command command_kernel = {"kernel",
+                                       cmd_kernel,
+                                       "list, show, begin and test kernels",
+                                       help,
+                                       long_options,
+                                       "h",
+                                       "list info new test"};

@@ -33,6 +33,13 @@ static const char help[] =
     "NAME is small letters, digits and _, beginning with a letter.\n"
     "Exit status: 0 done, 1 failed (a file exists, or cannot be made), 2 usage.\n";
 
+static const struct option long_options[] = {
+    {"kind", required_argument, NULL, 'k'},
+    {"dir", required_argument, NULL, 'd'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
 /* What differs by kind, in templates.h; @NAME@ stands for the name.  Tests are the same
  * but for their data. */
 struct form {
@@ -172,17 +179,13 @@ static int name_refuse(const char *name)
 
 int cmd_kernel_new(int argc, char **argv)
 {
-    static const struct option options[] = {{"kind", required_argument, NULL, 'k'},
-                                            {"dir", required_argument, NULL, 'd'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
     const char *kind = "map", *dir = ".";
     size_t form = 0;
     int option = 0;
 
     opterr = 0;
     optind = 0; /* glibc: start anew, whoever parsed before */
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return STATUS_DONE;
@@ -192,7 +195,7 @@ int cmd_kernel_new(int argc, char **argv)
         else if (option == 'd')
             dir = optarg;
         else
-            return options_refuse("kernel new", options, option, argv);
+            return options_refuse("kernel new", long_options, option, argv);
     }
     if (argc - optind != 1)
         return usage("it takes one NAME", "");
@@ -204,3 +207,7 @@ int cmd_kernel_new(int argc, char **argv)
         return name_refuse(argv[optind]);
     return kernel_new(&forms[form], *dir ? dir : ".", argv[optind]);
 }
+
+const struct command command_kernel_new = {
+    "kernel new", cmd_kernel_new, "write a kernel to begin with", help, long_options,
+    ":h",         "none"};

@@ -39,6 +39,16 @@ static const char help[] =
     "A line for each check: ok, note (worth knowing), WRONG, or skip.\n"
     "Exit status: 0 passed, 1 not, 2 usage.\n";
 
+static const struct option long_options[] = {
+    {"set", required_argument, NULL, 's'},
+    {"shape", required_argument, NULL, 'n'},
+    {"type", required_argument, NULL, 't'},
+    {"timeout", required_argument, NULL, 'w'},
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
 static int usage(const char *why, const char *what)
 {
     fprintf(stderr, "h5swim kernel test: %s%s; see h5swim kernel test --help\n", why,
@@ -121,19 +131,12 @@ static int take_timeout(struct probe_options *o, const char *text)
 /* -1: go on. */
 static int take_options(int argc, char **argv, struct probe_options *o)
 {
-    static const struct option options[] = {{"set", required_argument, NULL, 's'},
-                                            {"shape", required_argument, NULL, 'n'},
-                                            {"type", required_argument, NULL, 't'},
-                                            {"timeout", required_argument, NULL, 'w'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
     int option = 0, status = STATUS_DONE;
 
     opterr = 0;
     optind = 0; /* glibc: start anew, whoever parsed before */
     while (status == STATUS_DONE &&
-           (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+           (option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return STATUS_DONE;
@@ -149,7 +152,7 @@ static int take_options(int argc, char **argv, struct probe_options *o)
         else if (option == 'j')
             o->json = true;
         else
-            return options_refuse("kernel test", options, option, argv);
+            return options_refuse("kernel test", long_options, option, argv);
     }
     if (status == STATUS_DONE && argc - optind != 1)
         status = usage("it takes one FILE.c, FILE.so or NAME", "");
@@ -248,3 +251,8 @@ int cmd_kernel_test(int argc, char **argv)
     free(options.so);
     return status;
 }
+
+const struct command command_kernel_test = {
+    "kernel test", cmd_kernel_test, "run a kernel alone on made data",
+    help,          long_options,    ":h",
+    "kernel"};

@@ -200,3 +200,8 @@ int cmd_locks(int argc, char **argv)
     }
     return run(&o);
 }
+
+const struct command command_locks = {
+    "locks", cmd_locks,    "who holds locks and who waits; end a session",
+    help,    long_options, ":q",
+    "file"};

@@ -244,3 +244,8 @@ int cmd_recover(int argc, char **argv)
     }
     return o.apply || o.discard ? run(&o) : say(&o);
 }
+
+const struct command command_recover = {
+    "recover", cmd_recover,  "apply or discard a journal that needs a decision",
+    help,      long_options, ":q",
+    "file"};

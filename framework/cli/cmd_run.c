@@ -99,3 +99,8 @@ int cmd_run(int argc, char **argv)
     free(sets);
     return status;
 }
+
+const struct command command_run = {
+    "run", cmd_run,      "run a kernel over HDF5 datasets, as a job file says",
+    help,  long_options, RUN_SHORT_OPTIONS,
+    "job"};

@@ -179,3 +179,8 @@ int cmd_selftest(int argc, char **argv)
     }
     return run(&o);
 }
+
+const struct command command_selftest = {
+    "selftest", cmd_selftest, "check whether locks work on this host",
+    help,       long_options, ":",
+    "none"};

@@ -261,3 +261,12 @@ int cmd_serve(int argc, char **argv)
     explicit_bzero(o.password, sizeof(o.password));
     return status;
 }
+
+const struct command command_serve = {
+    "serve",
+    cmd_serve,
+    "start and stop the lock server, also for other hosts",
+    help,
+    long_options,
+    ":",
+    "start status stop"};

@@ -26,20 +26,50 @@
 extern "C" {
 #endif
 
+/* Each with what it means and, behind "Remedy:", what to do; "h5swim help errors" shows
+ * this as a table. */
 enum swim_status {
     SWIM_OK = 0,
-    SWIM_ERR_ARG =
-        -1, /* the caller's mistake: arguments, job file, data that do not fit */
-    SWIM_ERR_NOMEM = -2,   /* memory could not be had */
-    SWIM_ERR_IO = -3,      /* a system, HDF5 or server call failed; the text names it */
-    SWIM_ERR_TIMEOUT = -4, /* gave up waiting; nothing changed */
-    SWIM_ERR_LOST = -5,    /* it was held and is not any more: do not write */
-    SWIM_ERR_UNSURE = -6,  /* asked, no answer: it may or may not have happened */
-    SWIM_ERR_CORRUPT = -7, /* a file is damaged */
-    SWIM_ERR_ABI = -8,     /* a kernel built for another version of the interface */
-    SWIM_ERR_KERNEL = -9,  /* a kernel reported a failure of its own */
-    SWIM_ERR_CANCELLED = -10, /* a signal, or another thread, asked to stop */
-    SWIM_ERR_DEADLOCK = -11,  /* it would wait for itself; nothing changed */
+    /* The caller's mistake: arguments, a job file, data that do not fit.
+     * Remedy: correct what the line names; of a job, h5swim check lists all there is.
+     */
+    SWIM_ERR_ARG = -1,
+    /* Memory could not be had.
+     * Remedy: give the job less "memory" or fewer readers, or the process a larger
+     * limit (ulimit -v, --mem of Slurm). */
+    SWIM_ERR_NOMEM = -2,
+    /* A system, HDF5 or server call failed; the text names it.
+     * Remedy: what the system's words say (a full disk, rights, a server that is not
+     * there); h5swim selftest tries the lock server, h5swim check the file. */
+    SWIM_ERR_IO = -3,
+    /* Gave up waiting; nothing changed.
+     * Remedy: h5swim locks FILE shows who has it; wait longer (--wait, SWIM_WAIT), or
+     * end a session that hangs (h5swim locks --break). */
+    SWIM_ERR_TIMEOUT = -4,
+    /* It was held and is not any more: do not write.
+     * Remedy: run it again (a job with --resume); where processes are stopped for
+     * longer than the lease, give them a longer one (SWIM_LEASE_MS). */
+    SWIM_ERR_LOST = -5,
+    /* Asked, no answer: it may or may not have happened.
+     * Remedy: look at what is there (h5swim check, h5swim locks), then ask again. */
+    SWIM_ERR_UNSURE = -6,
+    /* A file is damaged, or was changed by a program without h5swim.
+     * Remedy: h5swim check FILE says what is wrong, h5swim recover FILE decides what
+     * counts. */
+    SWIM_ERR_CORRUPT = -7,
+    /* A kernel built for another version of the interface.
+     * Remedy: compile it again with the headers of this h5swim. */
+    SWIM_ERR_ABI = -8,
+    /* A kernel reported a failure of its own, or declares what cannot be.
+     * Remedy: as its text says; h5swim kernel test tries a kernel alone. */
+    SWIM_ERR_KERNEL = -9,
+    /* A signal, or another thread, asked to stop.
+     * Remedy: none is needed; a job goes on with --resume. */
+    SWIM_ERR_CANCELLED = -10,
+    /* It would wait for itself; nothing changed.
+     * Remedy: release what this session holds before it asks for more, or ask once for
+     * the stronger mode. */
+    SWIM_ERR_DEADLOCK = -11,
 };
 
 typedef struct swim_error {
