@@ -52,8 +52,8 @@ int inspect_ask(struct inspector *in, const struct lock_script *script, int argc
     return redis_link_eval(in->link, script, argc, argv, &wait, answer, err);
 }
 
-static int ask_command(struct inspector *in, int argc, const char *const *argv,
-                       struct redis_answer **answer, swim_error_t *err)
+int inspect_ask_command(struct inspector *in, int argc, const char *const *argv,
+                        struct redis_answer **answer, swim_error_t *err)
 {
     const struct redis_wait wait = ask_wait();
 
@@ -242,7 +242,7 @@ static int session_scan(struct look *l, const struct inspect_session *s,
     snprintf(key, sizeof(key), "{h5swim}:tickets:%s", s->key);
     while (rc == SWIM_OK && more) {
         struct redis_answer *answer = NULL;
-        rc = ask_command(l->in, 5, argv, &answer, err);
+        rc = inspect_ask_command(l->in, 5, argv, &answer, err);
         more = rc == SWIM_OK && cursor_move(cursor, sizeof(cursor), answer);
         if (rc == SWIM_OK)
             rc = look_names(l, redis_answer_at(answer, 1), 1, 2, err);
@@ -305,7 +305,7 @@ static int look_find_sessions(struct look *l, swim_error_t *err)
 
     while (rc == SWIM_OK && more) {
         struct redis_answer *answer = NULL;
-        rc = ask_command(l->in, 5, argv, &answer, err);
+        rc = inspect_ask_command(l->in, 5, argv, &answer, err);
         more = rc == SWIM_OK && cursor_move(cursor, sizeof(cursor), answer);
         const struct redis_answer *keys = redis_answer_at(answer, 1);
         for (size_t i = 0; rc == SWIM_OK && i < redis_answer_count(keys); i += 2)

@@ -80,6 +80,19 @@ int inspect_look_at_session(struct inspector *inspector, const char *id,
 /* Accepts NULL. */
 void inspection_free(struct inspection *inspection);
 
+/* What the server tells of itself; -1, "": it does not. */
+struct inspect_facts {
+    char version[32];
+    int64_t up_s, clients;
+    int64_t memory_bytes, memory_limit_bytes; /* limit 0: none */
+    int64_t append_only; /* 1: each change goes to its log; 0: no */
+    int64_t saved_s;  /* when it last saved all, or was started; seconds since 1970 */
+    int64_t saves_ok; /* 0: the last save, or the last write to its log, has failed */
+};
+
+int inspect_facts(struct inspector *inspector, struct inspect_facts *out,
+                  swim_error_t *err);
+
 enum inspect_break_result {
     INSPECT_ENDED,  /* it is gone, and what it held has gone on */
     INSPECT_FENCED, /* it gets nothing more; what it held goes on when it has heard of

@@ -31,6 +31,10 @@ int inspect_ask(struct inspector *inspector, const struct lock_script *script, i
                 const char *const *argv, struct redis_answer **answer,
                 swim_error_t *err);
 
+/* The same for a command. */
+int inspect_ask_command(struct inspector *inspector, int argc, const char *const *argv,
+                        struct redis_answer **answer, swim_error_t *err);
+
 int inspect_no_memory(swim_error_t *err);
 
 /* Room for one more in an array; false: no memory. */

@@ -226,6 +226,11 @@ void pulse_stop(swim_session_t *session);
 int server_check(swim_session_t *session, struct redis_link *link,
                  const struct redis_wait *wait, swim_error_t *err);
 
+/* The value of "name:value" in the text that INFO gives, up to the end of its line; "":
+ * it is not there. */
+const char *server_info_value(const char *info, const char *name, char *buf,
+                              size_t size);
+
 /* The list of sessions that fork must know. */
 void fork_guard_add(swim_session_t *session);
 void fork_guard_remove(swim_session_t *session);

@@ -7,8 +7,7 @@
 
 #define VERSION_MIN 6 /* BLPOP with fractions of a second */
 
-/* The value of "name:value" in INFO's text, up to the end of the line. */
-static const char *info_value(const char *info, const char *name, char *buf,
+const char *server_info_value(const char *info, const char *name, char *buf,
                               size_t size)
 {
     char wanted[64];
@@ -25,19 +24,19 @@ static int info_check(const char *info, const char *shown, swim_error_t *err)
 {
     char value[64], policy[64];
 
-    info_value(info, "redis_version", value, sizeof(value));
+    server_info_value(info, "redis_version", value, sizeof(value));
     if (value[0] && atoi(value) < VERSION_MIN)
         return swim_error_set(err, SWIM_ERR_IO,
                               "use lock server %s: it is version %s, at least %d is "
                               "needed (install a newer redis-server)",
                               shown, value, VERSION_MIN);
-    if (strcmp(info_value(info, "role", value, sizeof(value)), "slave") == 0)
+    if (strcmp(server_info_value(info, "role", value, sizeof(value)), "slave") == 0)
         return swim_error_set(err, SWIM_ERR_IO,
                               "use lock server %s: it is a read-only replica (give the "
                               "URL of its primary)",
                               shown);
-    info_value(info, "maxmemory_policy", policy, sizeof(policy));
-    if (atoll(info_value(info, "maxmemory", value, sizeof(value))) > 0 &&
+    server_info_value(info, "maxmemory_policy", policy, sizeof(policy));
+    if (atoll(server_info_value(info, "maxmemory", value, sizeof(value))) > 0 &&
         strcmp(policy, "noeviction") != 0)
         return swim_error_set(err, SWIM_ERR_IO,
                               "use lock server %s: its maxmemory-policy %s may evict "

@@ -1,0 +1,8 @@
+/* cmd_metrics.h - h5swim metrics: a lock server and its jobs, for Prometheus. */
+#ifndef SWIM_CLI_CMD_METRICS_H
+#define SWIM_CLI_CMD_METRICS_H
+
+/* argv[0] is "metrics".  Returns the exit status: 0 done, 1 failed, 2 usage. */
+int cmd_metrics(int argc, char **argv);
+
+#endif /* SWIM_CLI_CMD_METRICS_H */
