@@ -2,6 +2,7 @@
 #ifndef SWIM_CLI_LOCKS_H
 #define SWIM_CLI_LOCKS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -25,11 +26,23 @@ int locks_fail(const swim_error_t *err);
 
 const char *locks_mode(enum swim_lock_mode mode);
 
+/* "1.5 s", "3 h", ...; "-": not known. */
+const char *locks_time(int64_t ms, char *buf, size_t size);
+
+/* What is to be known of a session besides that it lives: "dead", "broken", "". */
+const char *locks_note(const struct inspect_session *session);
+
 /* The table: all of it, or what one session has a part in (its id; NULL: all). */
 void locks_show(FILE *to, const struct inspection *seen, const char *id);
 void locks_show_sessions(FILE *to, const struct inspection *seen);
 /* "2 resources, 3 held, 1 waiting, 4 sessions at unix:///..." */
 void locks_show_sum(FILE *to, const struct inspection *seen, const char *server);
+
+/* The object that locks_json() prints; new, NULL: no memory. */
+json_t *locks_json_object(const struct inspection *seen, const char *server,
+                          bool all_sessions);
+/* A text that others have chosen: see the top of locks_json.c. */
+void locks_json_text(json_t *object, const char *key, const char *text);
 
 /* Both NULL: no server runs. */
 int locks_json(const struct inspection *seen, const char *server, bool all_sessions);

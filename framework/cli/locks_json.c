@@ -46,7 +46,7 @@ static json_t *text_hex(const char *text)
     return value;
 }
 
-static void set_text(json_t *object, const char *key, const char *text)
+void locks_json_text(json_t *object, const char *key, const char *text)
 {
     char hex_key[32];
     json_t *value = json_string(text);
@@ -67,11 +67,11 @@ static void set_number(json_t *object, const char *key, int64_t value)
 
 static void set_session(json_t *object, const struct inspect_session *s)
 {
-    set_text(object, "session", s->id);
-    set_text(object, "host", s->host);
+    locks_json_text(object, "session", s->id);
+    locks_json_text(object, "host", s->host);
     set_number(object, "pid", s->pid > 0 ? s->pid : -1);
-    set_text(object, "user", s->user);
-    set_text(object, "job", s->job);
+    locks_json_text(object, "user", s->user);
+    locks_json_text(object, "job", s->job);
     set_number(object, "rank", s->rank);
     set_number(object, "lease_ms", s->lease_ms);
     json_object_set_new(object, "lease_left_ms",
@@ -84,7 +84,7 @@ static json_t *ticket_json(const struct inspect_ticket *t)
 {
     json_t *object = json_object();
 
-    set_text(object, "mode", locks_mode(t->mode));
+    locks_json_text(object, "mode", locks_mode(t->mode));
     json_object_set_new(object, "raised", json_boolean(t->raised));
     json_object_set_new(object, "preferred", json_boolean(t->preferred));
     json_object_set_new(object, "fence", json_integer((json_int_t)t->fence));
@@ -106,7 +106,7 @@ static json_t *resource_json(const struct inspect_resource *r)
 {
     json_t *object = json_object();
 
-    set_text(object, "resource", r->name);
+    locks_json_text(object, "resource", r->name);
     json_object_set_new(object, "held", tickets_json(r->tickets, r->n_held));
     json_object_set_new(object, "queue",
                         tickets_json(r->tickets + r->n_held, r->n_waiting));
@@ -128,7 +128,8 @@ static json_t *sessions_json(const struct inspection *seen)
     return list;
 }
 
-int locks_json(const struct inspection *seen, const char *server, bool all_sessions)
+json_t *locks_json_object(const struct inspection *seen, const char *server,
+                          bool all_sessions)
 {
     json_t *object = json_object(), *resources = json_array();
 
@@ -142,7 +143,12 @@ int locks_json(const struct inspection *seen, const char *server, bool all_sessi
     json_object_set_new(object, "resources", resources);
     if (all_sessions)
         json_object_set_new(object, "sessions", sessions_json(seen));
-    return json_out(object);
+    return object;
+}
+
+int locks_json(const struct inspection *seen, const char *server, bool all_sessions)
+{
+    return json_out(locks_json_object(seen, server, all_sessions));
 }
 
 int locks_json_break(const char *id, const char *result, int64_t left_ms)
@@ -150,8 +156,8 @@ int locks_json_break(const char *id, const char *result, int64_t left_ms)
     json_t *object = json_object();
 
     json_object_set_new(object, "schema", json_integer(LOCKS_SCHEMA));
-    set_text(object, "session", id);
-    set_text(object, "result", result);
+    locks_json_text(object, "session", id);
+    locks_json_text(object, "result", result);
     set_number(object, "left_ms", left_ms);
     return json_out(object);
 }

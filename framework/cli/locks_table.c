@@ -50,21 +50,26 @@ static void cell_set(struct row *row, size_t column, const char *text, int colum
         swim_printable(text[0] ? text : "-", columns, row->cells[column], CELL_SIZE);
 }
 
+const char *locks_time(int64_t ms, char *buf, size_t size)
+{
+    if (ms < 0)
+        snprintf(buf, size, "-");
+    else if (ms < 100000)
+        snprintf(buf, size, "%.1f s", (double)ms / 1000);
+    else if (ms < 100 * 60000LL)
+        snprintf(buf, size, "%" PRId64 " min", ms / 60000);
+    else if (ms < 48 * 3600000LL)
+        snprintf(buf, size, "%" PRId64 " h", ms / 3600000);
+    else
+        snprintf(buf, size, "%" PRId64 " d", ms / 86400000);
+    return buf;
+}
+
 static void cell_time(struct row *row, size_t column, int64_t ms)
 {
     char text[32];
 
-    if (ms < 0)
-        snprintf(text, sizeof(text), "-");
-    else if (ms < 100000)
-        snprintf(text, sizeof(text), "%.1f s", (double)ms / 1000);
-    else if (ms < 100 * 60000LL)
-        snprintf(text, sizeof(text), "%" PRId64 " min", ms / 60000);
-    else if (ms < 48 * 3600000LL)
-        snprintf(text, sizeof(text), "%" PRId64 " h", ms / 3600000);
-    else
-        snprintf(text, sizeof(text), "%" PRId64 " d", ms / 86400000);
-    cell_set(row, column, text, 0);
+    cell_set(row, column, locks_time(ms, text, sizeof(text)), 0);
 }
 
 /* No blanks at the end of a line. */
@@ -117,8 +122,7 @@ static void table_head(struct table *table, const char *const *names)
         cell_set(row, i, names[i], 0);
 }
 
-/* What is to be known of a session besides that it lives. */
-static const char *session_note(const struct inspect_session *s)
+const char *locks_note(const struct inspect_session *s)
 {
     if (s->dead)
         return "dead";
@@ -162,8 +166,8 @@ static void ticket_add(struct table *table, const char *title,
     cell_rank(row, 5, s);
     cell_time(row, 6, t->for_ms);
     cell_lease(row, 7, s);
-    if (session_note(s)[0])
-        cell_set(row, 8, session_note(s), 0);
+    if (locks_note(s)[0])
+        cell_set(row, 8, locks_note(s), 0);
 }
 
 void locks_show(FILE *to, const struct inspection *seen, const char *id)
@@ -209,8 +213,8 @@ void locks_show_sessions(FILE *to, const struct inspection *seen)
         cell_time(row, 4, s->age_ms);
         cell_lease(row, 5, s);
         cell_set(row, 6, locks, 0);
-        if (session_note(s)[0])
-            cell_set(row, 7, session_note(s), 0);
+        if (locks_note(s)[0])
+            cell_set(row, 7, locks_note(s), 0);
     }
     table_print(to, &table);
 }
