@@ -178,3 +178,8 @@ int cmd_metrics(int argc, char **argv)
             argv[optind]);
     return METRICS_USAGE;
 }
+
+const struct command command_metrics = {
+    "metrics", cmd_metrics,  "a lock server and its jobs, for Prometheus",
+    help,      long_options, ":o:",
+    "none"};

@@ -249,3 +249,7 @@ int cmd_report(int argc, char **argv)
         return usage("page and trace would be one file: ", opt.page);
     return make(&opt);
 }
+
+const struct command command_report = {
+    "report", cmd_report, "one HTML page of a run, from its record", help, long_options,
+    ":o:",    "file"};

@@ -141,3 +141,7 @@ int cmd_top(int argc, char **argv)
     setlocale(LC_CTYPE, ""); /* which names can be shown as they are */
     return o.once ? once(&o) : top_live(o.url, o.interval_ms);
 }
+
+const struct command command_top = {
+    "top", cmd_top, "jobs, sessions, locks and queues, live", help, long_options,
+    ":",   "none"};

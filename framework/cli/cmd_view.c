@@ -405,3 +405,8 @@ int cmd_view(int argc, char **argv)
             "h5swim view: give one FILE or FILE:DSET (see h5swim view --help)\n");
     return VIEW_USAGE;
 }
+
+const struct command command_view = {
+    "view", cmd_view,     "what is in a file: datasets, statistics, a picture",
+    help,   long_options, ":",
+    "file"};

@@ -9,15 +9,20 @@
 #include "cli/cmd_help.h"
 #include "cli/cmd_kernel.h"
 #include "cli/cmd_locks.h"
+#include "cli/cmd_metrics.h"
 #include "cli/cmd_recover.h"
+#include "cli/cmd_report.h"
 #include "cli/cmd_run.h"
 #include "cli/cmd_selftest.h"
 #include "cli/cmd_serve.h"
+#include "cli/cmd_top.h"
+#include "cli/cmd_view.h"
 
 const struct command *const commands[] = {
-    &command_run,     &command_calc,       &command_exec,        &command_check,
-    &command_recover, &command_locks,      &command_serve,       &command_selftest,
-    &command_kernel,  &command_kernel_new, &command_kernel_test, &command_help,
+    &command_run,    &command_calc,       &command_exec,        &command_view,
+    &command_report, &command_check,      &command_recover,     &command_locks,
+    &command_top,    &command_metrics,    &command_serve,       &command_selftest,
+    &command_kernel, &command_kernel_new, &command_kernel_test, &command_help,
 };
 const size_t n_commands = sizeof(commands) / sizeof(*commands);
 
