@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/meter.h"
 #include "core/signals.h"
 #include "lock_private.h"
 
@@ -69,6 +70,8 @@ static void attempt_read(struct attempt *a, enum ask_result result,
     a->grace_ms = redis_answer_number(redis_answer_at(answer, 2));
     blockers_drop(a->blockers);
     blockers_read(a->lock->session, answer, a->blockers);
+    if (a->blockers->first.session[0])
+        a->holder = a->blockers->first;
 }
 
 /* Ask for the ticket, or how it stands: how is try, wait or who. */
@@ -274,7 +277,10 @@ static int attempt_once(struct attempt *a, swim_error_t *err)
         return rc;
     if (result == ASK_BUSY)
         return attempt_timeout(a, err);
+    const enum swim_activity was = swim_meter_set(SWIM_AT_LOCK);
     rc = attempt_wait(a, err);
+    (void)swim_meter_set(was);
+    waits_over(a, rc == SWIM_OK);
     if (rc == SWIM_OK) {
         atomic_fetch_add(&a->lock->session->waited, 1);
         atomic_fetch_add(&a->lock->session->wait_ns,

@@ -71,6 +71,27 @@ static void text_add(struct blocker_list *list, const struct redis_answer *who)
         snprintf(list->text + used, sizeof(list->text) - used, " for %.1f s", since);
 }
 
+static void holder_read(const swim_session_t *s, const struct redis_answer *who,
+                        struct lock_holder *holder)
+{
+    const char *ticket = redis_answer_text(redis_answer_at(who, 0));
+    const char *end = strrchr(ticket, '/');
+
+    if (!end || end - ticket < 2)
+        return;
+    snprintf(holder->session, sizeof(holder->session), "%.*s", (int)(end - ticket - 2),
+             ticket + 2);
+    if (strcmp(holder->session, s->id) == 0) { /* the UPDATE that is raised */
+        holder->session[0] = '\0';
+        return;
+    }
+    snprintf(holder->host, sizeof(holder->host), "%s",
+             redis_answer_text(redis_answer_at(who, 3)));
+    snprintf(holder->job, sizeof(holder->job), "%s",
+             redis_answer_text(redis_answer_at(who, 7)));
+    holder->pid = atoll(redis_answer_text(redis_answer_at(who, 5)));
+}
+
 void blockers_read(swim_session_t *s, const struct redis_answer *answer,
                    struct blocker_list *list)
 {
@@ -84,6 +105,8 @@ void blockers_read(swim_session_t *s, const struct redis_answer *answer,
         int fd = -1;
 
         text_add(list, who);
+        if (!list->first.session[0]) /* holders come before those that wait */
+            holder_read(s, who, &list->first);
         if (pid == s->self.pid)
             continue;
         if (process_watch(&s->self, redis_answer_text(redis_answer_at(who, 4)), pid,

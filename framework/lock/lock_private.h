@@ -12,6 +12,7 @@
 #include "process.h"
 #include "redis_link.h"
 #include "url.h"
+#include "waits.h"
 
 #define SESSION_ID_MAX 128
 #define TICKET_MAX 160
@@ -198,6 +199,7 @@ struct attempt {
     uint64_t fence;
     int64_t grace_ms; /* nothing new is granted for so long */
     struct blocker_list *blockers;
+    struct lock_holder holder; /* the last one that was seen in the way */
     bool try_only, unsure;
 };
 
@@ -251,9 +253,13 @@ struct blocker_list {
     int reaped;       /* dead sessions that were ended just now */
     int64_t lease_ms; /* until the first of their leases ends; -1: not known */
     char text[256];   /* for people: "WRITE held by node1:4711 (ann) for 3.0 s" */
+    struct lock_holder first; /* of them */
 };
 void blockers_read(swim_session_t *session, const struct redis_answer *answer,
                    struct blocker_list *list);
 void blockers_drop(struct blocker_list *list);
+
+/* The wait of an attempt is over, well or not: who wants to know is told. */
+void waits_over(const struct attempt *attempt, bool had);
 
 #endif /* SWIM_LOCK_PRIVATE_H */

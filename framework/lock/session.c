@@ -440,6 +440,11 @@ uint32_t lock_lease_ms(const swim_session_t *s)
     return s->lease_ms;
 }
 
+const char *lock_server_shown(const swim_session_t *s)
+{
+    return s ? s->shown : NULL;
+}
+
 int session_open(const struct swim_session_options *opt,
                  const struct redis_link_ops *ops, swim_session_t **out,
                  swim_error_t *err)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/meter.h"
 #include "store/box.h"
 #include "store/pipeline.h"
 #include "store/store_private.h"
@@ -209,7 +210,9 @@ static int chunk_decode(struct chunks *c, const hsize_t *at, unsigned char *dst,
         box_fill(dst, c->bytes / c->element, c->fill, c->element);
         return SWIM_OK;
     }
+    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
     rc = pipeline_decode(c->pipeline, mask, c->raw, n, dst, &why);
+    (void)swim_meter_set(was);
     if (rc == SWIM_OK)
         return rc;
     return swim_error_set(err, rc, "the chunk at (%s): %s", say_where(c, at, where),

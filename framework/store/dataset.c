@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/meter.h"
 #include "store/box.h"
 #include "store/chunks.h"
 #include "store/codec.h"
@@ -295,6 +296,7 @@ static void finish_box(const struct dataset *ds, unsigned char *buf,
 
     if (merged ? ds->n_missing < 2 : !ds->packed && !ds->n_missing)
         return;
+    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
     for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;
          more = box_next(&box)) {
         void *row = buf + box.offset * swim_type_size(ds->mem);
@@ -307,6 +309,7 @@ static void finish_box(const struct dataset *ds, unsigned char *buf,
         else
             finish_ldouble((long double *)row, box.row, ds);
     }
+    (void)swim_meter_set(was);
 }
 
 /* --- values through a buffer ------------------------------------------------------ */
@@ -377,6 +380,7 @@ static int buffered_box(struct dataset *ds, unsigned char *buf, const uint64_t *
                         const uint64_t *start, const uint64_t *count, swim_error_t *err)
 {
     size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
+    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
     struct box box;
     int rc = SWIM_OK;
 
@@ -387,6 +391,7 @@ static int buffered_box(struct dataset *ds, unsigned char *buf, const uint64_t *
             rc = buffered_part(ds, ds->buffer + (box.done + i) * raw_size,
                                buf + (box.offset + i) * size, n, err);
         }
+    (void)swim_meter_set(was);
     return rc;
 }
 
@@ -528,10 +533,12 @@ static int read_converted(struct dataset *ds, size_t n, const uint64_t *start,
     int rc = buffer_grow(ds, n * (stored > size ? stored : size), err);
     if (rc == SWIM_OK)
         rc = read_chunks(ds, start, count, ds->buffer, count, origin, err);
+    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
     if (rc == SWIM_OK && H5Tequal(ds->type, native) <= 0 &&
         H5Tconvert(ds->type, native, n, ds->buffer, NULL, H5P_DEFAULT) < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "read %s in %s: convert", ds->path,
                      ds->file_name);
+    (void)swim_meter_set(was);
     return rc;
 }
 
