@@ -8,6 +8,7 @@
 #include "batch/compute_private.h"
 #include "batch/edges.h"
 #include "core/clock.h"
+#include "core/meter.h"
 #include "store/box.h"
 #include "store/codec.h"
 #include "store/types.h"
@@ -164,12 +165,14 @@ static int get_inputs(struct chain *c, uint32_t stage, const struct block_range 
 
     if (stage + 1 < c->n)
         return want(c, stage + 1, s->setup, range, s->in, err);
+    (void)swim_meter_set(SWIM_AT_READ);
     (void)work_buffer_shape(s->work, s->setup, range, shape, &elements);
     for (uint32_t i = 0; rc == SWIM_OK && i < s->setup->n_inputs; i++) {
         rc = inputs_read(c->inputs, i, range, s->in[i], err);
-        atomic_fetch_add(&c->counters->bytes_read,
-                         elements * swim_type_size(s->setup->inputs[i].type));
+        count_read(c->counters, c->shared,
+                   elements * swim_type_size(s->setup->inputs[i].type));
     }
+    (void)swim_meter_set(SWIM_AT_KERNEL); /* until the next one is read */
     return rc;
 }
 

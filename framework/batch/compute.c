@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "batch/compute_private.h"
+#include "core/meter.h"
 
 static int output_elements(const struct setup_output *so, struct compute_output *o,
                            swim_error_t *err)
@@ -92,6 +93,7 @@ int compute_create(const struct setup *setup, struct inputs *inputs,
     c->inputs = inputs;
     c->region = region;
     c->counters = &region->counters;
+    c->shared = region_reader(region, reader);
     c->in = calloc(setup->n_inputs, sizeof(*c->in));
     c->out = calloc(setup->n_outputs, sizeof(*c->out));
     if (!c->in || !c->out)
@@ -138,11 +140,26 @@ void compute_destroy(struct compute *c)
 
 /* --- inputs ------------------------------------------------------------------- */
 
+void count_read(struct region_counters *counters, struct reader_shared *shared,
+                uint64_t bytes)
+{
+    atomic_fetch_add(&counters->bytes_read, bytes);
+    shared->bytes_in += bytes;
+}
+
+void count_made(struct compute *c, uint64_t bytes)
+{
+    atomic_fetch_add(&c->counters->bytes_written, bytes);
+    c->shared->bytes_out += bytes;
+}
+
 static int read_range(struct compute *c, uint64_t index,
                       const struct block_range *range, swim_error_t *err)
 {
     const struct setup *setup = c->setup;
     uint64_t shape[SWIM_NDIM_MAX], elements;
+
+    (void)swim_meter_set(SWIM_AT_READ);
     int rc = inputs_begin(c->inputs, err);
 
     work_set_range(c->work, setup, index, range);
@@ -155,9 +172,12 @@ static int read_range(struct compute *c, uint64_t index,
         if (c->chain)
             continue;
         rc = inputs_read(c->inputs, i, range, c->in[i], err);
-        atomic_fetch_add(&c->counters->bytes_read, elements * size);
+        count_read(c->counters, c->shared, elements * size);
     }
-    return rc == SWIM_OK ? inputs_check(c->inputs, err) : rc;
+    if (rc == SWIM_OK)
+        rc = inputs_check(c->inputs, err);
+    (void)swim_meter_set(SWIM_AT_KERNEL);
+    return rc;
 }
 
 static void point_outputs(struct compute *c, void *payload)
@@ -274,11 +294,14 @@ static int merge_tile(struct compute *c, uint64_t tile, void *payload,
         rc = partials_open(setup, &setup->access, &c->partials, err);
     if (rc == SWIM_OK)
         rc = partials_read(c->partials, first, c->acc, err);
+    (void)swim_meter_set(SWIM_AT_KERNEL);
     blocks_tile_range(&setup->blocks, tile, &range);
     work_set_range(c->work, setup, tile, &range);
     for (uint64_t s = 1; rc == SWIM_OK && s < setup->blocks.n_segments; s++) {
         swim_error_t said = {0};
+        (void)swim_meter_set(SWIM_AT_READ);
         rc = partials_read(c->partials, first + s, c->other, err);
+        (void)swim_meter_set(SWIM_AT_KERNEL);
         if (rc != SWIM_OK)
             return rc;
         rc = setup->kernel->api.merge(setup->state, &c->work->block, c->acc, c->other,
@@ -296,6 +319,7 @@ static int store_outputs(struct compute *c, const struct block_range *range,
     const struct setup *setup = c->setup;
     int rc = SWIM_OK;
 
+    (void)swim_meter_set(SWIM_AT_ENCODE);
     *n_bytes = 0;
     for (uint32_t i = 0; rc == SWIM_OK && i < setup->n_outputs; i++) {
         struct block_range out;
@@ -303,8 +327,7 @@ static int store_outputs(struct compute *c, const struct block_range *range,
         rc = store_elements(c, i, out.elements, err);
         if (rc == SWIM_OK)
             rc = encode_chunks(c, i, &out, payload, room, n_bytes, err);
-        atomic_fetch_add(&c->counters->bytes_written,
-                         out.elements * c->out[i].element_size);
+        count_made(c, out.elements * c->out[i].element_size);
     }
     return rc;
 }

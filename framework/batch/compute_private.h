@@ -25,6 +25,7 @@ struct compute {
     struct inputs *inputs;
     struct region *region;
     struct region_counters *counters;
+    struct reader_shared *shared; /* this reader's */
     struct work *work;
     void **in;
     struct chain *chain; /* NULL: the inputs are read from files */
@@ -46,6 +47,11 @@ int kernel_failed(const struct compute *c, const struct block_range *range,
 /* The same of any kernel of a chain. */
 int block_failed(const struct setup *setup, const struct block_range *range,
                  uint64_t block, int code, const swim_error_t *said, swim_error_t *err);
+
+/* Bytes that kernels were given or have made. */
+void count_read(struct region_counters *counters, struct reader_shared *shared,
+                uint64_t bytes);
+void count_made(struct compute *c, uint64_t bytes);
 
 /* --- compute_output.c ----------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "batch/compute_private.h"
+#include "core/meter.h"
 
 /* Bytes of one row of an output, as it is stored. */
 static uint64_t width_of(const struct compute *c, uint32_t output)
@@ -46,6 +47,7 @@ int table_keep(struct compute *c, const struct block_range *range, uint64_t bloc
 {
     int rc = check_rows(c, range, block, err);
 
+    (void)swim_meter_set(SWIM_AT_ENCODE);
     if (rc != SWIM_OK)
         return rc;
     uint64_t rows = c->work->outputs[0].array.rows, bytes = 0;
@@ -92,13 +94,14 @@ static int encode_part(struct compute *c, uint64_t first, uint64_t end, void *pa
 {
     int rc = SWIM_OK;
 
+    (void)swim_meter_set(SWIM_AT_ENCODE);
     for (uint32_t i = 0; rc == SWIM_OK && i < c->setup->n_outputs; i++) {
         const struct output_spec *spec = &c->setup->outputs[i].spec;
         struct block_range out = {.start = {first}, .count = {end - first}};
         for (uint32_t d = 1; d < spec->ndim; d++)
             out.count[d] = spec->shape[d];
         rc = encode_chunks(c, i, &out, payload, room, n_bytes, err);
-        atomic_fetch_add(&c->counters->bytes_written, (end - first) * width_of(c, i));
+        count_made(c, (end - first) * width_of(c, i));
     }
     return rc;
 }

@@ -68,6 +68,7 @@ struct link {
      * it is given up, where nobody else sees that it died.  0: for ever. */
     int64_t silent_ms;
     uint32_t host, n_hosts; /* which one of those that the ranks are on */
+    const char *library;    /* of MPI, for people; NULL: there is none */
 };
 
 #define LINK_RANKS_MOST(n_ranks) ((size_t)(n_ranks) + JOINED_MOST)
@@ -109,7 +110,7 @@ int link_join_open(const struct job *job, const char *url, int64_t wait_ms,
 /* The MPI plug-in, lib/h5swim/h5swim_mpi.so (h5swim_mpich.so under the launcher of
  * MPICH, where both are), has this one symbol: the table that its open() call gives.
  * Loaded only under an MPI launcher. */
-#define LINK_MPI_SYMBOL "swim_mpi_link_open_v3"
+#define LINK_MPI_SYMBOL "swim_mpi_link_open_v4"
 typedef int (*link_mpi_open_fn)(struct link **out, swim_error_t *err);
 
 /* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init, or it
@@ -119,6 +120,8 @@ int link_mpi_load(struct link **out, swim_error_t *err);
 /* Was this process started by mpirun or srun --mpi=pmix?  The number of ranks, else 0.
  */
 uint32_t link_mpi_ranks(void);
+/* Who started it, for people, asked before MPI is: "mpi", "slurm". */
+const char *link_launcher(void);
 /* And which one of them it is, as the launcher says before MPI is started. */
 uint32_t link_mpi_rank(void);
 

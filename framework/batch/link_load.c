@@ -26,6 +26,13 @@ uint32_t link_mpi_ranks(void)
     return (uint32_t)n;
 }
 
+/* mpirun in a job of Slurm sets what is its own besides. */
+const char *link_launcher(void)
+{
+    return getenv("SLURM_STEP_NUM_TASKS") && !getenv("OMPI_COMM_WORLD_SIZE") ? "slurm"
+                                                                             : "mpi";
+}
+
 uint32_t link_mpi_rank(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK",

@@ -19,6 +19,7 @@
 #include "batch/state.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/meter.h"
 #include "core/signals.h"
 #include "lock/lease.h"
 #include "lock/process.h"
@@ -131,6 +132,8 @@ static int prepare(struct rank *r, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = prepare_setup(r, err);
     if (rc == SWIM_OK)
+        record_name(r->record, r->setup);
+    if (rc == SWIM_OK)
         rc = setup_divide_memory(r->setup, &readers, fewer, &slots_each, err);
     if (rc == SWIM_OK)
         rc = region_layout(r->worker.region, readers, slots_each, r->setup->slot_bytes,
@@ -141,8 +144,10 @@ static int prepare(struct rank *r, swim_error_t *err)
             rc = swim_error_set(err, SWIM_ERR_NOMEM, "rank %u", r->link->rank);
     }
     /* Readers open the inputs while rank 0 makes the outputs. */
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK) {
+        record_workers(r->record);
         rc = spawner_launch(&r->spawner, err);
+    }
     if (rc == SWIM_OK && r->link->rank == 0)
         rc = zero_begin(r, err);
     if (rc != SWIM_OK)
@@ -335,6 +340,7 @@ static int rank_run(struct rank *r)
         r->report.error = err;
         r->report.ready = 0;
     }
+    (void)swim_meter_set(SWIM_AT_IDLE);
     rc = work(r, &orders, &err);
     progress_end(&r->progress);
     if (r->spawner_gone && r->forked) { /* as if it had died with it */
@@ -383,6 +389,7 @@ static void rank_introduce(struct rank *r)
         r->joining->rank = r->link->rank;
         r->joining->joined = true;
     }
+    r->record = record_create(r);
 }
 
 static int start_failed(struct rank *r, uint32_t rank, int rc, const swim_error_t *err)
@@ -410,6 +417,7 @@ static int rank_process(const struct run_options *options, const struct job *job
         .phase = COORDINATOR_WAITING,
         .joining = outcome,
         .forked = shared != NULL,
+        .launcher = shared ? "fork" : link_launcher(),
         .start_ns = swim_clock_mono_ns(),
     };
     swim_error_t err = {0};
@@ -428,6 +436,7 @@ static int rank_process(const struct run_options *options, const struct job *job
     zero_end(&r);
     setup_destroy(r.setup); /* its inputs are open in the session */
     swim_session_close(r.session);
+    record_destroy(r.record);
     region_destroy(r.worker.region);
     if (r.link)
         r.link->ops->close(r.link, r.report.leaving ? RANK_OTHERS_MS : 0,

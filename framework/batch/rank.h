@@ -9,6 +9,7 @@
 #include "batch/job_lock.h"
 #include "batch/join_serve.h"
 #include "batch/outputs.h"
+#include "batch/record.h"
 #include "batch/report.h"
 #include "batch/run.h"
 #include "batch/worker.h"
@@ -38,6 +39,8 @@ struct rank {
     struct swim_session_stats last;
     struct join_outcome *joining; /* it has joined; NULL: it is one of the job's */
     struct outcome end;
+    struct record *record;   /* NULL: none is wanted */
+    const char *launcher;    /* as the record says it */
     struct setup_epoch told; /* follow: the epoch, as far as its states are known */
     int64_t start_ns, exchanged_ns; /* when orders came last */
     int64_t lease_ms;
@@ -64,6 +67,7 @@ struct rank {
     bool again;   /* an earlier rank 0 of this run has died */
     bool created; /* the outputs are ours */
     enum outputs_begun begun;
+    uint64_t done_before; /* blocks that were there when it began */
     char mark[REGION_MARK_SIZE];
     struct job_lock *lock;    /* of the outputs, for the whole run */
     struct join_serve *serve; /* those who join */

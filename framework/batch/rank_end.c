@@ -117,8 +117,7 @@ static void end_workers(struct rank *r)
 
     region_stop(r->worker.region);
     spawner_stop(&r->spawner, signo ? RANK_LEAVE_MS : FINISH_MS, signo);
-    if (r->joining)
-        items_turn(r); /* what was committed last */
+    items_turn(r); /* what was committed last */
 }
 
 static void end_outputs(struct rank *r)
@@ -176,6 +175,8 @@ int rank_end(struct rank *r, const struct rank_orders *orders, const swim_error_
     end_workers(r);
     if (r->link->rank == 0)
         end_outputs(r);
+    if (r->phase >= 0) /* rank 0 has begun the outputs */
+        record_leave(r->record, atomic_load(&r->worker.region->run_id));
     last_reports(r,
                  r->end.done && !swim_signals_pending() ? FINISH_MS : RANK_OTHERS_MS);
     if (r->joining)

@@ -100,6 +100,7 @@ static void items_collect(struct rank *r)
         case ITEM_DONE:
             r->report.done++;
             r->writers_lost = 0;
+            record_block(r->record, i);
             atomic_store(&region->items[i].state, ITEM_FREE);
             break;
         case ITEM_FAILED:
@@ -118,6 +119,7 @@ void items_turn(struct rank *r)
 {
     items_collect(r);
     items_fill(r);
+    record_turn(r->record);
 }
 
 /* Twice the readers, more when none of those that were granted last is waiting any
@@ -226,6 +228,15 @@ static int worker_useless(struct rank *r, const struct worker_event *event,
                               : "");
 }
 
+static void worker_replaced(struct rank *r, const struct worker_event *event)
+{
+    char end[96];
+
+    describe_end(r, event, end, sizeof(end));
+    record_turn(r->record);
+    record_replaced(r->record, event, end);
+}
+
 static int reader_ended(struct rank *r, const struct worker_event *event,
                         swim_error_t *err)
 {
@@ -240,11 +251,12 @@ static int reader_ended(struct rank *r, const struct worker_event *event,
                        sizeof(text));
         block_failed(r, item, text);
     }
-    r->timed_out[reader] = 0;
     atomic_store(&shared->said, 0);
     r->unopened = atomic_exchange(&shared->opened, 0) ? 0 : r->unopened + 1;
     if (r->unopened >= UNOPENED)
         return worker_useless(r, event, r->unopened, err);
+    worker_replaced(r, event);
+    r->timed_out[reader] = 0;
     spawner_again(&r->spawner, &r->worker, event);
     return SWIM_OK;
 }
@@ -256,6 +268,7 @@ static int writer_ended(struct rank *r, const struct worker_event *event,
     region_writer_gone(r->worker.region);
     if (++r->writers_lost > WRITERS_LOST)
         return worker_useless(r, event, r->writers_lost, err);
+    worker_replaced(r, event);
     spawner_again(&r->spawner, &r->worker, event);
     return SWIM_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "batch/rank.h"
 #include "core/clock.h"
+#include "core/meter.h"
 #include "core/signals.h"
 
 #define IDLE_PASSES 3 /* that change nothing: something is wrong with the file */
@@ -167,6 +168,22 @@ int zero_make_room(struct rank *r, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* The outputs are there, as far as a job before this one has got with them. */
+static int begin_outputs(struct rank *r, int64_t wait_ms, swim_error_t *err)
+{
+    const struct outputs outputs = outputs_of(r, wait_ms);
+    const int64_t start_ns = swim_clock_mono_ns();
+    const enum swim_activity was = swim_meter_set(SWIM_AT_WRITE);
+    int rc = outputs_begin(&outputs, &r->begun, err);
+
+    r->created = rc == SWIM_OK;
+    if (rc == SWIM_OK)
+        late_clear(r, &outputs, r->begun);
+    (void)swim_meter_set(was);
+    record_span(r->record, RECORD_BEGIN, start_ns);
+    return rc;
+}
+
 int zero_begin(struct rank *r, swim_error_t *err)
 {
     bool quiet = r->options->quiet || r->options->json;
@@ -178,12 +195,8 @@ int zero_begin(struct rank *r, swim_error_t *err)
     choose_run_id(r);
     if (rc == SWIM_OK)
         rc = tell_run_id(r, err);
-    const struct outputs outputs = outputs_of(r, wait_ms);
     if (rc == SWIM_OK)
-        rc = outputs_begin(&outputs, &r->begun, err);
-    r->created = rc == SWIM_OK;
-    if (rc == SWIM_OK)
-        late_clear(r, &outputs, r->begun);
+        rc = begin_outputs(r, wait_ms, err);
     if (rc == SWIM_OK && r->job->follow)
         rc = follow_begin(r, err);
     if (rc == SWIM_OK && !r->seen.has_work)
@@ -195,6 +208,8 @@ int zero_begin(struct rank *r, swim_error_t *err)
         r->link->ops->set_pass(r->link, 0, r->done); /* of no blocks */
     else if (rc == SWIM_OK && !r->seen.has_work)
         rc = zero_look(r, err);
+    r->link->ops->observe(r->link, &r->seen, r->ranks);
+    r->done_before = coordinator_done(&r->seen);
     if (rc == SWIM_OK) /* without it nobody can join, and that is all */
         (void)join_serve_start(r->session, quiet, &r->serve, NULL);
     return rc;
@@ -204,8 +219,10 @@ int zero_check(struct rank *r, swim_error_t *err)
 {
     if (!r->lock || job_lock_check(r->lock, NULL) == SWIM_OK) {
         const struct outputs outputs = outputs_of(r, SWIM_LOCK_TRY);
+        const enum swim_activity was = swim_meter_set(SWIM_AT_COMMIT);
         if (r->created && r->begun != OUTPUTS_COMPLETE)
             outputs_checkpoint(&outputs, &r->checkpoint_ns);
+        (void)swim_meter_set(was);
         return SWIM_OK;
     }
     return swim_error_set(err, SWIM_ERR_LOST,
@@ -216,7 +233,7 @@ int zero_check(struct rank *r, swim_error_t *err)
 }
 
 /* The results are of the states that were opened, if those were there to the end. */
-int zero_finish(struct rank *r, swim_error_t *err)
+static int finish_outputs(struct rank *r, swim_error_t *err)
 {
     const struct outputs outputs = outputs_of(r, r->worker.wait_ms);
 
@@ -232,6 +249,17 @@ int zero_finish(struct rank *r, swim_error_t *err)
         late_clear(r, &outputs, OUTPUTS_COMPLETE);
         late_copy(r, &outputs);
     }
+    return rc;
+}
+
+int zero_finish(struct rank *r, swim_error_t *err)
+{
+    const int64_t start_ns = swim_clock_mono_ns();
+    const enum swim_activity was = swim_meter_set(SWIM_AT_COMMIT);
+    int rc = finish_outputs(r, err);
+
+    (void)swim_meter_set(was);
+    record_span(r->record, RECORD_FINISH, start_ns);
     return rc;
 }
 
@@ -276,6 +304,8 @@ void zero_print(struct rank *r, int status)
         result.error = r->end.error;
     if (result.error.code != SWIM_OK)
         add_hint(r, &result.error);
+    const bool is_run = r->created && r->begun != OUTPUTS_COMPLETE;
+    result.record = record_write(r->record, r, is_run ? &result : NULL);
     report_result(&result);
 }
 

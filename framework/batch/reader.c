@@ -13,6 +13,7 @@
 #include "batch/worker.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/meter.h"
 #include "core/signals.h"
 
 #define POLL_MS 50
@@ -32,6 +33,7 @@ struct reader {
     struct compute *compute;
     struct setup_epoch epoch; /* follow: at whose states the inputs are open, if so */
     bool open;
+    struct teller teller;
 };
 
 static int reader_open(struct reader *r, swim_error_t *err)
@@ -83,6 +85,7 @@ static int free_slot(struct reader *r, uint32_t *slot)
 {
     uint32_t first = r->worker->index * r->region->slots_each;
 
+    (void)swim_meter_set(SWIM_AT_WAIT);
     while (!stopped(r)) {
         for (uint32_t i = 0; i < r->region->slots_each; i++) {
             unsigned expected = SLOT_FREE;
@@ -243,9 +246,55 @@ static void expect_block(const struct reader *r, enum setup_phase phase)
     inputs_expect(r->inputs, &range);
 }
 
+/* --- what the record has of a block ------------------------------------------------
+ */
+
+/* So far, of all blocks. */
+static void times_look(const struct reader *r, struct block_times *times)
+{
+    const struct swim_meter *meter = &r->shared->meter;
+
+    times->read_ns = swim_meter_spent_ns(meter, SWIM_AT_READ);
+    times->decode_ns = swim_meter_spent_ns(meter, SWIM_AT_DECODE);
+    times->kernel_ns = swim_meter_spent_ns(meter, SWIM_AT_KERNEL);
+    times->encode_ns = swim_meter_spent_ns(meter, SWIM_AT_ENCODE);
+    times->bytes_in = r->shared->bytes_in;
+    times->bytes_out = r->shared->bytes_out;
+}
+
+static void times_begin(const struct reader *r, struct block_times *before)
+{
+    (void)swim_meter_set(SWIM_AT_READ);
+    times_look(r, before);
+    before->start_ns = atomic_load(&r->shared->meter.since_ns);
+}
+
+/* Since then, of this one. */
+static void times_end(const struct reader *r, const struct block_times *before,
+                      const struct slot *slot)
+{
+    struct block_times *times = &r->region->times[slot->item];
+
+    (void)swim_meter_set(SWIM_AT_IDLE);
+    times_look(r, times);
+    times->process = r->shared->process;
+    times->phase = slot->phase;
+    times->start_ns = before->start_ns;
+    times->end_ns = atomic_load(&r->shared->meter.since_ns);
+    times->read_ns -= before->read_ns;
+    times->decode_ns -= before->decode_ns;
+    times->kernel_ns -= before->kernel_ns;
+    times->encode_ns -= before->encode_ns;
+    times->bytes_in -= before->bytes_in;
+    times->bytes_out -= before->bytes_out;
+}
+
+/* ------------------------------------------------------------------------------ */
+
 static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
 {
     struct item *item = &r->region->items[number];
+    struct block_times before;
     uint32_t at = 0;
     int rc = free_slot(r, &at);
 
@@ -256,8 +305,10 @@ static int do_block(struct reader *r, uint32_t number, swim_error_t *err)
     slot->seq = atomic_load(&item->seq);
     slot->block = item->block;
     slot->phase = atomic_load(&r->region->phase);
+    times_begin(r, &before);
     expect_block(r, r->setup->phases[slot->phase]);
     rc = fill_slot(r, slot, region_payload(r->region, at), err);
+    times_end(r, &before, slot);
     if (rc != SWIM_OK) {
         atomic_store(&slot->state, SLOT_FREE);
         return rc;
@@ -271,6 +322,7 @@ static int reader_run(struct reader *r, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
+    (void)swim_meter_set(SWIM_AT_IDLE);
     while (rc == SWIM_OK && !stopped(r)) {
         uint32_t item = 0;
         rc = next_item(r, &item);
@@ -295,6 +347,10 @@ int reader_main(const struct worker *worker)
     swim_error_t err = {0};
 
     swim_log_set_rank((int)worker->rank);
+    swim_meter_begin(&r.shared->meter, SWIM_AT_READ, swim_clock_mono_ns(), NULL, NULL);
+    r.teller =
+        (struct teller){.events = &r.region->events, .process = r.shared->process};
+    lock_waits_tell(teller_wait, &r.teller);
     int rc = reader_open(&r, &err);
     if (rc == SWIM_OK) {
         atomic_store(&r.shared->opened, 1);
@@ -303,6 +359,7 @@ int reader_main(const struct worker *worker)
     if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
         region_fail(worker->region, &err);
     reader_close(&r);
+    swim_meter_end();
     if (swim_signals_pending())
         return 128 + swim_signals_pending();
     return rc == SWIM_OK || rc == SWIM_ERR_CANCELLED ? 0 : 1;

@@ -9,7 +9,7 @@
 
 #define PAGE 4096u
 #define READERS_MOST 1024u
-#define CONTROL_BYTES ((size_t)2 << 20) /* for region, readers and slots */
+#define CONTROL_BYTES ((size_t)3 << 20) /* for region, readers and slots */
 
 static size_t round_up(size_t n, size_t to)
 {

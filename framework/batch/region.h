@@ -37,7 +37,9 @@
 
 #include <h5swim/error.h>
 
+#include "batch/events.h"
 #include "batch/setup.h"
+#include "core/meter.h"
 
 #define REGION_ITEMS 1024u
 #define REGION_URL_SIZE 1024
@@ -56,6 +58,17 @@ struct item {
     uint32_t tries;    /* that have failed; the rank's own */
     atomic_ullong seq; /* of all grants to this rank */
     uint64_t block;
+};
+
+/* Of the block of an item: by whom it was done, when and for how long.  Set by the
+ * reader that does it, the last two by the writer; the rank reads it of DONE. */
+struct block_times {
+    uint32_t process; /* the number that its record has for the reader */
+    uint32_t phase;
+    int64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+    int64_t read_ns, decode_ns, kernel_ns, encode_ns;
+    int64_t written_ns, committed_ns;
+    uint64_t bytes_in, bytes_out;
 };
 
 static inline unsigned item_by(enum item_state state, uint32_t reader)
@@ -93,6 +106,9 @@ struct reader_shared {
     atomic_uint back;     /* a chain: which kernel that is, counted from the last one */
     atomic_uint said; /* error is of an item that is FAILED; the rank takes it back */
     swim_error_t error;
+    struct swim_meter meter;
+    uint32_t process;             /* as in struct block_times */
+    uint64_t bytes_in, bytes_out; /* of kernels, so far; its own */
 };
 
 /* Sums over the rank's processes since the start. */
@@ -124,8 +140,13 @@ struct region {
     sem_t slot_ready;   /* posted by readers for the writer */
     atomic_uint hint;   /* about where the first of them is */
     struct item items[REGION_ITEMS];
-
+    struct block_times times[REGION_ITEMS]; /* of each item, apart from what is looked
+                                               at again and again */
     struct region_counters counters;
+
+    struct swim_meter rank_meter, writer_meter;
+    uint32_t writer_process;
+    struct events events;
 
     atomic_uint error_claimed, error_set;
     swim_error_t error; /* the first one of any process of this rank */

@@ -8,18 +8,11 @@
 
 #include <jansson.h>
 
-#include "batch/joined.h"
 #include "core/text.h"
 
 #define FAILURES_SHOWN 20
 
-struct sums {
-    uint64_t blocks, readers, bytes_read, bytes_written, bytes_stored;
-    uint64_t locks, locks_waited, lock_wait_ns;
-    struct joined_sums joined;
-};
-
-static void sum_up(const struct run_result *r, struct sums *s)
+void report_sum_up(const struct run_result *r, struct run_sums *s)
 {
     memset(s, 0, sizeof(*s));
     s->blocks = coordinator_done(r->coordinator);
@@ -40,16 +33,11 @@ static void sum_up(const struct run_result *r, struct sums *s)
     s->locks += s->joined.locks;
     s->locks_waited += s->joined.locks_waited;
     s->lock_wait_ns += s->joined.lock_wait_ns;
+    if (r->seconds > 0)
+        s->gb_per_s = (double)(s->bytes_read + s->bytes_written) / 1e9 / r->seconds;
 }
 
-static double rate_gb(const struct run_result *r, const struct sums *s)
-{
-    if (r->seconds <= 0)
-        return 0;
-    return (double)(s->bytes_read + s->bytes_written) / 1e9 / r->seconds;
-}
-
-static const char *status_word(const struct run_result *r)
+const char *report_status(const struct run_result *r)
 {
     if (r->exit_status == 0)
         return r->complete ? "complete already" : "done";
@@ -93,19 +81,19 @@ static json_t *json_failures(const struct coordinator *c)
     return list;
 }
 
-static void result_json(const struct run_result *r, const struct sums *s)
+static void result_json(const struct run_result *r, const struct run_sums *s)
 {
     json_t *locks = json_pack("{s:I, s:I, s:f}", "acquired", (json_int_t)s->locks,
                               "waited", (json_int_t)s->locks_waited, "wait_ms",
                               (double)s->lock_wait_ns / 1e6);
     json_t *object = json_pack(
         "{s:i, s:s, s:s, s:i, s:i, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:o, s:o}",
-        "version", 1, "job", r->job->name, "status", status_word(r), "exit_status",
+        "version", 1, "job", r->job->name, "status", report_status(r), "exit_status",
         r->exit_status, "ranks", (int)r->coordinator->n_ranks, "readers",
         (json_int_t)s->readers, "blocks", (json_int_t)s->blocks, "seconds", r->seconds,
         "bytes_read", (json_int_t)s->bytes_read, "bytes_written",
         (json_int_t)s->bytes_written, "bytes_stored", (json_int_t)s->bytes_stored,
-        "gb_per_s", rate_gb(r, s), "locks", locks, "outputs", json_outputs(r->setup));
+        "gb_per_s", s->gb_per_s, "locks", locks, "outputs", json_outputs(r->setup));
 
     json_object_set_new(object, "blocks_in_all",
                         json_integer((json_int_t)coordinator_total(r->coordinator)));
@@ -115,12 +103,14 @@ static void result_json(const struct run_result *r, const struct sums *s)
                                   (json_int_t)s->joined.readers, "blocks",
                                   (json_int_t)s->joined.blocks));
     json_object_set_new(object, "failed_blocks", json_failures(r->coordinator));
+    json_object_set_new(object, "record",
+                        r->record ? json_string(r->record) : json_null());
     json_object_set_new(object, "error",
                         r->error.code ? json_string(r->error.text) : json_null());
     print_json(object);
 }
 
-static void result_text(const struct run_result *r, const struct sums *s)
+static void result_text(const struct run_result *r, const struct run_sums *s)
 {
     char in[32], out[32], stored[32];
 
@@ -136,7 +126,7 @@ static void result_text(const struct run_result *r, const struct sums *s)
                " blocks\n",
                s->joined.ranks, s->joined.readers, s->joined.blocks);
     printf("  blocks     %" PRIu64 "\n", s->blocks);
-    printf("  data       %.3f GB/s: %s read, %s written (%s stored)\n", rate_gb(r, s),
+    printf("  data       %.3f GB/s: %s read, %s written (%s stored)\n", s->gb_per_s,
            swim_text_bytes(s->bytes_read, in, sizeof(in)),
            swim_text_bytes(s->bytes_written, out, sizeof(out)),
            swim_text_bytes(s->bytes_stored, stored, sizeof(stored)));
@@ -145,6 +135,8 @@ static void result_text(const struct run_result *r, const struct sums *s)
     for (uint32_t i = 0; i < r->setup->n_outputs; i++)
         printf("  output     %s:%s\n", r->setup->outputs[i].spec.file,
                r->setup->outputs[i].spec.dataset);
+    if (r->record)
+        printf("  record     %s\n", r->record);
 }
 
 /* A line for all, and one for each of the first. */
@@ -171,9 +163,9 @@ static void failures_text(const struct run_result *r)
 
 void report_result(const struct run_result *r)
 {
-    struct sums s;
+    struct run_sums s;
 
-    sum_up(r, &s);
+    report_sum_up(r, &s);
     if (r->error.code != SWIM_OK)
         fprintf(stderr, "h5swim: %s\n", r->error.text);
     failures_text(r);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "batch/coordinator.h"
+#include "batch/joined.h"
 #include "batch/run.h"
 #include "batch/setup.h"
 
@@ -34,7 +35,20 @@ struct run_result {
     int exit_status;
     bool complete; /* it had been done before */
     double seconds;
+    const char *record; /* the file; NULL: there is none */
 };
+
+/* What all ranks have come to, those that have joined too. */
+struct run_sums {
+    uint64_t blocks, readers, bytes_read, bytes_written, bytes_stored;
+    uint64_t locks, locks_waited, lock_wait_ns;
+    double gb_per_s;
+    struct joined_sums joined;
+};
+void report_sum_up(const struct run_result *result, struct run_sums *sums);
+
+/* "done", "failed", ... */
+const char *report_status(const struct run_result *result);
 
 /* The error line (stderr) and the summary (stdout), or the one JSON object (stdout). */
 void report_result(const struct run_result *result);

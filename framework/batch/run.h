@@ -22,6 +22,8 @@ struct run_options {
     const char *url;     /* of the lock server; NULL: as lock.h says */
     int64_t wait_ms;     /* for locks; as in struct swim_lock_options */
     const char *command; /* for the history attribute */
+    const char *record;  /* the file for the record of the run; "none": no record;
+                            NULL: beside the first output */
 };
 
 /* Run the job; prints progress, the result and errors.  Returns an exit status. */

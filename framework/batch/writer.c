@@ -16,6 +16,7 @@
 #include "batch/worker.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/meter.h"
 #include "core/signals.h"
 #include "store/output.h"
 
@@ -52,6 +53,7 @@ struct writer {
     const struct setup_targets *targets;
     struct batch batch, committing; /* that is written, and on its way to the disk */
     uint32_t n_slots;
+    struct teller teller;
     char mark[REGION_MARK_SIZE];
 };
 
@@ -123,6 +125,7 @@ static int session_begin(struct writer *w, uint32_t phase, swim_error_t *err)
     const struct store_access access = {w->session, w->worker->wait_ms};
     int rc = SWIM_OK;
 
+    (void)swim_meter_set(SWIM_AT_WRITE);
     w->targets = &w->setup->targets[phase];
     region_mark(w->region, w->mark);
     setup_targets_mark(w->targets, w->mark);
@@ -139,6 +142,7 @@ static int session_end(struct writer *w, bool more, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
+    (void)swim_meter_set(SWIM_AT_COMMIT);
     for (size_t i = 0; i < w->targets->n; i++) {
         int closed = output_close(w->open[i], more, rc == SWIM_OK ? err : NULL);
         rc = rc == SWIM_OK ? closed : rc;
@@ -257,11 +261,16 @@ static int commit_look(struct writer *w, bool wait, swim_error_t *err)
     for (size_t i = 0; !wait && i < w->targets->n; i++)
         if (!output_commit_is_over(w->open[i]))
             return SWIM_OK;
+    const enum swim_activity was = swim_meter_set(SWIM_AT_COMMIT);
     for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++)
         rc = output_commit_end(w->open[i], err);
-    for (uint32_t i = 0; rc == SWIM_OK && i < w->committing.n; i++)
+    const int64_t now = swim_clock_mono_ns();
+    for (uint32_t i = 0; rc == SWIM_OK && i < w->committing.n; i++) {
+        w->region->times[w->committing.items[i]].committed_ns = now;
         region_item_done(w->region, w->committing.items[i]);
+    }
     w->committing.n = 0;
+    (void)swim_meter_set(was);
     return rc;
 }
 
@@ -269,8 +278,10 @@ static int batch_commit(struct writer *w, swim_error_t *err)
 {
     int rc = commit_look(w, true, err);
 
+    const enum swim_activity was = swim_meter_set(SWIM_AT_COMMIT);
     for (size_t i = 0; rc == SWIM_OK && i < w->targets->n; i++)
         rc = output_commit_begin(w->open[i], err);
+    (void)swim_meter_set(was);
     w->committing = w->batch;
     w->batch.n = 0;
     w->batch.bytes = 0;
@@ -280,9 +291,11 @@ static int batch_commit(struct writer *w, swim_error_t *err)
 static void batch_add(struct writer *w, uint32_t slot)
 {
     struct batch *b = &w->batch;
+    const int64_t now = swim_clock_mono_ns();
 
     if (b->n == 0)
-        b->since_ns = swim_clock_mono_ns();
+        b->since_ns = now;
+    w->region->times[region_slot(w->region, slot)->item].written_ns = now;
     b->items[b->n++] = region_slot_written(w->region, slot);
 }
 
@@ -306,6 +319,7 @@ static int batch_write(struct writer *w, enum setup_phase phase, bool *any,
     for (uint32_t s = 0; rc == SWIM_OK && s < w->n_slots && !stopped(w); s++) {
         if (!region_slot_ready(w->region, s))
             continue;
+        (void)swim_meter_set(SWIM_AT_WRITE);
         rc = write_slot(w, s, phase, err);
         if (rc != SWIM_OK)
             return rc;
@@ -313,6 +327,7 @@ static int batch_write(struct writer *w, enum setup_phase phase, bool *any,
         *any = true;
         rc = batch_is_full(w) ? batch_commit(w, err) : commit_look(w, false, err);
     }
+    (void)swim_meter_set(SWIM_AT_IDLE);
     return rc;
 }
 
@@ -400,6 +415,8 @@ static int do_session(struct writer *w, swim_error_t *err)
     int ended = session_end(w, more, rc == SWIM_OK ? err : NULL);
     if (rc == SWIM_OK)
         rc = ended;
+    (void)swim_meter_set(SWIM_AT_IDLE);
+    teller_flush(&w->teller);
     worker_count_locks(w->worker, w->session, &w->last);
     return rc;
 }
@@ -408,6 +425,7 @@ static int writer_run(struct writer *w, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
+    (void)swim_meter_set(SWIM_AT_IDLE);
     while (rc == SWIM_OK && !stopped(w)) {
         if (slots_ready(w) == 0) {
             region_wait_alone(&w->region->slot_ready, POLL_MS);
@@ -425,12 +443,19 @@ int writer_main(const struct worker *worker)
     swim_error_t err = {0};
 
     swim_log_set_rank((int)worker->rank);
+    w.teller = (struct teller){.events = &w.region->events,
+                               .process = w.region->writer_process};
+    swim_meter_begin(&w.region->writer_meter, SWIM_AT_READ, swim_clock_mono_ns(),
+                     teller_span, &w.teller);
+    lock_waits_tell(teller_wait, &w.teller);
     int rc = writer_open(&w, &err);
     if (rc == SWIM_OK)
         rc = writer_run(&w, &err);
     if (rc != SWIM_OK && rc != SWIM_ERR_CANCELLED)
         region_fail(worker->region, &err);
     writer_close(&w);
+    swim_meter_end();
+    teller_flush(&w.teller);
     if (swim_signals_pending())
         return 128 + swim_signals_pending();
     return rc == SWIM_OK || rc == SWIM_ERR_CANCELLED ? 0 : 1;

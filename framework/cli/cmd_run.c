@@ -28,6 +28,9 @@ static const char help[] =
     "                    host, with -n ranks of --readers; they may come and go\n"
     "  --dry-run         show the plan (blocks, memory, ranks), run nothing\n"
     "  --json            print one JSON object on stdout\n"
+    "  --record FILE     put the record of the run (framework/batch/RUN.md) there; "
+    "none:\n"
+    "                    write none (default: OUT.run.json beside the first output)\n"
     "  -q, --quiet       no progress, no summary\n"
     "  --redis URL       lock server (else $SWIM_REDIS_URL, else a private one; on "
     "several\n"
@@ -78,10 +81,11 @@ static int parse_and_run(int argc, char **argv, struct run_options *run,
     status = run_options_check("run", run);
     if (status)
         return status;
-    if (run->join && (run->resume || run->overwrite || run->fail_fast || run->dry_run))
+    if (run->join && (run->resume || run->overwrite || run->fail_fast || run->dry_run ||
+                      run->record))
         return run_usage("run", "option", "--join",
-                         "it cannot go with --resume, --overwrite, --fail-fast or "
-                         "--dry-run, which are for the job itself");
+                         "it cannot go with --resume, --overwrite, --fail-fast, "
+                         "--dry-run or --record, which are for the job itself");
     run->job_path = argv[optind];
     return run_job(run);
 }

@@ -60,6 +60,11 @@ int run_options_take(const char *command, int found, const struct option *option
         return parse_count(command, "--readers", optarg, &run->n_readers);
     case RUN_OPT_WAIT:
         return parse_wait(command, "--wait", optarg, &run->wait_ms);
+    case RUN_OPT_RECORD:
+        run->record = optarg;
+        return optarg[0] ? 0
+                         : run_usage(command, "option", "--record",
+                                     "it wants the name of a file, or none");
     case RUN_OPT_SET:
         sets[run->n_sets++] = optarg;
         return 0;

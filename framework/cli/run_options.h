@@ -17,6 +17,7 @@ enum {
     RUN_OPT_JSON,
     RUN_OPT_REDIS,
     RUN_OPT_WAIT,
+    RUN_OPT_RECORD,
     RUN_OPT_HELP,
     RUN_OPT_END
 };
@@ -34,6 +35,7 @@ enum {
     {"quiet", no_argument, NULL, 'q'},                      \
     {"redis", required_argument, NULL, RUN_OPT_REDIS},      \
     {"wait", required_argument, NULL, RUN_OPT_WAIT},        \
+    {"record", required_argument, NULL, RUN_OPT_RECORD},    \
     {"help", no_argument, NULL, RUN_OPT_HELP}
 /* clang-format on */
 

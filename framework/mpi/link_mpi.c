@@ -43,9 +43,10 @@ struct mpi_link {
     MPI_Request sharing;
     void *shared;
     size_t shared_bytes;
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
 };
 
-int swim_mpi_link_open_v3(struct link **out, swim_error_t *err) SWIM_API;
+int swim_mpi_link_open_v4(struct link **out, swim_error_t *err) SWIM_API;
 
 static int mpi_failed(int code, const char *what, swim_error_t *err)
 {
@@ -439,7 +440,18 @@ static int zero_make(struct mpi_link *m)
     return m->ranks && m->heard_ns && m->answers && m->joined && failures ? 0 : -1;
 }
 
-int swim_mpi_link_open_v3(struct link **out, swim_error_t *err)
+/* Its name and version: what stands before the first comma, or in the first line. */
+static void name_library(struct mpi_link *m)
+{
+    int length = 0;
+
+    if (MPI_Get_library_version(m->library, &length) != MPI_SUCCESS)
+        return;
+    m->library[strcspn(m->library, ",\n")] = '\0';
+    m->link.library = m->library;
+}
+
+int swim_mpi_link_open_v4(struct link **out, swim_error_t *err)
 {
     struct mpi_link *m = calloc(1, sizeof(*m));
     int rank = 0, size = 1;
@@ -468,6 +480,7 @@ int swim_mpi_link_open_v3(struct link **out, swim_error_t *err)
         m->gatherings[i].request = MPI_REQUEST_NULL;
     m->sharing = MPI_REQUEST_NULL;
     m->link.ops = &mpi_ops;
+    name_library(m);
     if (rank == 0 && zero_make(m) < 0) {
         mpi_free(m);
         return swim_error_set(err, SWIM_ERR_NOMEM, "reports of %d ranks", size);

@@ -247,9 +247,22 @@ def check_all(work):
             wrong.append(f"{work.name}: {who}: {why}")
 
 
+def record_of(output):
+    return os.path.splitext(output)[0] + ".run.json"
+
+
+def check_record(work):
+    """Nothing happened to the workers of the run that was measured last."""
+    with open(record_of(work.out("h5swim"))) as f:
+        replaced = json.load(f)["replaced"]
+    for worker in replaced:
+        wrong.append(f"{work.name}: h5swim: {worker['role']} {worker['index']} was replaced: {worker['why']}")
+
+
 def forget_outputs(work):
     for who in work.ulps:
-        for file in glob.glob(work.out(who) + "*"):  # with a journal, where a job was ended
+        # With a journal, where a job was ended, and the record of h5swim.
+        for file in glob.glob(work.out(who) + "*") + glob.glob(record_of(work.out(who))):
             os.remove(file)
 
 
@@ -279,6 +292,7 @@ def measure(work):
     try:
         seen = run_all(work)
         check_all(work)
+        check_record(work)
     finally:
         forget_outputs(work)
     swim, hand = seen.pop("h5swim"), seen.pop("hand-tuned")

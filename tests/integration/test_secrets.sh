@@ -99,4 +99,6 @@ kill -0 $run || fail "the run has ended too early for this test: $(cat "$tmp/run
 touch go
 wait $run
 if grep -qi S3cret "$tmp/run.out" "$tmp/run.err"; then fail "the run tells it"; fi
+grep -q '"lock_server":"' ./*.run.json || fail "no record of the run"
+if grep -qi S3cret ./*.run.json; then fail "the record tells it"; fi
 passed "the processes of a run do not show it"
