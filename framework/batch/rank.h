@@ -9,6 +9,7 @@
 #include "batch/job_lock.h"
 #include "batch/join_serve.h"
 #include "batch/outputs.h"
+#include "batch/progress.h"
 #include "batch/record.h"
 #include "batch/report.h"
 #include "batch/run.h"

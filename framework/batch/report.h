@@ -10,20 +10,6 @@
 #include "batch/run.h"
 #include "batch/setup.h"
 
-/* Progress on stderr: one line that is rewritten on a terminal, else a line now and
- * then; nothing when quiet. */
-struct progress {
-    const char *name;
-    bool quiet, terminal;
-    int64_t start_ns, shown_ns;
-    bool line_open;
-};
-
-void progress_begin(struct progress *progress, const char *name, bool quiet);
-void progress_show(struct progress *progress, const struct coordinator *c,
-                   const struct coordinator_rank *ranks);
-void progress_end(struct progress *progress);
-
 /* How a run ended; setup may be NULL when it did not get that far. */
 struct run_result {
     const struct run_options *options;

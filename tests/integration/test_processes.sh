@@ -89,7 +89,9 @@ slow_job 4000
 if script -qec true typescript >/dev/null 2>&1; then
     TERM=xterm script -qec "'$h5swim' run slow.yaml -n 2 --readers 1 --overwrite" typescript >/dev/null
     grep -q $'\r\033\[K' typescript || fail "no progress line on a terminal"
-    grep -qE 'slow \[[=.]+\] [0-9]+/2 blocks  [0-9.]+ GB/s  ETA' typescript || fail "progress without blocks, rate, ETA"
+    sed 's/\x1b\[[0-9;]*m//g' typescript | # in colours, if need be
+        grep -qE 'slow \[[=.]+\] [0-9]+/2 blocks  [0-9.]+ GB/s in, [0-9.]+ out  ETA' ||
+        fail "progress without blocks, rates, ETA"
 else
     echo "skipped: there are no pseudo-terminals here, the progress line is not looked at"
 fi
