@@ -226,6 +226,7 @@ static int calc_run(struct calc_command *c, const struct calc *calc)
         return source_print(calc, &err) == SWIM_OK ? 0 : refuse(&err);
     c->request.inputs = c->inputs;
     c->request.output = &c->output;
+    c->run.sets = c->sets;
     c->request.sets = c->sets;
     c->request.n_sets = c->run.n_sets;
     if (calc_job(calc, &c->request, &job, &err) != SWIM_OK)

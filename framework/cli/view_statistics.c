@@ -98,7 +98,7 @@ static void block_choose(struct scan *c)
         size = rest * c->block[i];
     }
     for (uint32_t i = info->ndim; i-- > 0;) {
-        uint64_t times = BLOCK_MAX / size;
+        uint64_t times = BLOCK_MAX / (size > 0 ? size : 1);
         uint64_t most = (info->shape[i] + c->block[i] - 1) / c->block[i];
         times = times < most ? times : most;
         if (times > 1) {

@@ -199,7 +199,7 @@ static int sample_make(const struct plane *p, const struct dataset_info *info,
                        uint64_t **counts, swim_error_t *err)
 {
     struct sample *s = p->s;
-    size_t n = (size_t)(p->y.cells * p->x.cells);
+    size_t cells = (size_t)(p->y.cells * p->x.cells), n = cells > 0 ? cells : 1;
 
     s->height = p->y.length;
     s->width = p->x.length;
