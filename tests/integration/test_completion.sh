@@ -33,7 +33,7 @@ offers() {
 }
 offers 'calc check' c
 offers 'serve selftest' se
-offers '--readers --redis --resume' run --re
+offers '--readers --record --redis --resume' run --re
 offers 'a.yaml b.yml folder with blank.yaml' run ''
 offers 'a.yaml' run -q a
 offers '--json' locks --js
@@ -57,7 +57,7 @@ passed "bash"
 
 # --- the tables ------------------------------------------------------------------------
 # Each option is explained by the help of its command, and each that is explained is there.
-for word in run calc exec check recover locks serve selftest kernel 'kernel new' 'kernel test' help; do
+for word in run calc exec view report check recover locks top metrics serve selftest kernel 'kernel new' 'kernel test' help; do
     read -ra words <<<"$word"
     "$h5swim" "${words[@]}" --help | grep '^  -' > text
     bash complete.sh "$completion/bash/h5swim" h5swim "${words[@]}" -- | sort > has

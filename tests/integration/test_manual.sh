@@ -7,7 +7,8 @@
 cd "$tmp"
 manual=$SWIM_BUILD/manual
 framework=$SWIM_SOURCE/framework
-commands=(run calc exec check recover locks serve selftest kernel 'kernel new' 'kernel test' help)
+commands=(run calc exec view report check recover locks top metrics serve selftest kernel 'kernel new'
+    'kernel test' help)
 topics=(job kernel lock store file signals errors environment)
 
 # --- in the terminal -------------------------------------------------------------------
