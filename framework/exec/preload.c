@@ -252,12 +252,8 @@ static _Thread_local struct {
 
 static herr_t find_own(unsigned n, const H5E_error2_t *entry, void *arg)
 {
-    static const char own[] = "store/vfd.c";
-    size_t length = entry->file_name ? strlen(entry->file_name) : 0;
-
     (void)n;
-    if (length < strlen(own) ||
-        strcmp(entry->file_name + length - strlen(own), own) != 0)
+    if (!entry->file_name || strcmp(entry->file_name, SWIM_VFD_FILE) != 0)
         return 0;
     *(const char **)arg = entry->desc;
     return 1;

@@ -28,6 +28,7 @@
 #include "store/process_session.h"
 #include "store/store_wait.h"
 #include "store/vfd_caller.h"
+#include "store/vfd_exec.h"
 
 struct vfd {
     H5FD_t head; /* HDF5's */
@@ -78,7 +79,7 @@ int vfd_take_code(void)
 static int vfd_fail(const char *function, const swim_error_t *err)
 {
     last_code = err->code;
-    H5Epush2(H5E_DEFAULT, "vfd.c", function, __LINE__, H5E_ERR_CLS, H5E_VFL,
+    H5Epush2(H5E_DEFAULT, SWIM_VFD_FILE, function, __LINE__, H5E_ERR_CLS, H5E_VFL,
              H5E_CANTOPENFILE, "%s", err->text);
     return -1;
 }
