@@ -9,8 +9,8 @@
 
 #include <h5swim/store.h>
 
-/* The file that the driver's entries on HDF5's error stack name; not __FILE__, a path of
- * the machine where it was built. */
+/* The file that the driver's entries on HDF5's error stack name; not __FILE__, a path
+ * of the machine where it was built. */
 #define SWIM_VFD_FILE "h5swim/store/vfd.c"
 
 /* The driver's id in HDF5; negative: HDF5 could not. */
