@@ -26,12 +26,12 @@ inside env SWIM_BUILD=/build bash /src/tests/bench/run --size 3 --runs 1 --peer-
 passed "hand-tuned programs come to the same results"
 debian_ctest "the object interface" -j2 -R '^unit[.]object|^(fault|integration)[.]object_'
 debian_ctest "crashes" -j2 -R '^fault[.](store|txn|recover)_crash'
-debian_ctest "h5swim exec, and the plug-in" \
+debian_ctest "h5swim exec, and the plug-in" -j2 \
     -R '^integration[.](exec|exec_plugin|check|store_plain)$'
 grep -q 'exec_plugin.* Passed' "$tmp/ctest.log" || fail "the plug-in was not tested"
 debian_ctest "jobs" -j2 \
     -R '^unit[.](coordinator|region|output_progress|outputs|setup)|^integration[.](failed_blocks|job_state)$'
-debian_ctest "jobs that are killed until they are done" -R '^fault[.]job_rounds$'
+SWIM_ROUNDS=10 debian_ctest "jobs that are killed until they are done" -R '^fault[.]job_rounds$'
 SWIM_TEST_SERVER=valkey-server debian_ctest \
     "locks by $(inside valkey-server --version | cut -d' ' -f1-3)" -R '^unit[.]lock(_death|_epoch)?$'
 

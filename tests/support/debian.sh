@@ -40,6 +40,7 @@ inside() {
         mount -o remount,bind,ro "$root/src"
         chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \
             DEBIAN_FRONTEND=noninteractive ${SWIM_LONG:+SWIM_LONG=1} \
+            ${SWIM_ROUNDS:+SWIM_ROUNDS="$SWIM_ROUNDS"} \
             ${SWIM_TEST_SERVER:+SWIM_TEST_SERVER="$SWIM_TEST_SERVER"} "$@"
         exit $?' sh "$debian" "$SWIM_SOURCE" "$@"
 }
