@@ -98,6 +98,7 @@ static int prepare_setup(struct rank *r, swim_error_t *err)
     int rc = setup_create(r->job, &access, &r->setup, err);
     if (rc != SWIM_OK)
         return rc;
+    setup_tell_found(r->setup, &region->found);
     region->digest = r->setup->digest;
     region->n_ranks = r->link->n_ranks;
     region->host = r->link->host;

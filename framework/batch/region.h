@@ -128,6 +128,7 @@ struct region {
     uint32_t host, n_hosts; /* where this rank is, and how many there are */
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX]; /* of the inputs */
+    struct setup_found found;                     /* what the rank has compiled */
     atomic_ullong run_id;                         /* set before the first block */
     char url[REGION_URL_SIZE]; /* of the job's lock server; "": worker's says it */
     atomic_ullong epoch_begun, epoch_set; /* numbers; equal while epoch is whole */

@@ -239,10 +239,10 @@ int setup_load_kernel(struct setup *setup, swim_error_t *err)
 {
     const struct job *job = setup->job;
     char *so = NULL;
-    int rc = kernel_find(job->kernel, job->dir, &so, err);
+    int rc = setup->found ? SWIM_OK : kernel_find(job->kernel, job->dir, &so, err);
 
     if (rc == SWIM_OK)
-        rc = kernel_load(so, &setup->kernel, err);
+        rc = kernel_load(so ? so : setup->found, &setup->kernel, err);
     free(so);
     if (rc == SWIM_OK)
         rc = check_ports(setup, err);
@@ -444,6 +444,9 @@ int setup_alloc(const struct job *job, const struct setup_access *access,
     (*out)->job = job;
     (*out)->access = access->store;
     (*out)->before = before;
+    uint32_t i = setup_number(*out) - 1;
+    if (access->found && i < SETUP_FOUND_MAX && *access->found->so[i])
+        (*out)->found = access->found->so[i];
     return SWIM_OK;
 }
 

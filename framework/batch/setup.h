@@ -23,12 +23,21 @@
 #define SETUP_INPUTS_MAX KERNEL_PORTS_MAX
 #define SETUP_BUDGET_SHARE 16 /* of the memory budget, for the arrays of one block */
 
+/* Where the plug-ins of a job's kernels are, in their order; "", or a kernel that has
+ * no place there: it is looked for. */
+#define SETUP_FOUND_MAX 16
+struct setup_found {
+    char so[SETUP_FOUND_MAX][1024];
+};
+
 /* How a process opens the inputs: the states of each that rank 0 has found; NULL: the
- * last ones. */
+ * last ones.  And its kernels: as another process of the rank has found them, compiled
+ * if need be; NULL: nobody has.  The setup keeps pointers to them. */
 struct setup_access {
     struct store_access store;
     const struct source_state *states;
     uint32_t n_states;
+    const struct setup_found *found;
 };
 
 struct setup_input {
@@ -113,6 +122,7 @@ struct setup_targets {
 struct setup {
     const struct job *job;
     struct store_access access; /* by which its inputs were opened */
+    const char *found;          /* the .so of its kernel; NULL: to be looked for */
     struct kernel_host *kernel;
     swim_params_t *params;
     void *state;
@@ -188,6 +198,9 @@ struct setup *setup_files(struct setup *setup);
 /* The one so many before; the number of one in its chain, from 1 on. */
 const struct setup *setup_back(const struct setup *setup, uint32_t back);
 uint32_t setup_number(const struct setup *setup);
+
+/* For the other processes of the rank. */
+void setup_tell_found(const struct setup *setup, struct setup_found *found);
 
 /* What of a job, described then, is different now, for people: "params.radius is 3, was
  * 2; input u (/d/winds.nc) was changed".  Either text may be anything.  Returns how

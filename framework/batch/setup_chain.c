@@ -40,6 +40,15 @@ uint32_t setup_number(const struct setup *setup)
     return n;
 }
 
+void setup_tell_found(const struct setup *setup, struct setup_found *found)
+{
+    for (; setup; setup = setup->before) {
+        uint32_t i = setup_number(setup) - 1;
+        if (i < SETUP_FOUND_MAX && strlen(setup->kernel->path) < sizeof(found->so[i]))
+            snprintf(found->so[i], sizeof(found->so[i]), "%s", setup->kernel->path);
+    }
+}
+
 /* --- what a kernel that others follow may be ----------------------------------------
  */
 

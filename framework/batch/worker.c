@@ -23,11 +23,14 @@ int worker_session_open(const struct worker *worker, swim_session_t **out,
 
 struct setup_access worker_access(const struct worker *worker, swim_session_t *session)
 {
-    if (worker->job->follow) /* states come with the epochs */
-        return (struct setup_access){.store = {session, worker->wait_ms}};
-    return (struct setup_access){.store = {session, worker->wait_ms},
-                                 .states = worker->region->states,
-                                 .n_states = worker->region->n_states};
+    struct setup_access access = {.store = {session, worker->wait_ms},
+                                  .found = &worker->region->found};
+
+    if (!worker->job->follow) { /* otherwise states come with the epochs */
+        access.states = worker->region->states;
+        access.n_states = worker->region->n_states;
+    }
+    return access;
 }
 
 void worker_count_locks(const struct worker *worker, swim_session_t *session,
