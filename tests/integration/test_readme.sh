@@ -6,9 +6,7 @@
 readme=$SWIM_SOURCE/README.md
 
 # LANGUAGE: the blocks of that language, one after the other.
-blocks() {
-    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p}" "$readme"
-}
+blocks() { "$python" "$support/blocks.py" "$readme" "$1"; }
 
 blocks yaml | sed '/^kernels:/,$d' >"$tmp/wind_speed.yaml"
 cmp "$tmp/wind_speed.yaml" "$SWIM_SOURCE/jobs/wind_speed.yaml"
@@ -16,9 +14,10 @@ blocks yaml | sed -n '/^kernels:/,$p' >"$tmp/kernels.yaml"
 sed -n '/^kernels:/,/^inputs:/{/^inputs:/d;p}' "$SWIM_SOURCE/jobs/wind_speed_year.yaml" |
     cmp - "$tmp/kernels.yaml"
 # A kernel, and a part of an example.
-"$python" - "$readme" "$tmp/wind_speed.c" "$SWIM_SOURCE" <<'PY' || fail "its C code is not that of the tree"
-import re, sys
-kernel, example = re.findall(r"^```c\n(.*?)^```$", open(sys.argv[1]).read(), re.S | re.M)
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$support "$python" - "$readme" "$tmp/wind_speed.c" "$SWIM_SOURCE" <<'PY' || fail "its C code is not that of the tree"
+import sys
+from blocks import of_language
+kernel, example = of_language(sys.argv[1], "c")
 assert kernel == open(sys.argv[3] + "/kernels/wind_speed.c").read(), kernel
 assert example in open(sys.argv[3] + "/tests/examples/h5pyswmr.c").read(), example
 open(sys.argv[2], "w").write(kernel)
