@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What programs without h5swim see of a file, and may do to it, at each moment: the table
-# in the README.
+# in framework/store/LOG.md.
 # shellcheck source=tests/support/testlib.sh
 . "$(dirname "$0")/../support/testlib.sh"
 # shellcheck source=tests/support/locklib.sh
