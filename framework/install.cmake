@@ -40,4 +40,13 @@ install(FILES ${CMAKE_CURRENT_LIST_DIR}/packaging/modulefile.lua
         RENAME ${PROJECT_VERSION}.lua)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE RENAME copyright
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/h5swim)
+# By the names that they have in the tree, and call each other by.
+file(GLOB SWIM_DOCUMENTS CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+     ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/kernels/*.md
+     ${PROJECT_SOURCE_DIR}/framework/*.md ${PROJECT_SOURCE_DIR}/framework/*/*.md)
+foreach(document ${SWIM_DOCUMENTS})
+    get_filename_component(folder ${document} DIRECTORY)
+    install(FILES ${PROJECT_SOURCE_DIR}/${document}
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/h5swim/${folder})
+endforeach()
 include(packaging/debian.cmake)

@@ -58,7 +58,8 @@ grep -E '^\| .* \|( [SFHDL ]+)? \| ' "$SWIM_SOURCE/framework/GUARANTEES.md" >"$t
 if grep -vE "\`($kinds)\.[^|]* \|\$" "$tmp/rows"; then fail "a guarantee without a test"; fi
 passed "$(wc -l <"$tmp/named") tests are named, and there; $(wc -l <"$tmp/rows") guarantees have theirs"
 
-# Files of the tree.
+# Files of the tree; the documents are installed.
+cmake --install "$SWIM_BUILD" --prefix "$tmp/prefix" >/dev/null
 for document in "${documents[@]}"; do
     # shellcheck disable=SC2016 # for grep
     grep -oE '`(framework|kernels|jobs|tests|slurm)/[^` *]+`' "$document" | tr -d '`' | sort -u >"$tmp/named" || true
@@ -68,7 +69,8 @@ for document in "${documents[@]}"; do
 done
 for document in "${documents[@]}"; do
     document=${document#"$SWIM_SOURCE/"}
+    cmp "$SWIM_SOURCE/$document" "$tmp/prefix/share/doc/h5swim/$document" || fail "$document is not installed"
     [ "$document" = README.md ] || grep -q "\`$document\`" "$SWIM_SOURCE/README.md" ||
         fail "README.md does not lead to $document"
 done
-passed "what documents name is there, and README.md leads to each of them"
+passed "what documents name is there; README.md leads to each of them, and they are installed"
