@@ -77,7 +77,7 @@ job=$!
 both_there() {
     rank=$(below $job | head -n 1)
     reader=$(of_rank "$rank" reader) writer=$(of_rank "$rank" writer)
-    [ -n "$writer" ] && [ "$writer" != "$reader" ] && [ "$("$h5swim" locks in.h5 | grep -c ' held  *READ ')" -ge 3 ]
+    [ -n "$reader" ] && [ -n "$writer" ] && [ "$writer" != "$reader" ] && [ "$("$h5swim" locks in.h5 | grep -c ' held  *READ ')" -ge 3 ]
 }
 await both_there
 kill -KILL "$reader" "$writer"

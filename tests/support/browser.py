@@ -83,11 +83,11 @@ class Browser:
         """Until it is loaded and has drawn."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
-        self.ask("Page.navigate", url="about:blank")
-        self.events = []
-        self.ask("Page.navigate", url=url)
-        while "Page.loadEventFired" not in self.events:
-            self.note(self.receive())
+        for there in ("about:blank", url):  # the first one's end must not be taken for the second's
+            self.events = []
+            self.ask("Page.navigate", url=there)
+            while "Page.loadEventFired" not in self.events:
+                self.note(self.receive())
         self.settle()
 
     def settle(self):
