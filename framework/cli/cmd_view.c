@@ -350,7 +350,7 @@ static int take_color(struct view_options *o, const char *text)
 
     for (int i = 0; i < 3; i++)
         if (strcmp(text, words[i]) == 0) {
-            o->color = i;
+            o->color = (enum view_color)i;
             return VIEW_DONE;
         }
     fprintf(stderr,

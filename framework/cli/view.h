@@ -16,7 +16,7 @@ struct view_options {
     int width;         /* of the picture; 0: of the terminal */
     bool all;          /* statistics of all values, however many there are */
     bool no_picture;
-    enum { VIEW_COLOR_AUTO, VIEW_COLOR_ALWAYS, VIEW_COLOR_NEVER } color;
+    enum view_color { VIEW_COLOR_AUTO, VIEW_COLOR_ALWAYS, VIEW_COLOR_NEVER } color;
 };
 
 /* --- view_show.c: texts --------------------------------------------------------------
