@@ -277,15 +277,10 @@ static int look_at_place(const char *path, char real[PATH_MAX], swim_error_t *er
 
 static int write_to(const char *path, const struct json_record *w, swim_error_t *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
+    FILE *to = record_file(path);
 
-    if (!to) {
-        int why = errno;
-        if (fd >= 0)
-            close(fd);
-        return swim_error_sys(err, why, "create %s", path);
-    }
+    if (!to)
+        return swim_error_sys(err, errno, "create %s", path);
     (void)setvbuf(to, NULL, _IOFBF, BUFFER);
     w->j->to = to;
     put_all(w);

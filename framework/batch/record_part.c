@@ -34,6 +34,19 @@ void record_part_name(const struct record *record, uint32_t rank, char path[PATH
         path[0] = '\0';
 }
 
+FILE *record_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (fd >= 0 && !to) {
+        int why = errno;
+        close(fd);
+        errno = why;
+    }
+    return to;
+}
+
 int record_part_write(const struct record *record, uint64_t run_id, swim_error_t *err)
 {
     struct part_head head = {.magic = PART_MAGIC,
@@ -44,14 +57,9 @@ int record_part_write(const struct record *record, uint64_t run_id, swim_error_t
     char path[PATH_MAX];
 
     record_part_name(record, record->rank, path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!to) {
-        int why = errno;
-        if (fd >= 0)
-            close(fd);
-        return swim_error_sys(err, why, "write %s", path);
-    }
+    FILE *to = record_file(path);
+    if (!to)
+        return swim_error_sys(err, errno, "write %s", path);
     for (unsigned i = 0; i < RECORD_LISTS; i++) {
         head.n[i] = record->lists[i].n;
         head.size[i] = record->lists[i].size;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "batch/record.h"
 
@@ -96,6 +97,10 @@ static inline void *record_at(const struct record *record, unsigned list, size_t
 
 /* The name of the part of a rank. */
 void record_part_name(const struct record *record, uint32_t rank, char path[PATH_MAX]);
+
+/* A new file of that name, or an empty one; no link is followed.  NULL: errno says why.
+ */
+FILE *record_file(const char *path);
 
 /* Write the own part. */
 int record_part_write(const struct record *record, uint64_t run_id, swim_error_t *err);

@@ -43,6 +43,8 @@ json_t *locks_json_object(const struct inspection *seen, const char *server,
                           bool all_sessions);
 /* A text that others have chosen: see the top of locks_json.c. */
 void locks_json_text(json_t *object, const char *key, const char *text);
+/* -1 stands for what is not known: null. */
+void locks_json_number(json_t *object, const char *key, int64_t value);
 
 /* Both NULL: no server runs. */
 int locks_json(const struct inspection *seen, const char *server, bool all_sessions);

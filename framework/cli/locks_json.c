@@ -59,8 +59,7 @@ void locks_json_text(json_t *object, const char *key, const char *text)
     json_object_set_new(object, key, value);
 }
 
-/* -1 stands for what is not known: null. */
-static void set_number(json_t *object, const char *key, int64_t value)
+void locks_json_number(json_t *object, const char *key, int64_t value)
 {
     json_object_set_new(object, key, value < 0 ? json_null() : json_integer(value));
 }
@@ -69,11 +68,11 @@ static void set_session(json_t *object, const struct inspect_session *s)
 {
     locks_json_text(object, "session", s->id);
     locks_json_text(object, "host", s->host);
-    set_number(object, "pid", s->pid > 0 ? s->pid : -1);
+    locks_json_number(object, "pid", s->pid > 0 ? s->pid : -1);
     locks_json_text(object, "user", s->user);
     locks_json_text(object, "job", s->job);
-    set_number(object, "rank", s->rank);
-    set_number(object, "lease_ms", s->lease_ms);
+    locks_json_number(object, "rank", s->rank);
+    locks_json_number(object, "lease_ms", s->lease_ms);
     json_object_set_new(object, "lease_left_ms",
                         json_integer(s->left_ms > 0 ? s->left_ms : 0));
     json_object_set_new(object, "broken", json_boolean(s->broken));
@@ -88,7 +87,7 @@ static json_t *ticket_json(const struct inspect_ticket *t)
     json_object_set_new(object, "raised", json_boolean(t->raised));
     json_object_set_new(object, "preferred", json_boolean(t->preferred));
     json_object_set_new(object, "fence", json_integer((json_int_t)t->fence));
-    set_number(object, "for_ms", t->for_ms);
+    locks_json_number(object, "for_ms", t->for_ms);
     set_session(object, t->session);
     return object;
 }
@@ -121,7 +120,7 @@ static json_t *sessions_json(const struct inspection *seen)
         const struct inspect_session *s = seen->sessions[i];
         json_t *object = json_object();
         set_session(object, s);
-        set_number(object, "age_ms", s->age_ms);
+        locks_json_number(object, "age_ms", s->age_ms);
         json_object_set_new(object, "locks", json_integer((json_int_t)s->tickets));
         json_array_append_new(list, object);
     }
@@ -158,6 +157,6 @@ int locks_json_break(const char *id, const char *result, int64_t left_ms)
     json_object_set_new(object, "schema", json_integer(LOCKS_SCHEMA));
     locks_json_text(object, "session", id);
     locks_json_text(object, "result", result);
-    set_number(object, "left_ms", left_ms);
+    locks_json_number(object, "left_ms", left_ms);
     return json_out(object);
 }

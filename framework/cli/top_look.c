@@ -43,25 +43,19 @@ void top_look_end(struct top_look *look)
 /* --- JSON ----------------------------------------------------------------------------
  */
 
-/* -1: not known. */
-static void number(json_t *object, const char *key, int64_t value)
-{
-    json_object_set_new(object, key, value < 0 ? json_null() : json_integer(value));
-}
-
 static json_t *facts_json(const struct inspect_facts *f)
 {
     json_t *object = json_object();
 
     locks_json_text(object, "version", f->version);
-    number(object, "up_s", f->up_s);
-    number(object, "clients", f->clients);
-    number(object, "memory_bytes", f->memory_bytes);
-    number(object, "memory_limit_bytes", f->memory_limit_bytes);
+    locks_json_number(object, "up_s", f->up_s);
+    locks_json_number(object, "clients", f->clients);
+    locks_json_number(object, "memory_bytes", f->memory_bytes);
+    locks_json_number(object, "memory_limit_bytes", f->memory_limit_bytes);
     json_object_set_new(object, "append_only",
                         f->append_only < 0 ? json_null()
                                            : json_boolean(f->append_only));
-    number(object, "saved_s", f->saved_s);
+    locks_json_number(object, "saved_s", f->saved_s);
     json_object_set_new(object, "saves_ok",
                         f->saves_ok < 0 ? json_null() : json_boolean(f->saves_ok));
     return object;
@@ -72,7 +66,8 @@ static json_t *modes_json(const uint64_t counts[CENSUS_MODES])
     json_t *object = json_object();
 
     for (int mode = SWIM_LOCK_READ; mode < CENSUS_MODES; mode++)
-        number(object, locks_mode((enum swim_lock_mode)mode), (int64_t)counts[mode]);
+        locks_json_number(object, locks_mode((enum swim_lock_mode)mode),
+                          (int64_t)counts[mode]);
     return object;
 }
 
@@ -85,13 +80,13 @@ static json_t *jobs_json(const struct census *census)
         json_t *object = json_object();
         locks_json_text(object, "job", job->name);
         locks_json_text(object, "user", job->user);
-        number(object, "sessions", (int64_t)job->sessions);
-        number(object, "ranks", (int64_t)job->ranks);
-        number(object, "readers", (int64_t)job->readers);
+        locks_json_number(object, "sessions", (int64_t)job->sessions);
+        locks_json_number(object, "ranks", (int64_t)job->ranks);
+        locks_json_number(object, "readers", (int64_t)job->readers);
         json_object_set_new(object, "held", modes_json(job->count.held));
         json_object_set_new(object, "waiting", modes_json(job->count.waiting));
-        number(object, "longest_wait_ms", job->count.longest_wait_ms);
-        number(object, "age_ms", job->age_ms);
+        locks_json_number(object, "longest_wait_ms", job->count.longest_wait_ms);
+        locks_json_number(object, "age_ms", job->age_ms);
         json_array_append_new(list, object);
     }
     return list;

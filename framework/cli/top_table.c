@@ -41,24 +41,17 @@ static void time_set(char *cell, int64_t ms)
 /* --- what the columns hold
  * ------------------------------------------------------------ */
 
-#define NUMBER_COLUMN(name, value)                              \
+#define KEY_COLUMN(name, value, set)                            \
     static int64_t name##_key(const struct top_row *row)        \
     {                                                           \
         return (int64_t)(value);                                \
     }                                                           \
     static void name##_show(const struct top_row *row, char *c) \
     {                                                           \
-        number_set(c, name##_key(row));                         \
+        set(c, name##_key(row));                                \
     }
-#define TIME_COLUMN(name, value)                                \
-    static int64_t name##_key(const struct top_row *row)        \
-    {                                                           \
-        return (int64_t)(value);                                \
-    }                                                           \
-    static void name##_show(const struct top_row *row, char *c) \
-    {                                                           \
-        time_set(c, name##_key(row));                           \
-    }
+#define NUMBER_COLUMN(name, value) KEY_COLUMN(name, value, number_set)
+#define TIME_COLUMN(name, value) KEY_COLUMN(name, value, time_set)
 #define TEXT_COLUMN(name, value)                                \
     static void name##_show(const struct top_row *row, char *c) \
     {                                                           \

@@ -51,6 +51,14 @@ static void event_begin(struct trace *t, const char *phase, const char *name,
     put_text(t->to, name);
 }
 
+/* The rest of one that names a track. */
+static void event_name(struct trace *t, const char *name)
+{
+    fputs(",\"args\":{\"name\":", t->to);
+    put_text(t->to, name);
+    fputs("}}", t->to);
+}
+
 /* --- names of tracks ------------------------------------------------------------- */
 
 static void track_name(struct trace *t, int64_t process, const json_t *one)
@@ -62,9 +70,7 @@ static void track_name(struct trace *t, int64_t process, const json_t *one)
     event_begin(t, "M", "process_name", process);
     snprintf(name, sizeof(name), "rank %" JSON_INTEGER_FORMAT ", %s", rank,
              text_of(one, "host"));
-    fputs(",\"args\":{\"name\":", t->to);
-    put_text(t->to, name);
-    fputs("}}", t->to);
+    event_name(t, name);
     event_begin(t, "M", "process_sort_index", process);
     fprintf(t->to, ",\"args\":{\"sort_index\":%" JSON_INTEGER_FORMAT "}}", rank);
     event_begin(t, "M", "thread_name", process);
@@ -75,9 +81,7 @@ static void track_name(struct trace *t, int64_t process, const json_t *one)
     else
         snprintf(name, sizeof(name), "%s (pid %" JSON_INTEGER_FORMAT ")", role,
                  number_of(one, "pid"));
-    fputs(",\"args\":{\"name\":", t->to);
-    put_text(t->to, name);
-    fputs("}}", t->to);
+    event_name(t, name);
     event_begin(t, "M", "thread_sort_index", process);
     fprintf(t->to, ",\"args\":{\"sort_index\":%" PRId64 "}}", process + 1);
 }
