@@ -15,7 +15,9 @@
 #include <stdarg.h>
 
 #if defined(__GNUC__)
+/* Marks what libh5swim exports. */
 #define SWIM_API __attribute__((visibility("default")))
+/* Arguments number fmt, a format, and args on, what goes into it: for the compiler. */
 #define SWIM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define SWIM_API
@@ -72,6 +74,7 @@ enum swim_status {
     SWIM_ERR_DEADLOCK = -11,
 };
 
+/* What a caller has for the report of a failure; zero it before the first call. */
 typedef struct swim_error {
     int code;       /* enum swim_status; SWIM_OK: nothing was reported */
     char text[640]; /* one line, no newline at its end */

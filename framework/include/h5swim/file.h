@@ -61,16 +61,17 @@
 extern "C" {
 #endif
 
+/* A file, as it was opened.  Made by swim_file_open(). */
 typedef struct swim_file swim_file_t;
 
-#define SWIM_RANK_MAX 32 /* HDF5's own limit */
-#define SWIM_UNLIMITED UINT64_MAX
+#define SWIM_RANK_MAX 32          /* HDF5's own limit */
+#define SWIM_UNLIMITED UINT64_MAX /* in maxdims: the dimension may grow without end */
 
 /* --- files */
 
 /* Zero it, set struct_size, then what differs from the default. */
 struct swim_file_options {
-    size_t struct_size;
+    size_t struct_size; /* sizeof(struct swim_file_options) */
     int64_t wait_ms;  /* longest wait for others: as in swim_lock_options; 0: $SWIM_WAIT
                          seconds, else 60 */
     uint32_t no_sync; /* not 0: as SWIM_SYNC_NONE of h5swim/store.h */
@@ -116,19 +117,21 @@ SWIM_API int swim_file_abort(swim_file_t *file, swim_error_t *err);
 
 /* --- what there is */
 
+/* What a name in a file stands for. */
 enum swim_kind {
-    SWIM_KIND_NONE = 0, /* nothing */
-    SWIM_KIND_GROUP = 1,
-    SWIM_KIND_DATASET = 2,
-    SWIM_KIND_NAMED_TYPE = 3,
-    SWIM_KIND_SOFT_LINK = 4,
-    SWIM_KIND_EXTERNAL_LINK = 5,
-    SWIM_KIND_OTHER = 6, /* a link of a program's own kind */
+    SWIM_KIND_NONE = 0,          /* nothing */
+    SWIM_KIND_GROUP = 1,         /* a group */
+    SWIM_KIND_DATASET = 2,       /* a dataset */
+    SWIM_KIND_NAMED_TYPE = 3,    /* a committed type */
+    SWIM_KIND_SOFT_LINK = 4,     /* a path in this file */
+    SWIM_KIND_EXTERNAL_LINK = 5, /* a path in another file */
+    SWIM_KIND_OTHER = 6,         /* a link of a program's own kind */
 };
 
 /* "group", "soft link", ...; never NULL. */
 SWIM_API const char *swim_kind_name(enum swim_kind kind);
 
+/* One name in a list or a visit; the texts are those of the list or of the call. */
 struct swim_entry {
     const char *name;    /* in a list: in its group; in a visit: its path */
     enum swim_kind kind; /* links are not followed */
@@ -177,20 +180,21 @@ SWIM_API int swim_group_require(swim_file_t *file, const char *path, swim_error_
 
 /* --- datasets */
 
+/* The type of elements, in memory and (but for fixed strings) in the file. */
 enum swim_data {
-    SWIM_DATA_OTHER = 0, /* none of these */
-    SWIM_DATA_INT8 = 1,
-    SWIM_DATA_UINT8 = 2,
-    SWIM_DATA_INT16 = 3,
-    SWIM_DATA_UINT16 = 4,
-    SWIM_DATA_INT32 = 5,
-    SWIM_DATA_UINT32 = 6,
-    SWIM_DATA_INT64 = 7,
-    SWIM_DATA_UINT64 = 8,
-    SWIM_DATA_FLOAT32 = 9,
-    SWIM_DATA_FLOAT64 = 10,
-    SWIM_DATA_BOOL = 11,   /* uint8_t */
-    SWIM_DATA_STRING = 12, /* char * */
+    SWIM_DATA_OTHER = 0,    /* none of these */
+    SWIM_DATA_INT8 = 1,     /* int8_t */
+    SWIM_DATA_UINT8 = 2,    /* uint8_t */
+    SWIM_DATA_INT16 = 3,    /* int16_t */
+    SWIM_DATA_UINT16 = 4,   /* uint16_t */
+    SWIM_DATA_INT32 = 5,    /* int32_t */
+    SWIM_DATA_UINT32 = 6,   /* uint32_t */
+    SWIM_DATA_INT64 = 7,    /* int64_t */
+    SWIM_DATA_UINT64 = 8,   /* uint64_t */
+    SWIM_DATA_FLOAT32 = 9,  /* float */
+    SWIM_DATA_FLOAT64 = 10, /* double */
+    SWIM_DATA_BOOL = 11,    /* uint8_t */
+    SWIM_DATA_STRING = 12,  /* char * */
 };
 
 /* "float64", ...; never NULL. */
@@ -199,8 +203,8 @@ SWIM_API const char *swim_data_name(enum swim_data type);
 /* Zero it, set struct_size, then what differs from the default.  Arrays have rank
  * elements. */
 struct swim_dataset_spec {
-    size_t struct_size;
-    enum swim_data type;
+    size_t struct_size;      /* sizeof(struct swim_dataset_spec) */
+    enum swim_data type;     /* of the elements in the file */
     uint32_t rank;           /* 0: a scalar */
     const uint64_t *dims;    /* NULL when rank is 0 */
     const uint64_t *maxdims; /* SWIM_UNLIMITED: any; NULL: as dims, no resizing */
@@ -225,22 +229,26 @@ SWIM_API int swim_dataset_require(swim_file_t *file, const char *path,
                                   const struct swim_dataset_spec *spec,
                                   swim_error_t *err);
 
+/* A dataset as it is.  Of the arrays the first rank elements are set. */
 struct swim_dataset_info {
-    enum swim_data type;
-    size_t string_size; /* bytes in the file; 0: variable, or no strings */
-    uint64_t count;     /* elements */
-    uint32_t rank;
-    uint32_t compression; /* gzip; 0: none, or another filter */
-    bool shuffle, chunked;
-    uint64_t dims[SWIM_RANK_MAX], maxdims[SWIM_RANK_MAX];
-    uint64_t chunks[SWIM_RANK_MAX]; /* 0: not chunked */
+    enum swim_data type;             /* of the elements in the file */
+    size_t string_size;              /* bytes in the file; 0: variable, or no strings */
+    uint64_t count;                  /* elements */
+    uint32_t rank;                   /* 0: a scalar, or no elements at all (count 0) */
+    uint32_t compression;            /* gzip; 0: none, or another filter */
+    bool shuffle;                    /* bytes are sorted before they are compressed */
+    bool chunked;                    /* stored in chunks, which may be resized */
+    uint64_t dims[SWIM_RANK_MAX];    /* elements along each dimension */
+    uint64_t maxdims[SWIM_RANK_MAX]; /* SWIM_UNLIMITED: any number */
+    uint64_t chunks[SWIM_RANK_MAX];  /* 0: not chunked */
 };
 
-/* Shape, type and storage. */
+/* Shape, type and storage, into *info, the caller's. */
 SWIM_API int swim_dataset_info(swim_file_t *file, const char *path,
                                struct swim_dataset_info *info, swim_error_t *err);
 
-/* SWIM_ERR_ARG: another rank, beyond maxdims, not chunked. */
+/* Give it another shape; what is cut off is gone, what is new has the fill value.
+ * SWIM_ERR_ARG: another rank, beyond maxdims, not chunked. */
 SWIM_API int swim_dataset_resize(swim_file_t *file, const char *path, uint32_t rank,
                                  const uint64_t *dims, swim_error_t *err);
 
@@ -277,22 +285,29 @@ SWIM_API void swim_strings_free(char **strings, size_t count);
 
 /* --- attributes: path is that of a group or dataset, "/" of the file */
 
+/* The value of an attribute, an array in C order. */
 struct swim_attribute {
-    enum swim_data type;
-    uint32_t rank; /* 0: one value */
-    uint64_t dims[SWIM_RANK_MAX];
+    enum swim_data type;          /* of the values, in memory and in the file */
+    uint32_t rank;                /* 0: one value */
+    uint64_t dims[SWIM_RANK_MAX]; /* the first rank are set */
     size_t count; /* elements; 0, with rank 0: an empty attribute.  Not read by set */
-    void *values;
+    void *values; /* count elements of type */
 };
 
 /* Make it, or replace it whatever it was. */
 SWIM_API int swim_attribute_set(swim_file_t *file, const char *path, const char *name,
                                 const struct swim_attribute *value, swim_error_t *err);
+
+/* The same of one value, an int64. */
 SWIM_API int swim_attribute_set_int(swim_file_t *file, const char *path,
                                     const char *name, int64_t value, swim_error_t *err);
+
+/* The same of one value, a float64. */
 SWIM_API int swim_attribute_set_double(swim_file_t *file, const char *path,
                                        const char *name, double value,
                                        swim_error_t *err);
+
+/* The same of one value, a string of variable length. */
 SWIM_API int swim_attribute_set_text(swim_file_t *file, const char *path,
                                      const char *name, const char *value,
                                      swim_error_t *err);
@@ -312,22 +327,28 @@ SWIM_API void swim_attribute_free(struct swim_attribute *attribute);
 SWIM_API int swim_attribute_get_int(swim_file_t *file, const char *path,
                                     const char *name, int64_t otherwise, int64_t *value,
                                     swim_error_t *err);
+
+/* The same of a floating-point number, or of any other number. */
 SWIM_API int swim_attribute_get_double(swim_file_t *file, const char *path,
                                        const char *name, double otherwise,
                                        double *value, swim_error_t *err);
-/* *value is the caller's, to be freed by free(); NULL when `otherwise` is and counts.
- */
+
+/* The same of a string.  *value is the caller's, to be freed by free(); NULL when
+ * `otherwise` is and counts. */
 SWIM_API int swim_attribute_get_text(swim_file_t *file, const char *path,
                                      const char *name, const char *otherwise,
                                      char **value, swim_error_t *err);
 
-/* SWIM_ERR_ARG: there is none. */
+/* Take it away.  SWIM_ERR_ARG: there is none. */
 SWIM_API int swim_attribute_delete(swim_file_t *file, const char *path,
                                    const char *name, swim_error_t *err);
+
+/* Whether there is one of that name. */
 SWIM_API int swim_attribute_exists(swim_file_t *file, const char *path,
                                    const char *name, bool *exists, swim_error_t *err);
 
-/* By name; *names is the caller's, to be given to swim_strings_free(). */
+/* The names of all, sorted; *names is the caller's, to be given to swim_strings_free().
+ */
 SWIM_API int swim_attribute_list(swim_file_t *file, const char *path, char ***names,
                                  size_t *count, swim_error_t *err);
 

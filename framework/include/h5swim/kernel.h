@@ -42,26 +42,28 @@
 extern "C" {
 #endif
 
-#define SWIM_KERNEL_ABI 1u
-#define SWIM_NDIM_MAX 32 /* HDF5's own limit, H5S_MAX_RANK */
+#define SWIM_KERNEL_ABI 1u /* what swim_kernel.abi is for kernels of these headers */
+#define SWIM_NDIM_MAX 32   /* HDF5's own limit, H5S_MAX_RANK */
 
 /* Element types of arrays.  The host converts between these and what files store. */
 enum swim_type {
     SWIM_TYPE_ANY =
-        0, /* in a port: the type of the file (output: of the first input) */
-    SWIM_TYPE_I8,
-    SWIM_TYPE_U8,
-    SWIM_TYPE_I16,
-    SWIM_TYPE_U16,
-    SWIM_TYPE_I32,
-    SWIM_TYPE_U32,
-    SWIM_TYPE_I64,
-    SWIM_TYPE_U64,
-    SWIM_TYPE_F32,
-    SWIM_TYPE_F64,
+        0,         /* in a port: the type of the file (output: of the first input) */
+    SWIM_TYPE_I8,  /* int8_t */
+    SWIM_TYPE_U8,  /* uint8_t */
+    SWIM_TYPE_I16, /* int16_t */
+    SWIM_TYPE_U16, /* uint16_t */
+    SWIM_TYPE_I32, /* int32_t */
+    SWIM_TYPE_U32, /* uint32_t */
+    SWIM_TYPE_I64, /* int64_t */
+    SWIM_TYPE_U64, /* uint64_t */
+    SWIM_TYPE_F32, /* float */
+    SWIM_TYPE_F64, /* double */
     SWIM_TYPE_LDOUBLE, /* long double */
 };
 
+/* How outputs come from inputs: which functions a kernel has, and what its blocks are.
+ */
 enum swim_kernel_kind {
     SWIM_KERNEL_MAP = 1, /* an output element from the input elements at its place */
     SWIM_KERNEL_STENCIL, /* ... and from their neighbours, see swim_plan.halo_* */
@@ -83,28 +85,30 @@ enum swim_edge {
 
 /* --- What a kernel declares ------------------------------------------------- */
 
+/* The type of a parameter, each with its swim_params_...(). */
 enum swim_param_type {
     SWIM_PARAM_INT = 1, /* int64_t */
     SWIM_PARAM_REAL,    /* double */
-    SWIM_PARAM_BOOL,
-    SWIM_PARAM_TEXT,
+    SWIM_PARAM_BOOL,    /* int: 0 or 1 */
+    SWIM_PARAM_TEXT,    /* const char * */
 };
 
 /* A parameter that job files may set.  All texts are static. */
 struct swim_param {
-    const char *name; /* [a-z][a-z0-9_]* */
-    enum swim_param_type type;
+    const char *name;          /* [a-z][a-z0-9_]* */
+    enum swim_param_type type; /* of its value */
     const char *preset; /* the default, as one would write it; NULL: must be given */
     const char *unit;   /* NULL: none */
     const char *description; /* one line */
     const char *choices;     /* TEXT: "one|two|three"; NULL: any */
-    double min, max;         /* INT, REAL: the range when min < max */
+    double min;              /* INT, REAL: the range when min < max */
+    double max;              /* the last value that is allowed */
 };
 
 /* An input or an output. */
 struct swim_port {
-    const char *name; /* as in job files; [A-Za-z_][A-Za-z0-9_]* */
-    enum swim_type type;
+    const char *name;        /* as in job files; [A-Za-z_][A-Za-z0-9_]* */
+    enum swim_type type;     /* of the arrays that the kernel sees */
     const char *unit;        /* NULL: any, or known only after plan() */
     const char *description; /* one line */
 };
@@ -116,22 +120,22 @@ struct swim_axis {
     const char *name;     /* the dimension's name; "" when it has none */
     const char *units;    /* "" when there are none; CF: "hours since 1980-01-01" */
     const char *calendar; /* "" when there is none */
-    const char *standard_name;
-    uint64_t length;
-    const double *values; /* length coordinates; NULL: the file has none */
+    const char *standard_name; /* CF; "" when there is none */
+    uint64_t length;           /* elements along it */
+    const double *values;      /* length coordinates; NULL: the file has none */
 };
 
 /* One dataset. */
 struct swim_field {
-    const char *port; /* the port it is bound to */
-    const char *name; /* the dataset's own name, without path */
-    const char *units;
-    const char *long_name;
-    enum swim_type type;        /* of the arrays that the kernel will see */
-    enum swim_type stored_type; /* of the file */
-    uint32_t ndim;
-    uint32_t has_missing; /* the file names a missing value */
-    const uint64_t *shape;
+    const char *port;                    /* the port it is bound to */
+    const char *name;                    /* the dataset's own name, without path */
+    const char *units;                   /* "" when there are none */
+    const char *long_name;               /* "" when there is none */
+    enum swim_type type;                 /* of the arrays that the kernel will see */
+    enum swim_type stored_type;          /* of the file */
+    uint32_t ndim;                       /* number of axes */
+    uint32_t has_missing;                /* the file names a missing value */
+    const uint64_t *shape;               /* ndim lengths, the last one varies fastest */
     const struct swim_axis *const *axes; /* ndim of them */
     double missing;                      /* rounded to double */
 };
@@ -146,8 +150,8 @@ struct swim_field {
  * Filter: axis 0 is the rows, whose number is known when all is done: shape[0] is not
  * looked at, and axes[0] gives its name alone. */
 struct swim_output {
-    uint32_t ndim;
-    enum swim_type type;
+    uint32_t ndim;                    /* number of axes */
+    enum swim_type type;              /* of the array that the kernel fills */
     int32_t from_axis[SWIM_NDIM_MAX]; /* the input axis it runs along; -1: new */
     uint64_t shape[SWIM_NDIM_MAX];    /* lengths of new axes */
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
@@ -164,18 +168,19 @@ struct swim_output {
 /* Filled in by the host, changed by the kernel's plan().  Texts and axes that the
  * kernel puts here stay valid until close(). */
 struct swim_plan {
-    uint32_t struct_size;
-    uint32_t n_inputs, n_outputs;
+    uint32_t struct_size; /* of the host's struct swim_plan */
+    uint32_t n_inputs;    /* as the kernel declares */
+    uint32_t n_outputs;   /* likewise */
     uint32_t
         edge_from_job; /* the job file set edge modes: plan() leaves edge[] alone */
     const struct swim_field *const *inputs; /* all of one shape */
-    struct swim_output *const *outputs;
+    struct swim_output *const *outputs;     /* what they will be, to be changed */
 
-    /* stencil: how many neighbours are needed on each side of each axis */
-    uint32_t halo_lo[SWIM_NDIM_MAX], halo_hi[SWIM_NDIM_MAX];
-    enum swim_edge edge[SWIM_NDIM_MAX];
-    uint8_t edge_given[SWIM_NDIM_MAX]; /* the job set edge[]: plan() leaves it alone */
-    double edge_value;
+    uint32_t halo_lo[SWIM_NDIM_MAX];    /* stencil: neighbours needed before, by axis */
+    uint32_t halo_hi[SWIM_NDIM_MAX];    /* and behind */
+    enum swim_edge edge[SWIM_NDIM_MAX]; /* what a halo holds beyond the edge */
+    uint8_t edge_given[SWIM_NDIM_MAX];  /* the job set edge[]: plan() leaves it alone */
+    double edge_value;                  /* of SWIM_EDGE_CONSTANT */
 
     /* reduce: which axes go; preset: all.  plan() says so with swim_plan_reduce(). */
     uint8_t reduced[SWIM_NDIM_MAX];
@@ -191,15 +196,17 @@ struct swim_plan {
 /* A part of a dataset in memory. */
 struct swim_array {
     void *data; /* the element at offset[]; neighbours lie around it, see halo_* */
-    enum swim_type type;
-    uint32_t ndim;
-    uint64_t count;                    /* product of shape[] */
-    const uint64_t *shape;             /* without the halo */
-    const ptrdiff_t *strides;          /* in elements */
-    const uint64_t *offset;            /* of data within the dataset */
-    const uint32_t *halo_lo, *halo_hi; /* valid neighbours on each side */
-    uint32_t contiguous;               /* data[0] ... data[count-1], C order */
-    uint32_t has_missing;              /* integer types: missing holds the value */
+    enum swim_type type;      /* of the elements */
+    uint32_t ndim;            /* number of axes */
+    uint64_t count;           /* product of shape[] */
+    const uint64_t *shape;    /* without the halo */
+    const ptrdiff_t *strides; /* in elements */
+    const uint64_t *offset;   /* of data within the dataset */
+    const uint32_t *halo_lo;  /* valid neighbours before, by axis */
+    const uint32_t *halo_hi;  /* and behind */
+    uint32_t contiguous;      /* data[0] ... data[count-1], C order */
+    uint32_t has_missing;     /* integer types: missing holds the value */
+    /* The value that means: missing. */
     union {
         int64_t i;  /* I8 to I64 */
         uint64_t u; /* U8 to U64 */
@@ -226,27 +233,35 @@ struct swim_array {
  * needs for its block, in one call or several, and neighbours of the block again for
  * others: index is that of the block, offset[] says where each part lies. */
 struct swim_block {
-    uint32_t struct_size;
-    uint32_t n_inputs, n_outputs;
-    uint64_t index;
-    const struct swim_array *const *inputs;
-    struct swim_array *const *outputs;
+    uint32_t struct_size; /* of the host's struct swim_block */
+    uint32_t n_inputs;    /* as the kernel declares */
+    uint32_t n_outputs;   /* likewise */
+    uint64_t index;       /* the number of the block in the job, from 0 */
+    const struct swim_array *const *inputs; /* n_inputs of them, to be read */
+    struct swim_array *const *outputs;      /* n_outputs of them, to be filled */
 };
 
+/* The parameters of a job, the host's; valid until close(). */
 typedef struct swim_params swim_params_t;
 
+/* What a kernel is; SWIM_KERNEL_DEFINE() fills in the first four.  All that it leads to
+ * is static.  Functions return SWIM_OK or what swim_error_set() returns; their errors
+ * are reported with the block. */
 struct swim_kernel {
     uint32_t abi;         /* SWIM_KERNEL_ABI of the headers it was built with */
     uint32_t struct_size; /* sizeof(struct swim_kernel), same headers */
     uint32_t param_size;  /* sizeof(struct swim_param), same headers */
     uint32_t port_size;   /* sizeof(struct swim_port), same headers */
 
-    const char *name;    /* as in job files; [a-z][a-z0-9_]* */
-    const char *summary; /* one line */
-    enum swim_kernel_kind kind;
-    uint32_t n_inputs, n_outputs, n_params;
-    const struct swim_port *inputs, *outputs;
-    const struct swim_param *params;
+    const char *name;                /* as in job files; [a-z][a-z0-9_]* */
+    const char *summary;             /* one line */
+    enum swim_kernel_kind kind;      /* how outputs come from inputs */
+    uint32_t n_inputs;               /* number of inputs, 1 at least */
+    uint32_t n_outputs;              /* number of outputs, 1 at least */
+    uint32_t n_params;               /* number of parameters */
+    const struct swim_port *inputs;  /* n_inputs of them */
+    const struct swim_port *outputs; /* n_outputs of them */
+    const struct swim_param *params; /* n_params of them; NULL: none */
 
     /* Make a state (may be left NULL).  NULL function: nothing to open. */
     int (*open)(const swim_params_t *params, void **state, swim_error_t *err);
@@ -259,15 +274,19 @@ struct swim_kernel {
 
     /* Reduce.  An accumulator is acc_bytes() bytes for the outputs of the block, all
      * zero at first, without pointers: the host may store it and merge it elsewhere.
-     * partial() adds the block's inputs to acc, merge() adds other to acc, where other
-     * comes from later along the reduced axes, finish() turns acc into the outputs.
-     * The host calls them in one order that does not depend on the number of processes.
-     */
+     * The host calls these functions in one order that does not depend on the number
+     * of processes. */
     uint64_t (*acc_bytes)(void *state, const struct swim_block *block);
+
+    /* Add the block's inputs to acc. */
     int (*partial)(void *state, const struct swim_block *block, void *acc,
                    swim_error_t *err);
+
+    /* Add other to acc; other comes from later along the reduced axes. */
     int (*merge)(void *state, const struct swim_block *block, void *acc,
                  const void *other, swim_error_t *err);
+
+    /* Turn acc into the outputs. */
     int (*finish)(void *state, const struct swim_block *block, const void *acc,
                   swim_error_t *err);
 
@@ -278,6 +297,7 @@ struct swim_kernel {
     uint32_t flags; /* of enum swim_kernel_flags */
 };
 
+/* For swim_kernel.flags. */
 enum swim_kernel_flags {
     /* The inputs are raw.  Outputs that store the type of the first one keep its fill
      * value and the attributes that say what its numbers mean, and NaN in them stays.
@@ -285,6 +305,7 @@ enum swim_kernel_flags {
     SWIM_KERNEL_RAW = 1,
 };
 
+/* Elements of an array whose size the compiler knows. */
 #define SWIM_COUNT_OF(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 
 /* Exports the kernel:  SWIM_KERNEL_DEFINE(.name = "scale", .kind = SWIM_KERNEL_MAP,
@@ -304,19 +325,33 @@ enum swim_kernel_flags {
  * for one that is not declared with that type is a mistake in the kernel: the result is
  * 0, NaN, 0 or "", and it is logged. */
 SWIM_API int64_t swim_params_int(const swim_params_t *params, const char *name);
+
+/* The same of a SWIM_PARAM_REAL. */
 SWIM_API double swim_params_real(const swim_params_t *params, const char *name);
+
+/* The same of a SWIM_PARAM_BOOL: 0 or 1. */
 SWIM_API int swim_params_bool(const swim_params_t *params, const char *name);
+
+/* The same of a SWIM_PARAM_TEXT; valid until close(). */
 SWIM_API const char *swim_params_text(const swim_params_t *params, const char *name);
 
 /* Bytes of one element; 0 for SWIM_TYPE_ANY. */
 SWIM_API size_t swim_type_size(enum swim_type type);
+
+/* "float32", "int8", ...: as in job files; never NULL. */
 SWIM_API const char *swim_type_name(enum swim_type type);
+
 /* The smallest floating-point type of kernels that holds all values of another exactly,
  * as far as one does: SWIM_TYPE_F32 up to 16 bits and for itself, else SWIM_TYPE_F64.
  */
 SWIM_API enum swim_type swim_type_floating(enum swim_type type);
 
-enum swim_axis_kind { SWIM_AXIS_TIME = 1, SWIM_AXIS_LATITUDE, SWIM_AXIS_LONGITUDE };
+/* What an axis runs along. */
+enum swim_axis_kind {
+    SWIM_AXIS_TIME = 1,  /* time */
+    SWIM_AXIS_LATITUDE,  /* degrees north */
+    SWIM_AXIS_LONGITUDE, /* degrees east */
+};
 
 /* The axis of a field that is its time, latitude or longitude by the CF conventions
  * (section 4: units, else standard_name, else name); -1: none. */
@@ -356,16 +391,20 @@ SWIM_API int swim_field_axis_named(const struct swim_field *field, const char *n
 struct swim_rows {
     uint64_t input;  /* the first element */
     uint64_t output; /* what it goes to: a number among the kept axes, in C order */
-    uint64_t length;
-    int kept; /* the next elements go to the next outputs; 0: all go to the same */
-    uint32_t ndim;
-    uint64_t shape[SWIM_NDIM_MAX], at[SWIM_NDIM_MAX], step[SWIM_NDIM_MAX];
+    uint64_t length; /* elements of each input */
+    int kept;      /* the next elements go to the next outputs; 0: all go to the same */
+    uint32_t ndim; /* this and what follows is the library's alone */
+    uint64_t shape[SWIM_NDIM_MAX]; /* of the axes, taken together */
+    uint64_t at[SWIM_NDIM_MAX];    /* where the run is */
+    uint64_t step[SWIM_NDIM_MAX];  /* in outputs */
 };
 
 /* reduced: as in struct swim_plan.  Neighbouring axes are taken together where they can
- * be, so that rows are long.  Both return 0 when there is no row (any more). */
+ * be, so that rows are long.  0: there is no row. */
 SWIM_API int swim_rows_begin(struct swim_rows *rows, const struct swim_block *block,
                              const uint8_t *reduced);
+
+/* The next one; 0: there is none. */
 SWIM_API int swim_rows_next(struct swim_rows *rows);
 
 /* n elements of a contiguous array of any type, from element first on, as double;
@@ -373,7 +412,7 @@ SWIM_API int swim_rows_next(struct swim_rows *rows);
 SWIM_API void swim_array_doubles(const struct swim_array *array, uint64_t first,
                                  uint64_t n, double *out);
 
-#define SWIM_WINDOW_WHOLE UINT32_MAX
+#define SWIM_WINDOW_WHOLE UINT32_MAX /* lo and hi of swim_plan_window(): all rows */
 
 /* In plan() of a window kernel: windows along the given axis, of lo rows before and hi
  * rows behind a row, which is the next one or, with a larger step, the step-th next

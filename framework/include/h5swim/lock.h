@@ -57,13 +57,18 @@
 extern "C" {
 #endif
 
+/* A connection to the lock server, and the lease of all locks that it holds.  Made by
+ * swim_session_open(). */
 typedef struct swim_session swim_session_t;
+
+/* A lock that is held.  Made by swim_lock_acquire(). */
 typedef struct swim_lock swim_lock_t;
 
+/* The modes of a lock; the table above says which go together. */
 enum swim_lock_mode {
-    SWIM_LOCK_READ = 1,
-    SWIM_LOCK_UPDATE = 2,
-    SWIM_LOCK_WRITE = 3,
+    SWIM_LOCK_READ = 1,   /* to read, beside others who do and one UPDATE */
+    SWIM_LOCK_UPDATE = 2, /* to write beside readers: there is one */
+    SWIM_LOCK_WRITE = 3,  /* to write while nobody else is in */
 };
 
 /* Zero it, set struct_size, then what differs from the default.  Strings are copied. */
@@ -115,11 +120,13 @@ SWIM_API const char *swim_session_id(const swim_session_t *session);
 
 /* What this session's acquires have cost since it was opened. */
 struct swim_session_stats {
-    size_t struct_size;
-    uint64_t acquired; /* locks granted */
-    uint64_t waited;   /* of these, not granted at once */
-    uint64_t wait_ns;  /* time from asking to holding, those that waited */
+    size_t struct_size; /* sizeof(struct swim_session_stats) */
+    uint64_t acquired;  /* locks granted */
+    uint64_t waited;    /* of these, not granted at once */
+    uint64_t wait_ns;   /* time from asking to holding, those that waited */
 };
+
+/* The counts as they are now, into *stats, the caller's.  Does not block. */
 SWIM_API void swim_session_get_stats(swim_session_t *session,
                                      struct swim_session_stats *stats);
 
@@ -127,8 +134,10 @@ SWIM_API void swim_session_get_stats(swim_session_t *session,
  * child makes its own. */
 typedef struct swim_cancel swim_cancel_t;
 
-/* NULL: no memory or no descriptor.  Free it when no wait uses it; accepts NULL. */
+/* The caller's, to be given to swim_cancel_free(); NULL: no memory or no descriptor. */
 SWIM_API swim_cancel_t *swim_cancel_create(void);
+
+/* When no wait uses it any more.  Accepts NULL. */
 SWIM_API void swim_cancel_free(swim_cancel_t *cancel);
 
 /* End the waits that use it, and those that will: SWIM_ERR_CANCELLED.  Safe in a signal
@@ -141,8 +150,9 @@ SWIM_API void swim_cancel_reset(swim_cancel_t *cancel);
 #define SWIM_LOCK_TRY (-1)     /* do not wait */
 #define SWIM_LOCK_FOREVER (-2) /* wait without limit */
 
+/* Who goes first. */
 enum swim_lock_prefer {
-    SWIM_PREFER_FAIR = 0,
+    SWIM_PREFER_FAIR = 0,   /* phases, as above */
     SWIM_PREFER_WRITER = 1, /* this UPDATE or WRITE goes before all that wait without
                                it; readers starve while such writers follow each other.
                                No effect on READ */
@@ -150,10 +160,10 @@ enum swim_lock_prefer {
 
 /* Zero it, set struct_size, then what differs from the default. */
 struct swim_lock_options {
-    size_t struct_size;
-    int64_t wait_ms; /* longest wait; SWIM_LOCK_TRY, SWIM_LOCK_FOREVER; 0: 60,000 */
-    enum swim_lock_prefer prefer;
-    swim_cancel_t *cancel; /* NULL: none; outlives the call */
+    size_t struct_size; /* sizeof(struct swim_lock_options) */
+    int64_t wait_ms;    /* longest wait; SWIM_LOCK_TRY, SWIM_LOCK_FOREVER; 0: 60,000 */
+    enum swim_lock_prefer prefer; /* 0: SWIM_PREFER_FAIR */
+    swim_cancel_t *cancel;        /* NULL: none; outlives the call */
 
     /* Called in the thread that waits, when that has gone on for progress_ms and about
      * every 10 s from then, with one line on who is in the way: "WRITE of /data/a.h5:
@@ -162,7 +172,7 @@ struct swim_lock_options {
      * cancel; it takes no lock on this resource and does not close the session.
      * Not called when the server is away.  NULL: none. */
     void (*progress)(void *arg, const char *text);
-    void *progress_arg;
+    void *progress_arg;   /* its first argument */
     uint32_t progress_ms; /* 0: 2,000 */
 };
 

@@ -64,15 +64,17 @@
 extern "C" {
 #endif
 
+#define SWIM_SNAPSHOT_BYTES 80 /* of a swim_snapshot_t */
+
 /* A committed state of a file, to be opened by others: plain bytes, which may be sent
  * to another process, of another host as well.  It lasts as long as the file that it
  * was asked of is open; afterwards the state may be gone.  Meanwhile the journal is not
  * made smaller, so let go of old ones. */
-#define SWIM_SNAPSHOT_BYTES 80
 typedef struct swim_snapshot {
-    unsigned char bytes[SWIM_SNAPSHOT_BYTES];
+    unsigned char bytes[SWIM_SNAPSHOT_BYTES]; /* the library's alone */
 } swim_snapshot_t;
 
+/* How a commit is kept when the host crashes. */
 enum swim_sync {
     SWIM_SYNC_COMMIT = 0, /* what is committed is on the disk, unless $SWIM_SYNC is none
                            */
@@ -83,10 +85,10 @@ enum swim_sync {
 
 /* Zero it, set struct_size, then what differs from the default. */
 struct swim_store_options {
-    size_t struct_size;
+    size_t struct_size; /* sizeof(struct swim_store_options) */
     int64_t wait_ms; /* longest wait for others: as in swim_lock_options; 0: $SWIM_WAIT
                         seconds, else 60 */
-    enum swim_sync sync;
+    enum swim_sync sync;             /* how commits are kept */
     uint32_t read_only;              /* not 0: opening for writing fails */
     const swim_snapshot_t *snapshot; /* open this state, for reading only; copied. NULL:
                                         the last */
