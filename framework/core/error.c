@@ -1,17 +1,46 @@
 /* error.c - the error record that callers pass in. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <h5swim/error.h>
 
-static void error_put(swim_error_t *err, int code, const char *fmt, va_list args)
+#include "core/text.h"
+
+#define CUT "..."     /* stands for what has no room */
+#define TAIL_MOST 240 /* of a long text: the cause and what to do are at its end */
+
+/* The beginning and the end of a text that is longer than err has room for. */
+static void text_fit(swim_error_t *err, const char *text, size_t length)
 {
+    size_t head = sizeof(err->text) - 1 - strlen(CUT) - TAIL_MOST;
+
+    memcpy(err->text, text, head);
+    memcpy(err->text + head, CUT, strlen(CUT));
+    memcpy(err->text + head + strlen(CUT), text + length - TAIL_MOST, TAIL_MOST + 1);
+}
+
+/* reason: "", or what comes behind the text. */
+static void error_put(swim_error_t *err, int code, const char *reason, const char *fmt,
+                      va_list args)
+{
+    const size_t room = sizeof(err->text);
+    char *text = NULL, *whole = NULL;
+    va_list again;
+
     err->code = code;
-    vsnprintf(err->text, sizeof(err->text), fmt, args);
-    /* Texts of libraries and users may hold newlines; an error is one line. */
-    for (char *c = err->text; *c; c++)
-        if (*c == '\n' || *c == '\r')
-            *c = ' ';
+    va_copy(again, args);
+    int length = vsnprintf(err->text, room, fmt, args);
+    if (length >= 0 && (size_t)length + strlen(reason) < room)
+        memcpy(err->text + length, reason, strlen(reason) + 1);
+    else if (length < 0 || vasprintf(&text, fmt, again) < 0)
+        text = NULL; /* the beginning is there */
+    else if (asprintf(&whole, "%s%s", text, reason) >= 0)
+        text_fit(err, whole, strlen(whole));
+    va_end(again);
+    free(whole);
+    free(text);
+    swim_text_line(err->text);
 }
 
 int swim_error_set(swim_error_t *err, int code, const char *fmt, ...)
@@ -19,7 +48,7 @@ int swim_error_set(swim_error_t *err, int code, const char *fmt, ...)
     if (err && err->code == SWIM_OK) {
         va_list args;
         va_start(args, fmt);
-        error_put(err, code, fmt, args);
+        error_put(err, code, "", fmt, args);
         va_end(args);
     }
     return code;
@@ -28,14 +57,13 @@ int swim_error_set(swim_error_t *err, int code, const char *fmt, ...)
 int swim_error_sys(swim_error_t *err, int errnum, const char *fmt, ...)
 {
     if (err && err->code == SWIM_OK) {
-        char reason[128];
+        char room[128], reason[sizeof(room) + 2];
         va_list args;
+        snprintf(reason, sizeof(reason), ": %s",
+                 strerror_r(errnum, room, sizeof(room)));
         va_start(args, fmt);
-        error_put(err, SWIM_ERR_IO, fmt, args);
+        error_put(err, SWIM_ERR_IO, reason, fmt, args);
         va_end(args);
-        size_t used = strlen(err->text);
-        snprintf(err->text + used, sizeof(err->text) - used, ": %s",
-                 strerror_r(errnum, reason, sizeof(reason)));
     }
     return SWIM_ERR_IO;
 }

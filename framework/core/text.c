@@ -81,3 +81,19 @@ const char *swim_text_shape(const uint64_t *shape, uint32_t ndim, char *buf,
     }
     return buf;
 }
+
+void swim_text_line(char *text)
+{
+    for (char *c = text; *c; c++)
+        if (*c == '\n' || *c == '\r' || *c == '\t')
+            *c = ' ';
+        else if (iscntrl((unsigned char)*c))
+            *c = '?';
+}
+
+const char *swim_text_shown(const char *text, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s", text);
+    swim_text_line(buf);
+    return buf;
+}

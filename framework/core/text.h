@@ -9,6 +9,13 @@
  * either case), NULL when none is near enough to be a slip of the pen. */
 const char *swim_text_nearest(const char *word, const char *const *words, size_t n);
 
+/* Make one line of text, which users, files and libraries may have chosen: a newline, a
+ * carriage return or a tab becomes a blank, another control character a "?". */
+void swim_text_line(char *text);
+
+/* The same of a copy in buf, which is cut where that is full; returns buf. */
+const char *swim_text_shown(const char *text, char *buf, size_t size);
+
 /* "1.5 GiB": bytes for people, into buf. */
 const char *swim_text_bytes(uint64_t bytes, char *buf, size_t size);
 

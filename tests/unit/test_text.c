@@ -68,6 +68,9 @@ static void the_first_error_is_kept_on_one_line(void **state)
     assert_int_equal(err.code, SWIM_ERR_ARG);
     assert_string_equal(err.text, "a b");
     swim_error_clear(&err);
+    swim_error_set(&err, SWIM_ERR_ARG, "\033[31m\t\303\244\r\x7f");
+    assert_string_equal(err.text, "?[31m \303\244 ?");
+    swim_error_clear(&err);
     assert_int_equal(swim_error_sys(&err, ENOSPC, "write %s", "x"), SWIM_ERR_IO);
     assert_string_equal(err.text, "write x: No space left on device");
     assert_int_equal(swim_error_set(NULL, SWIM_ERR_LOST, "nobody"), SWIM_ERR_LOST);
@@ -83,6 +86,12 @@ static void a_long_text_is_cut_not_overrun(void **state)
     longest[sizeof(longest) - 1] = '\0';
     swim_error_sys(&err, EIO, "%s", longest);
     assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+    assert_non_null(strstr(err.text, "xxx...xxx"));
+    assert_non_null(strstr(err.text, "xxx: Input/output error"));
+    swim_error_clear(&err);
+    swim_error_set(&err, SWIM_ERR_ARG, "open %s: it is gone", longest);
+    assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+    assert_non_null(strstr(err.text, "xxx: it is gone"));
 }
 
 int main(void)
