@@ -150,8 +150,8 @@ void late_copy(const struct rank *r, const struct outputs *outputs);
 void late_clear(const struct rank *r, const struct outputs *outputs,
                 enum outputs_begun how);
 
-/* The result, printed. */
-void zero_print(struct rank *r, int status);
+/* The result, printed; the exit status of all. */
+int zero_print(struct rank *r, int status);
 
 void zero_end(struct rank *r);
 

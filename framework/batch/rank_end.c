@@ -183,8 +183,8 @@ int rank_end(struct rank *r, const struct rank_orders *orders, const swim_error_
         return joined_outcome(r);
     int status = exit_status(r);
     if (r->link->rank == 0)
-        zero_print(r, status);
-    else if (r->end.unlinked && !r->end.signo) /* nobody else can say it */
+        return zero_print(r, status);
+    if (r->end.unlinked && !r->end.signo) /* nobody else can say it */
         fprintf(stderr, "h5swim: rank %u: %s\n", r->link->rank, r->end.error.text);
     return status;
 }

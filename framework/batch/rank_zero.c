@@ -284,7 +284,7 @@ static void add_hint(struct rank *r, swim_error_t *err)
                  coordinator_done(&r->seen), coordinator_total(&r->seen));
 }
 
-void zero_print(struct rank *r, int status)
+int zero_print(struct rank *r, int status)
 {
     struct run_result result = {
         .options = r->options,
@@ -306,7 +306,7 @@ void zero_print(struct rank *r, int status)
         add_hint(r, &result.error);
     const bool is_run = r->created && r->begun != OUTPUTS_COMPLETE;
     result.record = record_write(r->record, r, is_run ? &result : NULL);
-    report_result(&result);
+    return report_result(&result);
 }
 
 void zero_end(struct rank *r)

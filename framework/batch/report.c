@@ -1,8 +1,10 @@
 /* report.c - the result and the plan of a run, for people and as JSON. */
 #include "batch/report.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,7 +163,24 @@ static void failures_text(const struct run_result *r)
                 c->n_failed - FAILURES_SHOWN);
 }
 
-void report_result(const struct run_result *r)
+/* What is left in the buffer is let go, so that nobody tells of it again. */
+static int stdout_check(const struct run_result *r)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return r->exit_status;
+    fprintf(stderr,
+            "h5swim: write the %s of job %s to stdout: %s (is the disk full, or stdout "
+            "closed?); the outputs are as they should be\n",
+            r->options->json ? "JSON object" : "summary", r->job->name,
+            errno ? strerror(errno) : "it failed");
+    __fpurge(stdout);
+    clearerr(stdout);
+    return r->options->json && r->exit_status == 0 ? run_exit_status(SWIM_ERR_IO, 0)
+                                                   : r->exit_status;
+}
+
+int report_result(const struct run_result *r)
 {
     struct run_sums s;
 
@@ -173,7 +192,7 @@ void report_result(const struct run_result *r)
         result_json(r, &s);
     else if (r->exit_status == 0 && !r->options->quiet)
         result_text(r, &s);
-    fflush(stdout);
+    return stdout_check(r);
 }
 
 static json_t *json_kernels(const struct setup *setup)

@@ -36,8 +36,10 @@ void report_sum_up(const struct run_result *result, struct run_sums *sums);
 /* "done", "failed", ... */
 const char *report_status(const struct run_result *result);
 
-/* The error line (stderr) and the summary (stdout), or the one JSON object (stdout). */
-void report_result(const struct run_result *result);
+/* The error line (stderr) and the summary (stdout), or the one JSON object (stdout).
+ * The exit status of the run: that of result, but 1 when it is done and the
+ * object, which a program waits for, could not be written. */
+int report_result(const struct run_result *result);
 
 /* --dry-run: what would be done. */
 void report_plan(const struct run_options *options, const struct job *job,
