@@ -193,8 +193,11 @@ static void point_outputs(struct compute *c, void *payload)
 int block_failed(const struct setup *setup, const struct block_range *range,
                  uint64_t block, int code, const swim_error_t *said, swim_error_t *err)
 {
-    char offsets[256] = "";
+    char offsets[256] = "", returned[120];
 
+    snprintf(returned, sizeof(returned),
+             "it returned %d (%s) and did not say why, as swim_error_set() would", code,
+             swim_status_name(code));
     for (uint32_t a = 0; a < setup->blocks.ndim; a++) {
         size_t used = strlen(offsets);
         snprintf(offsets + used, sizeof(offsets) - used, "%s%" PRIu64 "+%" PRIu64,
@@ -203,7 +206,7 @@ int block_failed(const struct setup *setup, const struct block_range *range,
     return swim_error_set(err, SWIM_ERR_KERNEL,
                           "kernel %s failed in block %" PRIu64 " (offset+count %s): %s",
                           setup->kernel->api.name, block, offsets,
-                          said->text[0] ? said->text : swim_status_name(code));
+                          said->text[0] ? said->text : returned);
 }
 
 int kernel_failed(const struct compute *c, const struct block_range *range,

@@ -155,6 +155,9 @@ static int path_find(const char *kernel, const char *dir, char **so, swim_error_
     int rc = SWIM_OK;
     bool absolute = *kernel == '/';
 
+    for (; strncmp(kernel, "./", 2) == 0; kernel += 2)
+        ;
+
     if (asprintf(&path, "%s%s%s",
                  absolute      ? ""
                  : dir && *dir ? dir

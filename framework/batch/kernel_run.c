@@ -135,7 +135,8 @@ int kernel_run(char *const *argv, struct kernel_run *run, swim_error_t *err)
     if (rc == SWIM_OK && read(failed[0], &code, sizeof(code)) == sizeof(code))
         rc = code == ENOENT
                  ? swim_error_set(err, SWIM_ERR_ARG,
-                                  "%s not found: install it with apt install gcc",
+                                  "%s not found: install it with apt install gcc, or "
+                                  "name another by CC",
                                   argv[0])
                  : swim_error_sys(err, code, "run %s", argv[0]);
 out:

@@ -15,6 +15,7 @@
 
 #include "cli/exec_program.h"
 #include "cli/options.h"
+#include "core/text.h"
 
 #define PRELOAD "libh5swim-preload.so"
 #define AUDIT "libh5swim-audit.so"
@@ -67,8 +68,10 @@ static int fail(int status, const swim_error_t *err)
 
 static int usage(const char *option, const char *value, const char *why)
 {
-    fprintf(stderr, "h5swim exec: %s %s: %s (see h5swim exec --help)\n", option, value,
-            why);
+    char shown[OPTIONS_SHOWN];
+
+    fprintf(stderr, "h5swim exec: %s %s: %s (see h5swim exec --help)\n", option,
+            swim_text_shown(value, shown, sizeof(shown)), why);
     return EXEC_USAGE;
 }
 

@@ -79,8 +79,10 @@ static const char *help_near(const char *word, bool with_topics)
 int help_unknown(const char *word)
 {
     const char *near = help_near(word, false);
+    char shown[OPTIONS_SHOWN];
 
-    fprintf(stderr, "h5swim: unknown command \"%s\"%s%s%s (see h5swim --help)\n", word,
+    fprintf(stderr, "h5swim: unknown command \"%s\"%s%s%s (see h5swim --help)\n",
+            swim_text_shown(word, shown, sizeof(shown)),
             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return STATUS_USAGE;
 }
@@ -120,6 +122,7 @@ static int help_topic(int n, char **words)
     if (explain(name))
         return STATUS_DONE;
     const char *near = help_near(name, true);
+    swim_text_line(name);
     fprintf(stderr,
             "h5swim help: there is no topic \"%s\"%s%s%s (see h5swim help --help)\n",
             name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");

@@ -10,6 +10,8 @@
 
 #include "batch/kernel_host.h"
 #include "cli/cmd_kernel.h"
+#include "cli/options.h"
+#include "core/text.h"
 
 #define NAMES_MAX 1024
 #define CHOICES_WIDE 30
@@ -85,7 +87,10 @@ static int fail(const swim_error_t *err)
 
 static int usage(const char *why, const char *what)
 {
-    fprintf(stderr, "h5swim kernel: %s%s; see h5swim kernel --help\n", why, what);
+    char shown[OPTIONS_SHOWN];
+
+    fprintf(stderr, "h5swim kernel: %s%s; see h5swim kernel --help\n", why,
+            swim_text_shown(what, shown, sizeof(shown)));
     return STATUS_USAGE;
 }
 

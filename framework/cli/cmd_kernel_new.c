@@ -14,6 +14,7 @@
 #include "batch/kernel_private.h"
 #include "cli/cmd_kernel.h"
 #include "cli/options.h"
+#include "core/text.h"
 #include "templates.h"
 
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -66,8 +67,10 @@ struct new_file {
 
 static int usage(const char *why, const char *what)
 {
+    char shown[OPTIONS_SHOWN];
+
     fprintf(stderr, "h5swim kernel new: %s%s; see h5swim kernel new --help\n", why,
-            what);
+            swim_text_shown(what, shown, sizeof(shown)));
     return STATUS_USAGE;
 }
 

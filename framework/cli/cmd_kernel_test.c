@@ -12,6 +12,7 @@
 #include "cli/cmd_kernel.h"
 #include "cli/options.h"
 #include "cli/probe.h"
+#include "core/text.h"
 
 #define TIMEOUT_MS 10000
 #define TIMEOUT_MOST_S 86400.0
@@ -51,8 +52,10 @@ static const struct option long_options[] = {
 
 static int usage(const char *why, const char *what)
 {
+    char shown[OPTIONS_SHOWN];
+
     fprintf(stderr, "h5swim kernel test: %s%s; see h5swim kernel test --help\n", why,
-            what);
+            swim_text_shown(what, shown, sizeof(shown)));
     return STATUS_USAGE;
 }
 

@@ -142,8 +142,10 @@ static int run(const struct locks_options *o)
     swim_error_t err = {0};
 
     setlocale(LC_CTYPE, ""); /* which names can be shown as they are */
-    if (inspect_open(o->url, &inspector, &err) != SWIM_OK)
-        return locks_fail(&err);
+    if (inspect_open(o->url, &inspector, &err) != SWIM_OK) {
+        int failed = locks_fail(&err);
+        return err.code == SWIM_ERR_ARG ? LOCKS_USAGE : failed; /* the URL is none */
+    }
     int status = o->session ? locks_break(inspector, o) : show(inspector, o);
     inspect_close(inspector);
     return status;

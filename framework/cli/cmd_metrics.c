@@ -54,7 +54,7 @@ static const struct option long_options[] = {
 static int fail(const swim_error_t *err)
 {
     fprintf(stderr, "h5swim metrics: %s\n", err->text);
-    return METRICS_FAILED;
+    return err->code == SWIM_ERR_ARG ? METRICS_USAGE : METRICS_FAILED;
 }
 
 /* --- the file ------------------------------------------------------------------------
@@ -74,6 +74,13 @@ static int file_write(const char *name, const char *text, size_t size,
                       swim_error_t *err)
 {
     size_t room = strlen(name) + sizeof(".XXXXXX");
+    struct stat st;
+
+    if (stat(name, &st) == 0 && !S_ISREG(st.st_mode))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "write %s: it is no regular file, and would be replaced "
+                              "(without -o they go to stdout)",
+                              name);
     char *temporary = malloc(room);
     FILE *to = NULL;
     int fd = -1, rc = SWIM_OK;

@@ -12,6 +12,7 @@
 
 #include "cli/options.h"
 #include "core/signals.h"
+#include "core/text.h"
 #include "report/gallery.h"
 #include "report/page.h"
 #include "report/trace.h"
@@ -190,7 +191,10 @@ static int make(const struct options *opt)
 
 static int usage(const char *why, const char *what)
 {
-    fprintf(stderr, "h5swim report: %s%s (see h5swim report --help)\n", why, what);
+    char shown[OPTIONS_SHOWN];
+
+    fprintf(stderr, "h5swim report: %s%s (see h5swim report --help)\n", why,
+            swim_text_shown(what, shown, sizeof(shown)));
     return STATUS_USAGE;
 }
 
@@ -217,6 +221,32 @@ static bool same_file(const char *a, const char *b)
            sa.st_ino == sb.st_ino;
 }
 
+/* Data that took hours must not be replaced by a slip of the pen. */
+static bool is_hdf5(const char *name)
+{
+    char begins[8] = "";
+    FILE *file = fopen(name, "re");
+    bool is = file && fread(begins, 1, sizeof(begins), file) == sizeof(begins) &&
+              memcmp(begins, "\211HDF\r\n\032\n", sizeof(begins)) == 0;
+
+    if (file)
+        fclose(file);
+    return is;
+}
+
+/* The file that must not be replaced, NULL: there is none. */
+static const char *in_the_way(const struct options *opt)
+{
+    const char *const names[] = {opt->page, opt->trace};
+    struct stat st;
+
+    for (int i = 0; i < 2; i++)
+        if (names[i] && stat(names[i], &st) == 0 && S_ISREG(st.st_mode) &&
+            (same_file(opt->run, names[i]) || is_hdf5(names[i])))
+            return names[i];
+    return NULL;
+}
+
 int cmd_report(int argc, char **argv)
 {
     struct options opt = {0};
@@ -236,15 +266,15 @@ int cmd_report(int argc, char **argv)
         else
             return options_refuse("report", long_options, found, argv);
     }
-    if (argc - optind != 1)
-        return usage(argc == optind ? "RUN.json is missing"
-                                    : "more than one RUN.json: ",
-                     argc == optind ? "" : argv[optind + 1]);
+    if (argc - optind != 1 || !argv[optind][0])
+        return usage(argc - optind <= 1 ? "RUN.json is missing"
+                                        : "more than one RUN.json: ",
+                     argc - optind <= 1 ? "" : argv[optind + 1]);
     opt.run = argv[optind];
     if (!opt.page && preset_page(&opt) != STATUS_DONE)
         return STATUS_USAGE;
-    if (same_file(opt.run, opt.page) || (opt.trace && same_file(opt.run, opt.trace)))
-        return usage("what is written would replace ", opt.run);
+    if (in_the_way(&opt))
+        return usage("what is written would replace ", in_the_way(&opt));
     if (opt.trace && (strcmp(opt.trace, opt.page) == 0))
         return usage("page and trace would be one file: ", opt.page);
     return make(&opt);

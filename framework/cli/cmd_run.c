@@ -73,7 +73,7 @@ static int parse_and_run(int argc, char **argv, struct run_options *run,
     }
     if (status)
         return status;
-    if (optind == argc)
+    if (optind == argc || !argv[optind][0])
         return run_usage("run", "argument", "JOB.yaml", "it is missing");
     if (optind + 1 < argc)
         return run_usage("run", "argument", argv[optind + 1],

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/options.h"
@@ -169,6 +170,14 @@ int cmd_selftest(int argc, char **argv)
                 "h5swim selftest: argument %s: it takes options only (see h5swim "
                 "selftest --help)\n",
                 argv[optind]);
+        return STATUS_USAGE;
+    }
+    struct stat st;
+    if (stat(o.dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        fprintf(stderr,
+                "h5swim selftest: make files in %s: it is not a directory (choose "
+                "another by --dir)\n",
+                o.dir);
         return STATUS_USAGE;
     }
     if (access(o.dir, W_OK | X_OK) != 0) {

@@ -215,6 +215,7 @@ static int check_verb(int argc, char **argv)
 {
     static const char *const verbs[] = {"start", "stop", "status"};
     const char *verb = optind < argc ? argv[optind] : NULL, *near = NULL;
+    char shown[OPTIONS_SHOWN] = "";
 
     if (verb && optind + 1 < argc) {
         fprintf(stderr,
@@ -225,10 +226,12 @@ static int check_verb(int argc, char **argv)
     for (size_t i = 0; verb && i < 3; i++)
         if (strcmp(verb, verbs[i]) == 0)
             return SERVE_DONE;
-    if (verb)
+    if (verb) {
         near = swim_text_nearest(verb, verbs, 3);
+        swim_text_shown(verb, shown, sizeof(shown));
+    }
     fprintf(stderr, "h5swim serve: %s%s%s%s%s (see h5swim serve --help)\n",
-            verb ? "there is no " : "give start, stop or status", verb ? verb : "",
+            verb ? "there is no " : "give start, stop or status", shown,
             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return SERVE_USAGE;
 }

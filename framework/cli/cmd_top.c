@@ -70,7 +70,7 @@ static int once(const struct options *o)
     else
         fprintf(stderr, "h5swim top: %s\n", err.text);
     top_look_end(&look);
-    return status;
+    return err.code == SWIM_ERR_ARG ? TOP_USAGE : status;
 }
 
 static int take_interval(struct options *o, const char *text)

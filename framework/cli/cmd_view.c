@@ -399,7 +399,7 @@ int cmd_view(int argc, char **argv)
     }
     if (status != VIEW_DONE)
         return status;
-    if (argc - optind == 1)
+    if (argc - optind == 1 && argv[optind][0])
         return run(&o, argv[optind]);
     fprintf(stderr,
             "h5swim view: give one FILE or FILE:DSET (see h5swim view --help)\n");

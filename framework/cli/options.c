@@ -25,6 +25,7 @@ int options_refuse(const char *command, const struct option *options, int found,
     const char letter[3] = {'-', (char)optopt, '\0'};
     const char *option = argv[optind - 1], *near = NULL;
     const char *why = "its value is missing";
+    char shown[OPTIONS_SHOWN];
 
     if (found != ':') {
         why = "there is no such option";
@@ -34,7 +35,8 @@ int options_refuse(const char *command, const struct option *options, int found,
             option = letter;
     }
     fprintf(stderr, "h5swim %s: option %s: %s%s%s%s (see h5swim %s --help)\n", command,
-            option, why, near ? "; did you mean \"--" : "", near ? near : "",
-            near ? "\"?" : "", command);
+            swim_text_shown(option, shown, sizeof(shown)), why,
+            near ? "; did you mean \"--" : "", near ? near : "", near ? "\"?" : "",
+            command);
     return 2;
 }

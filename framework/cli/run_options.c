@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "cli/options.h"
+#include "core/text.h"
 
 #define COUNT_MOST 4096
 
 int run_usage(const char *command, const char *what, const char *value, const char *why)
 {
+    char shown[OPTIONS_SHOWN];
+
     fprintf(stderr, "h5swim %s: %s %s: %s (see h5swim %s --help)\n", command, what,
-            value, why, command);
+            swim_text_shown(value, shown, sizeof(shown)), why, command);
     return RUN_STATUS_USAGE;
 }
 

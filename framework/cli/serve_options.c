@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include "cli/serve.h"
+#include "core/text.h"
 
 static int refuse(const char *option, const char *value, const char *why)
 {
-    fprintf(stderr, "h5swim serve: %s %.200s: %s (see h5swim serve --help)\n", option,
-            value, why);
+    char shown[200];
+
+    fprintf(stderr, "h5swim serve: %s %s: %s (see h5swim serve --help)\n", option,
+            swim_text_shown(value, shown, sizeof(shown)), why);
     return SERVE_USAGE;
 }
 

@@ -56,10 +56,10 @@ int verdict_fail(const char *command, const swim_error_t *err)
 
 const char *verdict_file(const char *command, int argc, char **argv, int at)
 {
-    if (argc - at == 1)
+    if (argc - at == 1 && argv[at][0])
         return argv[at];
     fprintf(stderr, "h5swim %s: %s (see h5swim %s --help)\n", command,
-            argc == at ? "name a file" : "name one file, not several", command);
+            argc - at <= 1 ? "name a file" : "name one file, not several", command);
     return NULL;
 }
 

@@ -201,7 +201,8 @@ static const char *link_strange(const char *bytes, ssize_t size)
 {
     return size > 1 && bytes[0] == 0x15 && bytes[1] == 0x03
                ? "it speaks TLS (give rediss:// instead of redis://)"
-               : "it does not speak Redis";
+               : "it does not speak Redis (is the port of the URL that of a Redis "
+                 "server?)";
 }
 
 /* One read, with a wait before it if there is nothing yet.  *n: 0 when there was not.
@@ -408,7 +409,13 @@ int redis_link_call(struct redis_link *link, int argc, const char *const *argv,
     if (rc != SWIM_OK || !reply)
         return rc;
     if (reply->type == REDIS_REPLY_ERROR) {
-        rc = link_failed(link, SWIM_ERR_IO, reply->str, err);
+        rc = link_failed(
+            link, SWIM_ERR_IO,
+            strncmp(reply->str, "NOAUTH", 6) == 0
+                ? "NOAUTH: it wants a password, which the URL does not "
+                  "have (give redis://:PASSWORD@HOST or unix://:PASSWORD@/PATH)"
+                : reply->str,
+            err);
         enum redis_refusal is = redis_refusal_of(reply->str);
         link->refused = is == REDIS_REFUSED;
         if (is == REDIS_REFUSED_HERE) {

@@ -64,7 +64,8 @@ static int file_check(const char *file, swim_error_t *err)
     struct stat st;
     char magic[4] = {0};
     int rc = SWIM_OK;
-    int fd = io_open(&swim_io_system, file, O_RDONLY | O_CLOEXEC, 0);
+    /* Not to wait for somebody who writes into a pipe. */
+    int fd = io_open(&swim_io_system, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
 
     if (fd < 0) {
         int code = errno == ENOENT || errno == ENOTDIR ? SWIM_ERR_ARG : SWIM_ERR_IO;
@@ -72,6 +73,10 @@ static int file_check(const char *file, swim_error_t *err)
     }
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
         rc = swim_error_set(err, SWIM_ERR_ARG, "open %s: it is a directory", file);
+    else if (S_ISFIFO(st.st_mode))
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "open %s: it is a pipe; HDF5 files are read out of order",
+                            file);
     else if (pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
              memcmp(magic, "CDF", 3) == 0)
         rc = swim_error_set(err, SWIM_ERR_ARG,

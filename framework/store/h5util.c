@@ -57,6 +57,12 @@ int h5_fail(swim_error_t *err, int code, const char *fmt, ...)
     if (cause.from_driver)
         return swim_error_set(err, driver_code != SWIM_OK ? driver_code : code, "%s",
                               cause.text);
+    if (strncmp(cause.text, "truncated file", 14) == 0)
+        return swim_error_set(
+            err, SWIM_ERR_CORRUPT,
+            "%s: the file is cut off, its end is missing; fetch or "
+            "make it again (h5swim check FILE tells how much there is)",
+            what);
     return swim_error_set(err, code, "%s: %s%s", what,
                           cause.from_system ? "" : "HDF5: ",
                           cause.text[0] ? cause.text : "no cause given");

@@ -9,6 +9,7 @@
 
 #define NAMES_MAX 4096 /* more are not looked at: a hint need not be complete */
 #define HINTS_MAX 3
+#define TARGET_MOST 200 /* a link to a longer name is not told of */
 
 struct each {
     hid_t object;
@@ -86,10 +87,39 @@ static void names_join(const struct names *names, size_t n, const char *between,
         snprintf(buf + used, size - used, "%s", end);
 }
 
+/* The name is there and is a link: where to, for nothing is there. */
+static bool names_link(hid_t file, const char *path, char *buf, size_t size)
+{
+    const char *other = NULL, *object = NULL;
+    char target[TARGET_MOST] = "";
+    hdf5_link_info_t info;
+
+    if (!path[0] || HDF5_LINK_INFO(file, path, &info) < 0 ||
+        info.type == H5L_TYPE_HARD || info.u.val_size >= sizeof(target) ||
+        H5Lget_val(file, path, target, sizeof(target), H5P_DEFAULT) < 0)
+        return false;
+    if (info.type == H5L_TYPE_SOFT)
+        snprintf(buf, size, "the name is a link to %s, where nothing is", target);
+    else if (info.type == H5L_TYPE_EXTERNAL &&
+             H5Lunpack_elink_val(target, info.u.val_size, NULL, &other, &object) >= 0)
+        snprintf(
+            buf, size,
+            "the name is a link to %s in the file %s, which is not there or cannot "
+            "be opened",
+            object, other);
+    else
+        return false;
+    return true;
+}
+
 const char *names_hint(hid_t file, const char *path, char *buf, size_t size)
 {
-    struct names *names = (struct names *)calloc(1, sizeof(*names));
+    struct names *names = NULL;
     size_t near = 0;
+
+    if (names_link(file, path, buf, size))
+        return buf;
+    names = (struct names *)calloc(1, sizeof(*names));
 
     snprintf(buf, size, "the file has no datasets");
     if (!names)

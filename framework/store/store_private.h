@@ -104,7 +104,8 @@ const char *source_name(const struct source *source);
 
 /* --- names.c ------------------------------------------------------------------- */
 
-/* "did you mean X?" or "it has X, Y, Z" for a dataset that is not there, into buf. */
+/* "did you mean X?", "the file has X, Y, Z" or, of a link, where it leads, for a
+ * dataset that is not there, into buf. */
 const char *names_hint(hid_t file, const char *path, char *buf, size_t size);
 
 /* Call fn for each dataset below an object; non-zero stops and is returned. */

@@ -74,7 +74,7 @@ metrics "assert m['h5swim_lock_server_up',] == 1"
 expect_status 1 "$h5swim" metrics -o nowhere/h5swim.prom
 expect_line 'write nowhere/h5swim.prom: No such file'
 mkdir out/taken
-expect_status 1 "$h5swim" metrics -o out/taken
+expect_status 2 "$h5swim" metrics -o out/taken
 expect_line 'write out/taken: '
 [ "$(ls out)" = "h5swim.prom
 taken" ] || fail "left behind: $(ls out)"
@@ -86,7 +86,7 @@ expect_line '127.0.0.1:1'
 ! grep -q geheim "$tmp/err" || fail "the password is shown"
 cp out/h5swim.prom "$tmp/out"
 metrics 'assert m == {("h5swim_lock_server_up",): 0}'
-expect_status 1 "$h5swim" metrics --redis nonsense://x
+expect_status 2 "$h5swim" metrics --redis nonsense://x
 [ ! -s "$tmp/out" ] || fail "metrics of no server: $(cat "$tmp/out")"
 expect_status 2 "$h5swim" metrics --ouptut x
 expect_line 'did you mean "--output"'

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# What a command answers where it is not used as it was meant: one line that says what to
+# do, the right status, and nothing that was there is gone.
+# shellcheck source=tests/support/testlib.sh
+. "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
+
+mkdir "$tmp/work"
+cd "$tmp/work"
+export SWIM_CACHE_DIR=$tmp/cache
+"$python" - <<'PY'
+import h5py, numpy as np
+with h5py.File("in.h5", "w") as f:
+    f["U"] = np.arange(24, dtype="f4").reshape(4, 6)
+    f["gone"] = h5py.SoftLink("/nowhere")
+    f["away"] = h5py.ExternalLink("away.h5", "/x")
+PY
+head -c 2000 in.h5 >short.h5
+cat >good.yaml <<'YAML'
+kernel: wind_speed
+inputs: {u: {file: in.h5, dataset: U}, v: {file: in.h5, dataset: U}}
+outputs: {speed: {file: out.h5, dataset: S}}
+YAML
+
+# says STATUS PATTERN COMMAND...: the status, and one line on stderr.
+says() {
+    local status=$1 pattern=$2
+    shift 2
+    expect_status "$status" "$@"
+    expect_line "$pattern"
+    passed "$(cat "$tmp/err")"
+}
+full() { "$h5swim" "$@" >/dev/full; }
+
+# What was asked for and cannot be written is a failure; not so the summary of a job that
+# is done.
+if [ -c /dev/full ]; then
+    # shellcheck disable=SC2086 # words
+    for command in --version 'run --help' 'kernel list' 'kernel info slope' locks \
+        'recover in.h5' 'run good.yaml --dry-run' 'serve status'; do
+        says 1 "^h5swim ${command%% *}: write.* No space left on device" \
+            full $command
+    done
+    says 1 'JSON object of job good.*No space left.*outputs are as they should be' \
+        full run good.yaml --json
+    says 0 'summary of job good.*No space left.*outputs are as they should be' \
+        full run good.yaml --overwrite
+fi
+
+# A file that is opened does not get the number of a closed descriptor.
+cp out.h5 whole.h5
+closed() { "$@" <&- >&- 2>&-; }
+without_stdin() { "$@" <&-; }
+unread() { "$@" >&-; }
+says 1 'h5swim view: write' unread "$h5swim" view in.h5:U
+expect_status 0 closed "$h5swim" run good.yaml --overwrite
+expect_status 0 h5diff whole.h5 out.h5 S
+[ "$(h5ls in.h5 | grep -c Dataset)" -eq 1 ] || fail "an input was written to"
+expect_status 0 without_stdin "$h5swim" exec -- ls -l /proc/self/fd/0
+grep -q /dev/null "$tmp/out" || fail "stdin: $(cat "$tmp/out")"
+
+# One line, whatever a name holds, and with its cause even if it is long.
+says 2 'unknown command "a b\?\[31m"' "$h5swim" $'a\nb\e[31m'
+says 2 'no such option' "$h5swim" run $'--a\nb'
+says 2 'job file a b: No such file' "$h5swim" run $'a\nb'
+says 2 'number from 1 to 4096' "$h5swim" run good.yaml -n $'1\n2'
+says 2 'not a b' "$h5swim" kernel $'a\nb'
+says 2 'there is no a b' "$h5swim" serve $'a\nb'
+says 2 'job file x+[.]{3}x+: File name too long' "$h5swim" run "$(printf 'x%.0s' {1..3000})"
+
+# What is no regular file is not replaced by one.
+says 2 "would replace out.h5" "$h5swim" report out.run.json -o out.h5
+expect_status 0 h5diff whole.h5 out.h5 S
+mkfifo pipe
+says 2 'pipe: it is no regular file' "$h5swim" metrics -o pipe
+[ -p pipe ] || fail "the pipe was replaced"
+mkdir folder
+says 2 'output .*/folder: a directory is there; give it another name' \
+    "$h5swim" run good.yaml --set outputs.speed.file=folder
+says 2 "pipe: (it is a pipe|a special file is there)" \
+    timeout 60 "$h5swim" run good.yaml --set outputs.speed.file=pipe
+says 2 "pipe: it is a pipe" \
+    timeout 60 "$h5swim" run good.yaml --overwrite --set inputs.u.file=pipe
+
+# Statuses: wrong usage is 2, a damaged file 5.
+for command in locks metrics 'top --once'; do
+    # shellcheck disable=SC2086 # words
+    says 2 'does not begin with redis://' "$h5swim" $command --redis nonsense
+done
+says 2 'in.h5: it is not a directory' "$h5swim" selftest --dir in.h5
+says 5 'open short.h5: the file is cut off.*h5swim check' "$h5swim" view short.h5
+says 5 'open short.h5: the file is cut off.*h5swim check' \
+    "$h5swim" run good.yaml --overwrite --set inputs.u.file=short.h5
+
+# Names that are empty, and links that lead nowhere.
+says 2 "JOB.yaml: it is missing" "$h5swim" run ""
+says 2 "name a file" "$h5swim" check ""
+says 2 "name a file" "$h5swim" recover ""
+says 2 "give one FILE" "$h5swim" view ""
+says 2 "RUN.json is missing" "$h5swim" report ""
+says 2 "no dataset gone in in.h5; the name is a link to /nowhere, where nothing is" \
+    "$h5swim" view in.h5:gone
+says 2 "link to /x in the file away.h5, which is not there" \
+    "$h5swim" run good.yaml --overwrite --set inputs.u.dataset=away
+
+# What to do.
+start_redis "$tmp/pw.sock" --requirepass sesame
+says 1 'wants a password.*redis://:PASSWORD@HOST' "$h5swim" locks --redis "unix://$tmp/pw.sock"
+says 1 'open kernel ./nosuch.so: No such file' "$h5swim" kernel info ./nosuch.so
+cat >silent.c <<'C'
+#include <h5swim/kernel.h>
+static int apply(void *state, const struct swim_block *block, swim_error_t *err)
+{
+    (void)state;
+    (void)err;
+    return block->inputs[0]->ndim ? 5 : SWIM_OK;
+}
+static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32}};
+static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
+SWIM_KERNEL_DEFINE(.name = "silent", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
+                   .inputs = in, .outputs = out, .apply = apply);
+C
+cat >silent.yaml <<'YAML'
+kernel: silent.c
+inputs: {u: {file: in.h5, dataset: U}}
+outputs: {y: {file: silent.h5, dataset: Y}}
+YAML
+says 1 'returned 5 .unknown. and did not say why, as swim_error_set' \
+    "$h5swim" run silent.yaml --fail-fast
+says 1 'nosuchcc not found.*name another by CC' env CC=nosuchcc "$h5swim" kernel info silent.c
