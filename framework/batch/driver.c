@@ -66,7 +66,17 @@ static int driver_fork(struct driver *d, uint32_t rank)
         return -1;
     d->pids[rank] = pid;
     d->fds[rank] = (struct pollfd){pidfd_open(pid, 0), POLLIN, 0};
-    return d->fds[rank].fd < 0 ? -1 : 0;
+    if (d->fds[rank].fd >= 0)
+        return 0;
+    /* Nobody would hear of its end. */
+    int why = errno;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, &d->statuses[rank], 0) < 0 && errno == EINTR)
+        ;
+    d->killed[d->n_killed++] = pid;
+    d->pids[rank] = 0;
+    errno = why;
+    return -1;
 }
 
 static void signal_ranks(const struct driver *d, int signo)

@@ -160,6 +160,8 @@ static const char *error_line(char *text)
 
     for (char *line = strtok_r(text, "\n", &rest); line;
          line = strtok_r(NULL, "\n", &rest)) {
+        if (strncmp(line, "collect2: error", 15) == 0 && best)
+            return best; /* what the linker says of it */
         if (strstr(line, "error:"))
             return line;
         if (line[strspn(line, " \t")])

@@ -49,7 +49,11 @@ int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t 
 
     *out = NULL;
     if (shared == MAP_FAILED)
-        return swim_error_sys(err, errno, "map memory for %u ranks", n_ranks);
+        return swim_error_set(
+            err, SWIM_ERR_NOMEM,
+            "map %zu MiB of addresses for %u ranks: %s; it takes little "
+            "memory, but a larger limit of addresses (ulimit -v)",
+            bytes >> 20, n_ranks, strerrordesc_np(errno));
     shared->mapped_bytes = bytes;
     shared->driver = getpid();
     pthread_mutexattr_init(&attr);

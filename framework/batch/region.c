@@ -42,7 +42,11 @@ int region_create(uint64_t bytes_for_slots, struct region **out, swim_error_t *e
 
     *out = NULL;
     if (memory == MAP_FAILED)
-        return swim_error_sys(err, errno, "map %zu bytes of shared memory", bytes);
+        return swim_error_set(
+            err, SWIM_ERR_NOMEM,
+            "map %zu MiB of addresses for the blocks of a rank: %s; give "
+            "the job less \"memory\", or a larger limit (ulimit -v)",
+            bytes >> 20, strerrordesc_np(errno));
     *out = memory;
     (*out)->mapped_bytes = bytes;
     sem_init(&(*out)->blocks_ready, 1, 0);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -78,6 +79,12 @@ int top_screen_enter(swim_error_t *err)
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return swim_error_set(err, SWIM_ERR_ARG,
                               "stdin or stdout is no terminal (use --once)");
+    const char *term = getenv("TERM");
+    if (!term || !term[0] || strcmp(term, "dumb") == 0)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "TERM is \"%s\", so the terminal is taken for one that "
+                              "cannot be drawn on (use --once, or set TERM)",
+                              term ? term : "");
     if (tcgetattr(STDIN_FILENO, &before) < 0)
         return swim_error_sys(err, errno, "ask for the state of the terminal");
     sigemptyset(&set);

@@ -50,6 +50,8 @@ fi
 
 # A file that is opened does not get the number of a closed descriptor.
 cp out.h5 whole.h5
+# typescript COMMAND: on a terminal, whose output goes to stderr.
+typescript() { script -qec "$1" /dev/null </dev/null >&2; }
 closed() { "$@" <&- >&- 2>&-; }
 without_stdin() { "$@" <&-; }
 unread() { "$@" >&-; }
@@ -129,3 +131,20 @@ YAML
 says 1 'returned 5 .unknown. and did not say why, as swim_error_set' \
     "$h5swim" run silent.yaml --fail-fast
 says 1 'nosuchcc not found.*name another by CC' env CC=nosuchcc "$h5swim" kernel info silent.c
+printf '#!/bin/sh\nprintf "ld: final link failed: No space left on device\\ncollect2: error: ld returned 1 exit status\\n" >&2\nexit 1\n' >linker
+chmod +x linker
+says 1 'compile.*final link failed: No space left' env CC="$PWD/linker" "$h5swim" kernel info silent.c
+says 2 'TERM is "dumb".*--once' typescript "TERM=dumb $h5swim top"
+
+# Limits: it ends, and says which; the lock server runs, and needs nothing.
+expect_status 0 "$h5swim" view in.h5
+for files in 6 7 8 9; do
+    status=0
+    timeout 60 bash -c "ulimit -n $files; exec $h5swim run good.yaml --quiet --overwrite" \
+        >"$tmp/out" 2>>few.err || status=$?
+    [ $status -eq 1 ] || fail "status $status with $files open files: $(cat few.err)"
+done
+grep -q 'Too many open files' few.err || fail "no cause: $(cat few.err)"
+passed "too few open files: $(tail -n 1 few.err)"
+says 1 'MiB of addresses for 1 ranks: Cannot allocate memory.*ulimit -v' \
+    bash -c "ulimit -v 400000; exec $h5swim run good.yaml --quiet --overwrite"
