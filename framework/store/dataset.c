@@ -4,13 +4,8 @@
  * else HDF5 reads.
  *
  * Where each stored value is also a value of the wanted type, the values are read
- * straight into the caller's array and one pass over the rows just read makes missing
- * values NaN and unpacks.  Else the stored elements go through a buffer, because
- * missing values must be recognised before the conversion makes their neighbours equal
- * to them.
- */
-#include "store/dataset.h"
-
+ * straight into the caller's array, and finished there.  Else the stored elements go
+ * through a buffer (dataset_values.c). */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,29 +15,13 @@
 #include "store/box.h"
 #include "store/chunks.h"
 #include "store/codec.h"
-#include "store/store_private.h"
+#include "store/dataset_private.h"
 #include "store/vfd.h"
 
 #define CACHE_MAX ((size_t)64 << 20)
 #define CACHE_CHUNK_MAX                                           \
     ((size_t)512 << 20) /* a single chunk is kept up to this size \
                          */
-#define PART 4096       /* elements converted at a time */
-
-struct dataset {
-    hid_t set, type;       /* as stored */
-    struct chunks *chunks; /* NULL: HDF5 reads it */
-    char *file_name, *path;
-    uint32_t ndim;
-    enum swim_type stored, mem;
-    bool packed, buffered;
-    double scale, offset;
-    uint32_t n_missing;
-    _Alignas(16) unsigned char missing_raw[2][16]; /* as stored */
-    long double missing_mem[2]; /* converted to mem, then to long double */
-    unsigned char *buffer;
-    size_t buffer_bytes;
-};
 
 /* --- opening --------------------------------------------------------------------- */
 
@@ -219,182 +198,6 @@ void dataset_close(struct dataset *ds)
     errno = saved;
 }
 
-/* --- values in place ------------------------------------------------------------- */
-
-/* NOLINTBEGIN(bugprone-macro-parentheses): type cannot stand in parentheses */
-/* | and not ||: without branches the loops become vector instructions. */
-#define FINISH_ROW(name, type)                                                      \
-    static void finish_##name(type *restrict v, size_t n, const struct dataset *ds) \
-    {                                                                               \
-        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1];    \
-        const double scale = ds->scale, offset = ds->offset;                        \
-        if (!ds->packed && ds->n_missing == 1)                                      \
-            for (size_t i = 0; i < n; i++)                                          \
-                v[i] = v[i] == m0 ? (type)NAN : v[i];                               \
-        else if (!ds->packed)                                                       \
-            for (size_t i = 0; i < n; i++)                                          \
-                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : v[i];            \
-        else                                                                        \
-            for (size_t i = 0; i < n; i++) {                                        \
-                const type u = (type)((double)v[i] * scale + offset);               \
-                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : u;               \
-            }                                                                       \
-    }
-FINISH_ROW(float, float)
-FINISH_ROW(double, double)
-FINISH_ROW(ldouble, long double)
-/* Integers have one missing value as a kernel sees them: the second becomes the first.
- */
-#define MERGE_ROW(type)                                                          \
-    do {                                                                         \
-        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1]; \
-        type *restrict v = (type *)row;                                          \
-        for (size_t i = 0; i < n; i++)                                           \
-            v[i] = v[i] == m1 ? m0 : v[i];                                       \
-    } while (0)
-/* NOLINTEND(bugprone-macro-parentheses) */
-
-static void merge_row(const struct dataset *ds, void *row, size_t n)
-{
-    switch (ds->mem) {
-    case SWIM_TYPE_I8:
-        MERGE_ROW(int8_t);
-        break;
-    case SWIM_TYPE_U8:
-        MERGE_ROW(uint8_t);
-        break;
-    case SWIM_TYPE_I16:
-        MERGE_ROW(int16_t);
-        break;
-    case SWIM_TYPE_U16:
-        MERGE_ROW(uint16_t);
-        break;
-    case SWIM_TYPE_I32:
-        MERGE_ROW(int32_t);
-        break;
-    case SWIM_TYPE_U32:
-        MERGE_ROW(uint32_t);
-        break;
-    case SWIM_TYPE_I64:
-        MERGE_ROW(int64_t);
-        break;
-    case SWIM_TYPE_U64:
-        MERGE_ROW(uint64_t);
-        break;
-    default:
-        break;
-    }
-}
-
-static void finish_box(const struct dataset *ds, unsigned char *buf,
-                       const uint64_t *shape, const uint64_t *start,
-                       const uint64_t *count)
-{
-    struct box box;
-
-    const bool merged = !swim_type_is_float(ds->mem);
-
-    if (merged ? ds->n_missing < 2 : !ds->packed && !ds->n_missing)
-        return;
-    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
-    for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;
-         more = box_next(&box)) {
-        void *row = buf + box.offset * swim_type_size(ds->mem);
-        if (merged)
-            merge_row(ds, row, box.row);
-        else if (ds->mem == SWIM_TYPE_F32)
-            finish_float((float *)row, box.row, ds);
-        else if (ds->mem == SWIM_TYPE_F64)
-            finish_double((double *)row, box.row, ds);
-        else
-            finish_ldouble((long double *)row, box.row, ds);
-    }
-    (void)swim_meter_set(was);
-}
-
-/* --- values through a buffer ------------------------------------------------------ */
-
-static bool raw_is_missing(const struct dataset *ds, const unsigned char *raw)
-{
-    size_t size = swim_type_size(ds->stored);
-
-    for (uint32_t m = 0; m < ds->n_missing; m++)
-        if (memcmp(raw, ds->missing_raw[m], size) == 0)
-            return true;
-    return false;
-}
-
-static void element_set(enum swim_type type, unsigned char *at, long double value)
-{
-    float f = (float)value;
-    double d = (double)value;
-
-    if (type == SWIM_TYPE_F32)
-        memcpy(at, &f, sizeof(f));
-    else if (type == SWIM_TYPE_F64)
-        memcpy(at, &d, sizeof(d));
-    else
-        memcpy(at, &value, sizeof(value));
-}
-
-/* Unpacked integers are rounded to the nearest; conversion alone would cut. */
-static int unpack_part(const struct dataset *ds, const unsigned char *raw,
-                       unsigned char *dst, size_t n, swim_error_t *err)
-{
-    double wide[PART];
-    bool round = !swim_type_is_float(ds->mem);
-    int rc = codec_convert(ds->stored, raw, SWIM_TYPE_F64, wide, n, false, 0, err);
-
-    if (rc != SWIM_OK)
-        return rc;
-    for (size_t i = 0; i < n; i++) {
-        wide[i] = wide[i] * ds->scale + ds->offset;
-        if (round)
-            wide[i] = nearbyint(wide[i]);
-    }
-    return codec_convert(SWIM_TYPE_F64, wide, ds->mem, dst, n, false, 0, err);
-}
-
-static int buffered_part(const struct dataset *ds, const unsigned char *raw,
-                         unsigned char *dst, size_t n, swim_error_t *err)
-{
-    size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
-    int rc = ds->packed
-                 ? unpack_part(ds, raw, dst, n, err)
-                 : codec_convert(ds->stored, raw, ds->mem, dst, n, false, 0, err);
-
-    for (size_t i = 0; i < n && rc == SWIM_OK && ds->n_missing; i++) {
-        const unsigned char *element = raw + i * raw_size;
-        if (!raw_is_missing(ds, element))
-            continue;
-        if (swim_type_is_float(ds->mem))
-            element_set(ds->mem, dst + i * size, (long double)NAN);
-        else
-            rc = codec_convert(ds->stored, ds->missing_raw[0], ds->mem, dst + i * size,
-                               1, false, 0, err);
-    }
-    return rc;
-}
-
-static int buffered_box(struct dataset *ds, unsigned char *buf, const uint64_t *shape,
-                        const uint64_t *start, const uint64_t *count, swim_error_t *err)
-{
-    size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
-    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
-    struct box box;
-    int rc = SWIM_OK;
-
-    for (bool more = box_begin(&box, ds->ndim, shape, start, count);
-         more && rc == SWIM_OK; more = box_next(&box))
-        for (size_t i = 0; i < box.row && rc == SWIM_OK; i += PART) {
-            size_t n = box.row - i < PART ? box.row - i : PART;
-            rc = buffered_part(ds, ds->buffer + (box.done + i) * raw_size,
-                               buf + (box.offset + i) * size, n, err);
-        }
-    (void)swim_meter_set(was);
-    return rc;
-}
-
 /* --- by HDF5 ---------------------------------------------------------------------- */
 
 static int buffer_grow(struct dataset *ds, size_t bytes, swim_error_t *err)
@@ -495,12 +298,12 @@ static int read_whole(struct dataset *ds, size_t n, const uint64_t *start,
         if (rc == SWIM_OK)
             rc = dataset_read_into(ds, in_file, in_memory, ds->stored, ds->buffer, err);
         if (rc == SWIM_OK)
-            rc = buffered_box(ds, bytes, buf_shape, buf_start, count, err);
+            rc = dataset_convert(ds, bytes, buf_shape, buf_start, count, err);
     } else {
         in_memory = space_select(ds->ndim, buf_shape, buf_start, count);
         rc = dataset_read_into(ds, in_file, in_memory, ds->mem, buf, err);
         if (rc == SWIM_OK)
-            finish_box(ds, bytes, buf_shape, buf_start, count);
+            dataset_finish(ds, bytes, buf_shape, buf_start, count);
     }
     h5_release(in_memory);
     h5_release(in_file);
@@ -551,8 +354,9 @@ static int read_by_chunks(struct dataset *ds, size_t n, const uint64_t *start,
 
     if (ds->buffered) {
         rc = read_converted(ds, n, start, count, ds->stored, err);
-        return rc == SWIM_OK ? buffered_box(ds, buf, buf_shape, buf_start, count, err)
-                             : rc;
+        return rc == SWIM_OK
+                   ? dataset_convert(ds, buf, buf_shape, buf_start, count, err)
+                   : rc;
     }
     if (H5Tequal(ds->type, types_native(ds->mem)) > 0) {
         rc = read_chunks(ds, start, count, buf, buf_shape, buf_start, err);
@@ -563,7 +367,7 @@ static int read_by_chunks(struct dataset *ds, size_t n, const uint64_t *start,
                      origin, buf, buf_shape, buf_start);
     }
     if (rc == SWIM_OK)
-        finish_box(ds, buf, buf_shape, buf_start, count);
+        dataset_finish(ds, buf, buf_shape, buf_start, count);
     return rc;
 }
 

@@ -1,0 +1,34 @@
+/* dataset_private.h - what the files about reading a dataset share. */
+#ifndef SWIM_STORE_DATASET_PRIVATE_H
+#define SWIM_STORE_DATASET_PRIVATE_H
+
+#include "store/dataset.h"
+#include "store/store_private.h"
+
+struct dataset {
+    hid_t set, type;       /* as stored */
+    struct chunks *chunks; /* NULL: HDF5 reads it */
+    char *file_name, *path;
+    uint32_t ndim;
+    enum swim_type stored, mem;
+    bool packed, buffered;
+    double scale, offset;
+    uint32_t n_missing;
+    _Alignas(16) unsigned char missing_raw[2][16]; /* as stored */
+    long double missing_mem[2]; /* converted to mem, then to long double */
+    unsigned char *buffer;
+    size_t buffer_bytes;
+};
+
+/* --- dataset_values.c ------------------------------------------------------------ */
+
+/* What was read into that box of buf, as elements of the wanted type, is unpacked, and
+ * missing values are as a kernel sees them. */
+void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t *shape,
+                    const uint64_t *start, const uint64_t *count);
+
+/* The same for what was read into ds->buffer, as it is stored: converted into buf. */
+int dataset_convert(struct dataset *ds, unsigned char *buf, const uint64_t *shape,
+                    const uint64_t *start, const uint64_t *count, swim_error_t *err);
+
+#endif /* SWIM_STORE_DATASET_PRIVATE_H */

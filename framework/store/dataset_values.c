@@ -1,0 +1,190 @@
+/* dataset_values.c - stored elements as the values that a kernel sees.
+ *
+ * Where each stored value is also a value of the wanted type, one pass over the rows
+ * just read makes missing values NaN and unpacks, in place.  Else the stored elements
+ * go through a buffer, because missing values must be recognised before the conversion
+ * makes their neighbours equal to them. */
+#include <math.h>
+#include <string.h>
+
+#include "core/meter.h"
+#include "store/box.h"
+#include "store/codec.h"
+#include "store/dataset_private.h"
+
+#define PART 4096 /* elements converted at a time */
+
+/* --- values in place ------------------------------------------------------------- */
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): type cannot stand in parentheses */
+/* | and not ||: without branches the loops become vector instructions. */
+#define FINISH_ROW(name, type)                                                      \
+    static void finish_##name(type *restrict v, size_t n, const struct dataset *ds) \
+    {                                                                               \
+        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1];    \
+        const double scale = ds->scale, offset = ds->offset;                        \
+        if (!ds->packed && ds->n_missing == 1)                                      \
+            for (size_t i = 0; i < n; i++)                                          \
+                v[i] = v[i] == m0 ? (type)NAN : v[i];                               \
+        else if (!ds->packed)                                                       \
+            for (size_t i = 0; i < n; i++)                                          \
+                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : v[i];            \
+        else                                                                        \
+            for (size_t i = 0; i < n; i++) {                                        \
+                const type u = (type)((double)v[i] * scale + offset);               \
+                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : u;               \
+            }                                                                       \
+    }
+FINISH_ROW(float, float)
+FINISH_ROW(double, double)
+FINISH_ROW(ldouble, long double)
+/* Integers have one missing value as a kernel sees them: the second becomes the first.
+ */
+#define MERGE_ROW(type)                                                          \
+    do {                                                                         \
+        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1]; \
+        type *restrict v = (type *)row;                                          \
+        for (size_t i = 0; i < n; i++)                                           \
+            v[i] = v[i] == m1 ? m0 : v[i];                                       \
+    } while (0)
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+static void merge_row(const struct dataset *ds, void *row, size_t n)
+{
+    switch (ds->mem) {
+    case SWIM_TYPE_I8:
+        MERGE_ROW(int8_t);
+        break;
+    case SWIM_TYPE_U8:
+        MERGE_ROW(uint8_t);
+        break;
+    case SWIM_TYPE_I16:
+        MERGE_ROW(int16_t);
+        break;
+    case SWIM_TYPE_U16:
+        MERGE_ROW(uint16_t);
+        break;
+    case SWIM_TYPE_I32:
+        MERGE_ROW(int32_t);
+        break;
+    case SWIM_TYPE_U32:
+        MERGE_ROW(uint32_t);
+        break;
+    case SWIM_TYPE_I64:
+        MERGE_ROW(int64_t);
+        break;
+    case SWIM_TYPE_U64:
+        MERGE_ROW(uint64_t);
+        break;
+    default:
+        break;
+    }
+}
+
+void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t *shape,
+                    const uint64_t *start, const uint64_t *count)
+{
+    struct box box;
+
+    const bool merged = !swim_type_is_float(ds->mem);
+
+    if (merged ? ds->n_missing < 2 : !ds->packed && !ds->n_missing)
+        return;
+    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
+    for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;
+         more = box_next(&box)) {
+        void *row = buf + box.offset * swim_type_size(ds->mem);
+        if (merged)
+            merge_row(ds, row, box.row);
+        else if (ds->mem == SWIM_TYPE_F32)
+            finish_float((float *)row, box.row, ds);
+        else if (ds->mem == SWIM_TYPE_F64)
+            finish_double((double *)row, box.row, ds);
+        else
+            finish_ldouble((long double *)row, box.row, ds);
+    }
+    (void)swim_meter_set(was);
+}
+
+/* --- values through a buffer ------------------------------------------------------ */
+
+static bool raw_is_missing(const struct dataset *ds, const unsigned char *raw)
+{
+    size_t size = swim_type_size(ds->stored);
+
+    for (uint32_t m = 0; m < ds->n_missing; m++)
+        if (memcmp(raw, ds->missing_raw[m], size) == 0)
+            return true;
+    return false;
+}
+
+static void element_set(enum swim_type type, unsigned char *at, long double value)
+{
+    float f = (float)value;
+    double d = (double)value;
+
+    if (type == SWIM_TYPE_F32)
+        memcpy(at, &f, sizeof(f));
+    else if (type == SWIM_TYPE_F64)
+        memcpy(at, &d, sizeof(d));
+    else
+        memcpy(at, &value, sizeof(value));
+}
+
+/* Unpacked integers are rounded to the nearest; conversion alone would cut. */
+static int unpack_part(const struct dataset *ds, const unsigned char *raw,
+                       unsigned char *dst, size_t n, swim_error_t *err)
+{
+    double wide[PART];
+    bool round = !swim_type_is_float(ds->mem);
+    int rc = codec_convert(ds->stored, raw, SWIM_TYPE_F64, wide, n, false, 0, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    for (size_t i = 0; i < n; i++) {
+        wide[i] = wide[i] * ds->scale + ds->offset;
+        if (round)
+            wide[i] = nearbyint(wide[i]);
+    }
+    return codec_convert(SWIM_TYPE_F64, wide, ds->mem, dst, n, false, 0, err);
+}
+
+static int buffered_part(const struct dataset *ds, const unsigned char *raw,
+                         unsigned char *dst, size_t n, swim_error_t *err)
+{
+    size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
+    int rc = ds->packed
+                 ? unpack_part(ds, raw, dst, n, err)
+                 : codec_convert(ds->stored, raw, ds->mem, dst, n, false, 0, err);
+
+    for (size_t i = 0; i < n && rc == SWIM_OK && ds->n_missing; i++) {
+        const unsigned char *element = raw + i * raw_size;
+        if (!raw_is_missing(ds, element))
+            continue;
+        if (swim_type_is_float(ds->mem))
+            element_set(ds->mem, dst + i * size, (long double)NAN);
+        else
+            rc = codec_convert(ds->stored, ds->missing_raw[0], ds->mem, dst + i * size,
+                               1, false, 0, err);
+    }
+    return rc;
+}
+
+int dataset_convert(struct dataset *ds, unsigned char *buf, const uint64_t *shape,
+                    const uint64_t *start, const uint64_t *count, swim_error_t *err)
+{
+    size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
+    const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
+    struct box box;
+    int rc = SWIM_OK;
+
+    for (bool more = box_begin(&box, ds->ndim, shape, start, count);
+         more && rc == SWIM_OK; more = box_next(&box))
+        for (size_t i = 0; i < box.row && rc == SWIM_OK; i += PART) {
+            size_t n = box.row - i < PART ? box.row - i : PART;
+            rc = buffered_part(ds, ds->buffer + (box.done + i) * raw_size,
+                               buf + (box.offset + i) * size, n, err);
+        }
+    (void)swim_meter_set(was);
+    return rc;
+}
