@@ -258,10 +258,10 @@ static int judge_plan(const struct outputs *o, const struct plan *plans, size_t 
 void outputs_history(const struct outputs *o, char line[HISTORY_SIZE])
 {
     char date[64];
-    time_t now = time(NULL);
+    const time_t began = (time_t)o->began_s;
     struct tm tm;
 
-    strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&now, &tm));
+    strftime(date, sizeof(date), "%a %b %d %H:%M:%S %Y", localtime_r(&began, &tm));
     snprintf(line, HISTORY_SIZE, "%s: %s", date, o->command);
 }
 

@@ -15,10 +15,11 @@ struct outputs {
     const struct setup *setup; /* with its inputs open */
     struct store_access access;
     const char *mark; /* what h5swim_unfinished says: the setup's digest and the run */
-    const char *command; /* for the history */
-    bool overwrite;      /* replace what is there */
-    bool resume;         /* go on with what this job has left; not with overwrite */
-    bool goes_on; /* with resume: this run was to overwrite, and may have begun */
+    const char *command; /* for the history, and when that run began (CLOCK_REALTIME) */
+    int64_t began_s;
+    bool overwrite; /* replace what is there */
+    bool resume;    /* go on with what this job has left; not with overwrite */
+    bool goes_on;   /* with resume: this run was to overwrite, and may have begun */
     uint32_t n_ranks, n_hosts; /* that take part, each with a shard; 0: as 1 */
 };
 

@@ -35,7 +35,8 @@ int plan_unfinished(const struct outputs *o, struct plan *plan,
 int plan_refused(const struct outputs *o, struct plan *plan, enum plan_action action,
                  int rc, swim_error_t *err);
 
-/* The line for the history of a file that is made now. */
+/* The line for the history of files that this run makes: the same in all of them,
+ * whenever each is made. */
 #define HISTORY_SIZE 1024
 void outputs_history(const struct outputs *o, char line[HISTORY_SIZE]);
 

@@ -20,6 +20,7 @@ static struct outputs outputs_of(const struct rank *r, int64_t wait_ms)
                             .access = {r->session, wait_ms},
                             .mark = r->mark,
                             .command = r->options->command,
+                            .began_s = r->options->began_s,
                             .overwrite = r->options->overwrite && !r->again,
                             .resume = r->options->resume || r->again,
                             .goes_on = r->options->overwrite && r->again,

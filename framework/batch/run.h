@@ -21,7 +21,8 @@ struct run_options {
     bool join;           /* n_ranks ranks join a job that runs */
     const char *url;     /* of the lock server; NULL: as lock.h says */
     int64_t wait_ms;     /* for locks; as in struct swim_lock_options */
-    const char *command; /* for the history attribute */
+    const char *command; /* for the history attribute, with ... */
+    int64_t began_s;     /* ... when it was given, since 1970 */
     const char *record;  /* the file for the record of the run; "none": no record;
                             NULL: beside the first output */
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "batch/calc.h"
@@ -269,7 +270,8 @@ static int parse_and_run(struct calc_command *c, int argc, char **argv)
 int cmd_calc(int argc, char **argv)
 {
     char command[RUN_COMMAND_SIZE];
-    struct calc_command c = {.run = {.command = command}};
+    struct calc_command c = {
+        .run = {.command = command, .began_s = (int64_t)time(NULL)}};
 
     c.sets = calloc((size_t)argc, sizeof(*c.sets));
     if (!c.sets)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "batch/run.h"
 #include "cli/run_options.h"
@@ -94,7 +95,8 @@ int cmd_run(int argc, char **argv)
 {
     char command[RUN_COMMAND_SIZE];
     const char **sets = calloc((size_t)argc, sizeof(*sets));
-    struct run_options run = {.command = command, .sets = sets};
+    struct run_options run = {
+        .command = command, .began_s = (int64_t)time(NULL), .sets = sets};
 
     if (!sets)
         return 1;
