@@ -1,9 +1,12 @@
 /* compute_output.c - what a kernel wrote, as the chunks of a file. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "batch/compute_private.h"
 #include "store/box.h"
+
+#define PACK_PART 1024 /* elements at a time: they stay in the cache */
 
 void *record_begin(void *payload, uint64_t at, uint32_t output, const uint64_t *coords,
                    uint32_t n_coords)
@@ -122,11 +125,40 @@ static void refill(struct compute_output *o, size_t kernel_size, uint64_t elemen
             memcpy(to + i * o->element_size, o->fill, o->element_size);
 }
 
+/* Rounded to the nearest, as numpy rounds; what is beyond the type is missing.  In
+ * place where both types are the same. */
+static int pack_elements(const struct setup_output *so, const struct compute_output *o,
+                         uint64_t elements, swim_error_t *err)
+{
+    const size_t size = swim_type_size(so->type);
+    double part[PACK_PART];
+    int rc = SWIM_OK;
+
+    for (uint64_t at = 0; rc == SWIM_OK && at < elements; at += PACK_PART) {
+        const char *from = (const char *)o->array + at * size;
+        size_t n = elements - at < PACK_PART ? (size_t)(elements - at) : PACK_PART;
+        rc = codec_convert(so->type, from, SWIM_TYPE_F64, part, n, false, 0, err);
+        for (size_t i = 0; i < n; i++) {
+            bool gone = so->refill && memcmp(from + i * size, o->missing, size) == 0;
+            part[i] = gone ? (double)NAN
+                           : nearbyint((part[i] - so->spec.offset) / so->spec.scale);
+        }
+        if (rc == SWIM_OK)
+            rc = codec_convert(SWIM_TYPE_F64, part, so->spec.type,
+                               (char *)o->stored + at * o->element_size, n, true,
+                               so->spec.fill, err);
+    }
+    return rc;
+}
+
 int store_elements(struct compute *c, uint32_t output, uint64_t elements,
                    swim_error_t *err)
 {
     const struct setup_output *so = &c->setup->outputs[output];
     struct compute_output *o = &c->out[output];
+
+    if (so->spec.packed)
+        return pack_elements(so, o, elements, err);
     int rc = codec_convert(so->type, o->array, so->spec.type, o->stored, elements,
                            !so->spec.verbatim, so->spec.fill, err);
 

@@ -242,7 +242,7 @@ static int output_filters(const struct job_node *value, void *into, swim_error_t
 static const struct job_key output_keys[] = {
     {"file", output_file},     {"dataset", output_dataset}, {"type", output_type},
     {"chunks", output_chunks}, {"filters", output_filters}, {"fill", output_fill},
-    {"layout", output_layout}, {"shards", output_shards},
+    {"layout", output_layout}, {"shards", output_shards},   {"pack", job_pack},
 };
 
 static const char *dataset_bare(const char *dataset)
@@ -290,6 +290,8 @@ static int output_read(const struct job_node *node, const char *dir,
                       "output \"%.60s\": \"shards\" goes with layout: sharded",
                       output->port);
     rc = job_goes_on(node, rc, err);
+    if (rc == SWIM_OK)
+        rc = job_goes_on(node, job_pack_settle(output, err), err);
     return rc == SWIM_OK && output->file ? file_join(dir, &output->file, err) : rc;
 }
 

@@ -39,9 +39,11 @@ struct job_output {
     int deflate; /* 0: none; 1 to 9 */
     bool has_fill, fill_default;
     double fill;
-    bool sharded;    /* in a file for each node, which the named one joins, ... */
-    bool shards_set; /* "shards" was given: */
-    bool by_rank;    /* ... or for each rank */
+    bool packed;          /* stored numbers times scale plus offset are the values */
+    double scale, offset; /* of packed */
+    bool sharded;         /* in a file for each node, which the named one joins, ... */
+    bool shards_set;      /* "shards" was given: */
+    bool by_rank;         /* ... or for each rank */
     struct job_place place;
 };
 

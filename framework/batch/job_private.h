@@ -83,6 +83,10 @@ int job_kernels(const struct job_node *node, void *into, swim_error_t *err);
 /* When all keys were read: what all jobs of a chain need, and inputs to the first. */
 int job_kernels_settle(const struct job_node *root, struct job *job, swim_error_t *err);
 
+/* The key "pack" of an output; whether it goes with the type that the output has. */
+int job_pack(const struct job_node *node, void *into, swim_error_t *err);
+int job_pack_settle(const struct job_output *output, swim_error_t *err);
+
 /* Single values; the messages name the key and say what was expected. */
 int job_value_text(const struct job_node *node, char **out, swim_error_t *err);
 int job_value_bool(const struct job_node *node, bool *out, swim_error_t *err);

@@ -240,17 +240,19 @@ static void plan_inputs_outputs(const struct setup *setup)
     }
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         const struct output_spec *spec = &setup->outputs[i].spec;
-        char deflate[16] = "", filters[64];
+        char deflate[16] = "", filters[64], packed[80] = "";
+        if (spec->packed)
+            snprintf(packed, sizeof(packed), " * %g + %g", spec->scale, spec->offset);
         if (spec->deflate)
             snprintf(deflate, sizeof(deflate), " deflate %d", spec->deflate);
         snprintf(filters, sizeof(filters), "%s%s%s", spec->shuffle ? " shuffle" : "",
                  deflate, spec->fletcher32 ? " fletcher32" : "");
         swim_text_shape(spec->shape, spec->ndim, shape, sizeof(shape));
         swim_text_shape(spec->chunk, spec->ndim, chunk, sizeof(chunk));
-        printf("  output %-7s %s:%s, %s%s, %s, chunks %s (%s), %s (%s), fill %g%s\n",
+        printf("  output %-7s %s:%s, %s%s, %s%s, chunks %s (%s), %s (%s), fill %g%s\n",
                setup->kernel->outputs[i].name, spec->file, spec->dataset,
                setup->outputs[i].table ? "up to " : "", shape,
-               swim_type_name(spec->type), chunk, setup->outputs[i].chunks_why,
+               swim_type_name(spec->type), packed, chunk, setup->outputs[i].chunks_why,
                filters[0] ? filters + 1 : "no filters", setup->outputs[i].filters_why,
                spec->fill,
                !setup->outputs[i].sharded  ? ""

@@ -123,6 +123,9 @@ static void describe_output(const struct setup *setup, uint32_t number, FILE *to
             spec->shuffle ? "on" : "off", spec->deflate,
             spec->fletcher32 ? "on" : "off");
     fprintf(to, "output.%s.fill: %.17g\n", port, spec->fill);
+    if (spec->packed)
+        fprintf(to, "output.%s.pack: scale_factor %.17g, add_offset %.17g\n", port,
+                spec->scale, spec->offset);
     fprintf(to, "output.%s.layout: %s\n", port,
             setup->outputs[number].sharded ? "sharded" : "single");
 }

@@ -65,8 +65,8 @@ static bool is_as_written(const struct setup *setup, uint32_t output)
     const struct output_spec *spec = &so->spec;
     struct block_range tile, out;
     bool is = setup->phases[0] == SETUP_APPLY && spec->ndim > 0 &&
-              so->type == spec->type && !so->table && !so->refill && !spec->shuffle &&
-              !spec->deflate && !spec->fletcher32;
+              so->type == spec->type && !so->table && !so->refill && !spec->packed &&
+              !spec->shuffle && !spec->deflate && !spec->fletcher32;
 
     blocks_tile_range(&setup->blocks, 0, &tile);
     setup_output_range(so, &tile, &out);

@@ -8,34 +8,10 @@
 
 #include "batch/setup.h"
 #include "lock/resource.h"
+#include "store/types.h"
 
 #define CHUNK_BYTES_WANTED (1U << 20)
 #define ROWS_MOST ((uint64_t)1 << 60)
-
-/* netCDF's default fill values, NC_FILL_* of netcdf.h. */
-static double default_fill(enum swim_type type)
-{
-    switch (type) {
-    case SWIM_TYPE_I8:
-        return -127;
-    case SWIM_TYPE_U8:
-        return 255;
-    case SWIM_TYPE_I16:
-        return -32767;
-    case SWIM_TYPE_U16:
-        return 65535;
-    case SWIM_TYPE_I32:
-        return -2147483647;
-    case SWIM_TYPE_U32:
-        return 4294967295;
-    case SWIM_TYPE_I64:
-        return -9223372036854774784.0; /* the nearest double above NC_FILL_INT64 */
-    case SWIM_TYPE_U64:
-        return 18446744073709549568.0; /* the nearest double below NC_FILL_UINT64 */
-    default:
-        return 9.9692099683868690e+36;
-    }
-}
 
 /* How many parts of so much there are in n. */
 static uint64_t parts_of(uint64_t n, uint64_t part)
@@ -249,10 +225,10 @@ double setup_fill_of(const struct dataset_info *first, const struct swim_port *p
                      enum swim_type type)
 {
     bool own = port->type != SWIM_TYPE_ANY && port->type < SWIM_TYPE_F32;
-    bool goes_on = first->has_missing && !first->packed && !own;
+    bool goes_on = first->has_missing && !first->implied && !first->packed && !own;
 
     return goes_on && type_holds(type, first->missing) ? first->missing
-                                                       : default_fill(type);
+                                                       : swim_type_default_fill(type);
 }
 
 static int choose_fill(const struct setup *setup, const struct swim_port *port,
@@ -268,10 +244,11 @@ static int choose_fill(const struct setup *setup, const struct swim_port *port,
             given->place.text, given->fill, given->port, swim_type_name(spec->type));
     if (given->has_fill)
         spec->fill = given->fill;
-    else if (!given->fill_default && !spec->bare) /* a table has other numbers */
+    else if (!given->fill_default && !spec->packed &&
+             !spec->bare) /* these have other numbers than the input */
         spec->fill = setup_fill_of(first, port, spec->type);
     else
-        spec->fill = default_fill(spec->type);
+        spec->fill = swim_type_default_fill(spec->type);
     return SWIM_OK;
 }
 
@@ -302,14 +279,17 @@ static int keep_raw(const struct setup *setup, const struct job_output *given,
     if (out->type != stored)
         return SWIM_OK;
     out->spec.verbatim = true;
-    if (!given->has_fill && out->spec.type == stored)
+    if (!given->has_fill && !given->packed && out->spec.type == stored)
         return SWIM_OK;
     return swim_error_set(err, SWIM_ERR_ARG,
                           "%s: output \"%s\" has the numbers of the raw input %s as "
                           "they are stored, with their type (%s) and fill value: leave "
                           "out \"%s\"",
                           given->place.text, given->port, setup->inputs[0].field.port,
-                          swim_type_name(stored), given->has_fill ? "fill" : "type");
+                          swim_type_name(stored),
+                          given->has_fill ? "fill"
+                          : given->packed ? "pack"
+                                          : "type");
 }
 
 /* A kernel's new axes are foreign, too. */
@@ -446,6 +426,9 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         .file = out->file,
         .dataset = given->dataset,
         .type = given->type ? given->type : planned->type,
+        .packed = given->packed,
+        .scale = given->scale,
+        .offset = given->offset,
         .ndim = planned->ndim,
         .shuffle = given->shuffle,
         .fletcher32 = given->fletcher32,
@@ -465,8 +448,9 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         rc = take_given(setup, port, given, out, err);
     /* A fill value that the kernel's integers cannot hold is put in after conversion.
      */
-    out->refill = out->type < SWIM_TYPE_F32 && !type_holds(out->type, out->spec.fill);
-    out->missing = out->refill ? default_fill(out->type) : out->spec.fill;
+    bool held = !out->spec.packed && type_holds(out->type, out->spec.fill);
+    out->refill = out->type < SWIM_TYPE_F32 && !held;
+    out->missing = out->refill ? swim_type_default_fill(out->type) : out->spec.fill;
     return rc;
 }
 

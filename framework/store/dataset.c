@@ -43,7 +43,7 @@ size_t dataset_staged_bytes(const struct dataset_info *info, enum swim_type mem_
 {
     size_t stored = swim_type_size(info->stored_type), mem = swim_type_size(mem_type);
 
-    if (info->packed)
+    if (info->packed || info->ranged)
         return stored;
     if (!dataset_is_direct(info) || (info->native && info->stored_type == mem_type))
         return 0;
@@ -132,6 +132,9 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
     ds->packed = info->packed;
     ds->scale = info->scale;
     ds->offset = info->offset;
+    ds->ranged = info->ranged;
+    ds->low = info->low;
+    ds->high = info->high;
     ds->n_missing = info->n_missing;
     memcpy(ds->missing_raw, info->missing_raw, sizeof(ds->missing_raw));
     for (uint32_t i = 0; i < 2 && rc == SWIM_OK; i++) {
@@ -146,8 +149,9 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
                                false, 0, err);
     }
     if (!swim_type_is_float(ds->mem))
-        ds->buffered = ds->packed; /* missing values stay as they are */
-    else if (ds->packed || (ds->n_missing && !swim_type_is_float(ds->stored)))
+        ds->buffered = ds->packed || ds->ranged; /* missing values stay as they are */
+    else if (ds->packed || ds->ranged ||
+             (ds->n_missing && !swim_type_is_float(ds->stored)))
         ds->buffered = !swim_type_fits(ds->stored, ds->mem);
     return rc;
 }

@@ -40,11 +40,14 @@ struct dataset_info {
     double scale, offset;
     bool has_missing; /* _FillValue or missing_value (the two may differ) */
     uint32_t n_missing;
+    bool implied;     /* it names none, and has a range: netCDF's default is the one */
     unsigned char missing_raw[2][16]; /* as stored_type in native byte order */
     double missing;                   /* the first, rounded */
-    char *units, *long_name;          /* "" when there are none */
-    struct swim_axis *axes;           /* ndim of them: dimension scales, in order */
-    char **axis_paths;                /* of the scale datasets; NULL: no scale */
+    bool ranged;      /* stored values below low or above high are missing, too */
+    double low, high; /* valid_range, or valid_min and valid_max; one may be infinite */
+    char *units, *long_name; /* "" when there are none */
+    struct swim_axis *axes;  /* ndim of them: dimension scales, in order */
+    char **axis_paths;       /* of the scale datasets; NULL: no scale */
 };
 
 /* Look at one dataset.  dataset may be given with or without the leading '/'.

@@ -11,8 +11,8 @@ struct dataset {
     char *file_name, *path;
     uint32_t ndim;
     enum swim_type stored, mem;
-    bool packed, buffered;
-    double scale, offset;
+    bool packed, buffered, ranged;
+    double scale, offset, low, high; /* of packed and of ranged */
     uint32_t n_missing;
     _Alignas(16) unsigned char missing_raw[2][16]; /* as stored */
     long double missing_mem[2]; /* converted to mem, then to long double */

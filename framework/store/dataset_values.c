@@ -38,6 +38,14 @@
 FINISH_ROW(float, float)
 FINISH_ROW(double, double)
 FINISH_ROW(ldouble, long double)
+/* Before that, while they are as they were stored. */
+#define LIMIT_ROW(type)                                               \
+    do {                                                              \
+        const type low = (type)ds->low, high = (type)ds->high;        \
+        type *restrict v = (type *)row;                               \
+        for (size_t i = 0; i < n; i++)                                \
+            v[i] = ((v[i] < low) | (v[i] > high)) ? (type)NAN : v[i]; \
+    } while (0)
 /* Integers have one missing value as a kernel sees them: the second becomes the first.
  */
 #define MERGE_ROW(type)                                                          \
@@ -48,6 +56,16 @@ FINISH_ROW(ldouble, long double)
             v[i] = v[i] == m1 ? m0 : v[i];                                       \
     } while (0)
 /* NOLINTEND(bugprone-macro-parentheses) */
+
+static void limit_row(const struct dataset *ds, void *row, size_t n)
+{
+    if (ds->mem == SWIM_TYPE_F32)
+        LIMIT_ROW(float);
+    else if (ds->mem == SWIM_TYPE_F64)
+        LIMIT_ROW(double);
+    else
+        LIMIT_ROW(long double);
+}
 
 static void merge_row(const struct dataset *ds, void *row, size_t n)
 {
@@ -88,12 +106,14 @@ void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t
 
     const bool merged = !swim_type_is_float(ds->mem);
 
-    if (merged ? ds->n_missing < 2 : !ds->packed && !ds->n_missing)
+    if (merged ? ds->n_missing < 2 : !ds->packed && !ds->n_missing && !ds->ranged)
         return;
     const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
     for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;
          more = box_next(&box)) {
         void *row = buf + box.offset * swim_type_size(ds->mem);
+        if (ds->ranged && !merged)
+            limit_row(ds, row, box.row);
         if (merged)
             merge_row(ds, row, box.row);
         else if (ds->mem == SWIM_TYPE_F32)
@@ -149,6 +169,30 @@ static int unpack_part(const struct dataset *ds, const unsigned char *raw,
     return codec_convert(SWIM_TYPE_F64, wide, ds->mem, dst, n, false, 0, err);
 }
 
+/* What stands for a missing value, where there is such a thing: integers need a missing
+ * value in the file. */
+static int element_gone(const struct dataset *ds, unsigned char *at, swim_error_t *err)
+{
+    if (swim_type_is_float(ds->mem))
+        element_set(ds->mem, at, (long double)NAN);
+    else if (ds->n_missing)
+        return codec_convert(ds->stored, ds->missing_raw[0], ds->mem, at, 1, false, 0,
+                             err);
+    return SWIM_OK;
+}
+
+static int range_part(const struct dataset *ds, const unsigned char *raw,
+                      unsigned char *dst, size_t n, swim_error_t *err)
+{
+    double wide[PART];
+    int rc = codec_convert(ds->stored, raw, SWIM_TYPE_F64, wide, n, false, 0, err);
+
+    for (size_t i = 0; i < n && rc == SWIM_OK; i++)
+        if (wide[i] < ds->low || wide[i] > ds->high)
+            rc = element_gone(ds, dst + i * swim_type_size(ds->mem), err);
+    return rc;
+}
+
 static int buffered_part(const struct dataset *ds, const unsigned char *raw,
                          unsigned char *dst, size_t n, swim_error_t *err)
 {
@@ -157,17 +201,10 @@ static int buffered_part(const struct dataset *ds, const unsigned char *raw,
                  ? unpack_part(ds, raw, dst, n, err)
                  : codec_convert(ds->stored, raw, ds->mem, dst, n, false, 0, err);
 
-    for (size_t i = 0; i < n && rc == SWIM_OK && ds->n_missing; i++) {
-        const unsigned char *element = raw + i * raw_size;
-        if (!raw_is_missing(ds, element))
-            continue;
-        if (swim_type_is_float(ds->mem))
-            element_set(ds->mem, dst + i * size, (long double)NAN);
-        else
-            rc = codec_convert(ds->stored, ds->missing_raw[0], ds->mem, dst + i * size,
-                               1, false, 0, err);
-    }
-    return rc;
+    for (size_t i = 0; i < n && rc == SWIM_OK && ds->n_missing; i++)
+        if (raw_is_missing(ds, raw + i * raw_size))
+            rc = element_gone(ds, dst + i * size, err);
+    return rc == SWIM_OK && ds->ranged ? range_part(ds, raw, dst, n, err) : rc;
 }
 
 int dataset_convert(struct dataset *ds, unsigned char *buf, const uint64_t *shape,

@@ -80,7 +80,8 @@ int h5_attr_text(hid_t object, const char *name, char **out, swim_error_t *err)
     return *out ? SWIM_OK : swim_error_set(err, SWIM_ERR_NOMEM, "read %s", name);
 }
 
-bool h5_attr_number(hid_t object, const char *name, hid_t mem_type, void *out)
+bool h5_attr_numbers(hid_t object, const char *name, hid_t mem_type, size_t count,
+                     void *out, bool *is_float)
 {
     hid_t attr = H5I_INVALID_HID, type = H5I_INVALID_HID;
     void *buf = NULL;
@@ -94,9 +95,11 @@ bool h5_attr_number(hid_t object, const char *name, hid_t mem_type, void *out)
     if (type < 0 || types_from_h5(type) == SWIM_TYPE_ANY)
         goto out;
     n = attr_count(attr);
-    buf = n ? calloc(n, size) : NULL;
+    if (is_float)
+        *is_float = H5Tget_class(type) == H5T_FLOAT;
+    buf = n >= count && n ? calloc(n, size) : NULL;
     if (buf && H5Aread(attr, mem_type, buf) >= 0) {
-        memcpy(out, buf, size);
+        memcpy(out, buf, count * size);
         found = true;
     }
 out:
@@ -104,6 +107,11 @@ out:
     h5_release(type);
     h5_release(attr);
     return found;
+}
+
+bool h5_attr_number(hid_t object, const char *name, hid_t mem_type, void *out)
+{
+    return h5_attr_numbers(object, name, mem_type, 1, out, NULL);
 }
 
 static int attr_put(hid_t object, const char *name, hid_t type, hid_t space,

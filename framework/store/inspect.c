@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/codec.h"
 #include "store/store_private.h"
+
+#define RANGE_NEAR 1e-6
 
 static int no_memory(const struct dataset_info *info, swim_error_t *err)
 {
@@ -149,6 +152,64 @@ static void inspect_missing_one(hid_t set, const char *name, struct dataset_info
     info->has_missing = true;
 }
 
+/* Limits of a floating-point type for packed integers are of the values that these
+ * stand for (NetCDF Users Guide, appendix A: valid_range).  Stored numbers are whole:
+ * those beside a limit that is nearly one are not to be told apart by its rounding. */
+static void range_packed(struct dataset_info *info)
+{
+    double a = (info->low - info->offset) / info->scale;
+    double b = (info->high - info->offset) / info->scale;
+
+    info->low = fmin(a, b);
+    info->high = fmax(a, b);
+    if (isfinite(info->low))
+        info->low = ceil(info->low - RANGE_NEAR * fmax(1, fabs(info->low)));
+    if (isfinite(info->high))
+        info->high = floor(info->high + RANGE_NEAR * fmax(1, fabs(info->high)));
+}
+
+/* Integers without a missing value get that of netCDF's defaults, if that is none of
+ * the valid ones: what is beyond the range becomes it. */
+static int range_missing(struct dataset_info *info, swim_error_t *err)
+{
+    double fill = swim_type_default_fill(info->stored_type);
+
+    if (info->has_missing || swim_type_is_float(info->stored_type) ||
+        (fill >= info->low && fill <= info->high))
+        return SWIM_OK;
+    info->has_missing = info->implied = true;
+    info->n_missing = 1;
+    info->missing = fill;
+    return codec_convert(SWIM_TYPE_F64, &fill, info->stored_type, info->missing_raw[0],
+                         1, false, 0, err);
+}
+
+/* valid_range or valid_min and valid_max.  What is no range limits nothing. */
+static int inspect_range(hid_t set, struct dataset_info *info, swim_error_t *err)
+{
+    const bool narrow = info->stored_type == SWIM_TYPE_F32;
+    double limits[2] = {-(double)INFINITY, (double)INFINITY};
+    bool real[2] = {false, false};
+    bool some =
+        h5_attr_numbers(set, "valid_range", H5T_NATIVE_DOUBLE, 2, limits, &real[0]);
+
+    if (!some) {
+        some =
+            h5_attr_numbers(set, "valid_min", H5T_NATIVE_DOUBLE, 1, limits, &real[0]);
+        some = h5_attr_numbers(set, "valid_max", H5T_NATIVE_DOUBLE, 1, &limits[1],
+                               &real[1]) ||
+               some;
+    }
+    if (!some || !(limits[0] <= limits[1]))
+        return SWIM_OK;
+    info->ranged = true;
+    info->low = narrow ? (double)(float)limits[0] : limits[0];
+    info->high = narrow ? (double)(float)limits[1] : limits[1];
+    if (info->packed && !swim_type_is_float(info->stored_type) && (real[0] || real[1]))
+        range_packed(info);
+    return range_missing(info, err);
+}
+
 static int inspect_attributes(hid_t set, struct dataset_info *info, swim_error_t *err)
 {
     bool scaled, shifted;
@@ -162,7 +223,7 @@ static int inspect_attributes(hid_t set, struct dataset_info *info, swim_error_t
     info->packed = scaled || shifted;
     inspect_missing_one(set, "_FillValue", info);
     inspect_missing_one(set, "missing_value", info);
-    return rc;
+    return rc == SWIM_OK ? inspect_range(set, info, err) : rc;
 }
 
 /* --- axes ------------------------------------------------------------------------ */
@@ -396,7 +457,7 @@ void dataset_info_destroy(struct dataset_info *info)
 void dataset_take_raw(struct dataset_info *info)
 {
     info->raw = true;
-    info->packed = info->has_missing = false;
+    info->packed = info->has_missing = info->ranged = false;
     info->n_missing = 0;
 }
 

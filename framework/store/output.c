@@ -237,6 +237,12 @@ static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like
     if (rc == SWIM_OK && !verbatim && like >= 0 &&
         h5_attr_exists(like, "missing_value"))
         rc = h5_attr_put_number(set, "missing_value", native, fill, err);
+    if (rc == SWIM_OK && spec->packed)
+        rc = h5_attr_put_number(set, "scale_factor", H5T_NATIVE_DOUBLE, &spec->scale,
+                                err);
+    if (rc == SWIM_OK && spec->packed)
+        rc = h5_attr_put_number(set, "add_offset", H5T_NATIVE_DOUBLE, &spec->offset,
+                                err);
     if (rc == SWIM_OK)
         rc = spec_put_text(set, "units", spec->units, like, err);
     if (rc == SWIM_OK)

@@ -47,7 +47,9 @@ struct output_spec {
                          what these name */
     const char *mark; /* what h5swim_unfinished must say at output_open(),
                          output_progress() and output_finish(); NULL: anything */
-    double fill;      /* NaN: stored as NaN (floating point only) */
+    double fill;      /* NaN: stored as NaN (floating point only); as it is stored */
+    bool packed;      /* its numbers times scale plus offset are the values */
+    double scale, offset;
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
     const struct dataset_info *like;  /* attributes come from it and its file, ... */
     const struct source *like_source; /* which is open; NULL when like is */

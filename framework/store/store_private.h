@@ -50,6 +50,10 @@ int h5_attr_text(hid_t object, const char *name, char **out, swim_error_t *err);
 /* The first element of a numeric attribute as mem_type; false when there is none. */
 bool h5_attr_number(hid_t object, const char *name, hid_t mem_type, void *out);
 
+/* Likewise the first count elements; is_float (NULL: not wanted): the type it has. */
+bool h5_attr_numbers(hid_t object, const char *name, hid_t mem_type, size_t count,
+                     void *out, bool *is_float);
+
 /* Write (replace) an attribute: text as netCDF does, or one number. */
 int h5_attr_put_text(hid_t object, const char *name, const char *text,
                      swim_error_t *err);

@@ -71,6 +71,30 @@ bool swim_type_fits(enum swim_type from, enum swim_type to)
            type_row(from)->value_bits <= type_row(to)->value_bits;
 }
 
+double swim_type_default_fill(enum swim_type type)
+{
+    switch (type) {
+    case SWIM_TYPE_I8:
+        return -127;
+    case SWIM_TYPE_U8:
+        return 255;
+    case SWIM_TYPE_I16:
+        return -32767;
+    case SWIM_TYPE_U16:
+        return 65535;
+    case SWIM_TYPE_I32:
+        return -2147483647;
+    case SWIM_TYPE_U32:
+        return 4294967295;
+    case SWIM_TYPE_I64:
+        return -9223372036854774784.0; /* the nearest double above NC_FILL_INT64 */
+    case SWIM_TYPE_U64:
+        return 18446744073709549568.0; /* the nearest double below NC_FILL_UINT64 */
+    default:
+        return 9.9692099683868690e+36;
+    }
+}
+
 enum swim_type swim_type_floating(enum swim_type type)
 {
     return swim_type_fits(type, SWIM_TYPE_F32) ? SWIM_TYPE_F32 : SWIM_TYPE_F64;

@@ -18,4 +18,7 @@ bool swim_type_is_signed(enum swim_type type);
 /* Whether each value of type from is also a value of the floating-point type to. */
 bool swim_type_fits(enum swim_type from, enum swim_type to);
 
+/* netCDF's default fill value of a type, NC_FILL_* of netcdf.h. */
+double swim_type_default_fill(enum swim_type type);
+
 #endif /* SWIM_STORE_TYPES_H */

@@ -65,8 +65,8 @@ grep -rhoE 'getenv\("[A-Z0-9_]+"' "$framework" --include=*.c | cut -d'"' -f2 | s
 while read -r name; do grep -qw "$name" out || fail "help environment does not name $name"; done < variables
 
 expect_status 0 "$h5swim" help job
-sed -nE '/_keys\[\] = \{/,/^\};/p' "$framework"/batch/job.c "$framework"/batch/job_kernels.c |
-    grep -oE '\{"[a-z0-9]+", ' | cut -d'"' -f2 | sort -u > keys
+sed -nE '/_keys\[\] = \{/,/^\};/p' "$framework"/batch/job{,_kernels,_pack}.c |
+    grep -oE '\{"[a-z0-9_]+", ' | cut -d'"' -f2 | sort -u > keys
 [ "$(wc -l < keys)" -ge 20 ] || fail "keys: $(cat keys)"
 while read -r name; do grep -qE "(^| |\")$name(\"|:| |$)" out || fail "help job does not name $name"; done < keys
 awk '/^    kernel:/ {on = 1} on && !/^    / {exit} on {print substr($0, 5)}' out > job.yaml

@@ -13,8 +13,10 @@
  * arguments, and must come to the same result each time.
  *
  * Missing values: in floating-point arrays a missing value is NaN, whatever the file
- * stores (_FillValue, missing_value); a NaN in an output is stored as the output's fill
- * value.  In integer arrays missing values stay as they are; see swim_array.missing.
+ * stores (_FillValue, missing_value, numbers beyond valid_range, valid_min or
+ * valid_max); a NaN in an output is stored as the output's fill value.  In integer
+ * arrays missing values stay as they are, and what is beyond the range becomes one; see
+ * swim_array.missing.
  * An output's fill value is the job's "fill", else the first input's; tables, and ports
  * with an integer type of their own, which are counts or the like, have netCDF's
  * default.  A true value that is equal to it reads as missing.
