@@ -57,6 +57,11 @@ static int input_dataset(const struct job_node *value, void *into, swim_error_t 
     return job_value_text(value, &((struct job_input *)into)->dataset, err);
 }
 
+static int input_units(const struct job_node *value, void *into, swim_error_t *err)
+{
+    return job_value_text(value, &((struct job_input *)into)->units, err);
+}
+
 static int input_raw(const struct job_node *value, void *into, swim_error_t *err)
 {
     return job_value_bool(value, &((struct job_input *)into)->raw, err);
@@ -66,6 +71,7 @@ static const struct job_key input_keys[] = {
     {"file", input_file},
     {"dataset", input_dataset},
     {"raw", input_raw},
+    {"units", input_units},
 };
 
 static int place_needs(const struct job_place *place, const char *what,
@@ -114,7 +120,7 @@ static int input_read(const struct job_node *node, const char *dir,
 
     input->place = node->key_place;
     if (rc == SWIM_OK)
-        rc = job_map_expect(node, "file, dataset and raw", err);
+        rc = job_map_expect(node, "file, dataset, units and raw", err);
     if (rc == SWIM_OK)
         rc = job_keys_read(node, input_keys, SWIM_COUNT_OF(input_keys), input, err);
     if (rc != SWIM_OK)
@@ -548,6 +554,7 @@ void job_destroy(struct job *job)
         free(job->inputs[i].port);
         free(job->inputs[i].file);
         free(job->inputs[i].dataset);
+        free(job->inputs[i].units);
     }
     for (size_t i = 0; i < job->n_outputs; i++) {
         free(job->outputs[i].port);

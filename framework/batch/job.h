@@ -23,6 +23,7 @@ struct job_input {
     char *port;
     char *file; /* as it is opened: relative names joined to the job's directory */
     char *dataset;
+    char *units; /* in place of the attribute; NULL: as that says */
     bool raw;
     struct job_place place;
 };

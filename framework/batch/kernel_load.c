@@ -167,6 +167,22 @@ static int kernel_fail(const struct kernel_host *k, swim_error_t *err, const cha
     return swim_error_set(err, SWIM_ERR_KERNEL, "kernel %s: %s", k->path, text);
 }
 
+/* "=u" is the unit of the input u, which is one of those before. */
+static int unit_check(const struct kernel_host *k, const struct swim_port *ports,
+                      uint32_t number, const char *what, swim_error_t *err)
+{
+    const char *unit = ports[number].unit;
+
+    if (!unit || *unit != '=')
+        return SWIM_OK;
+    for (uint32_t i = 0; ports == k->inputs && i < number; i++)
+        if (strcmp(ports[i].name, unit + 1) == 0)
+            return SWIM_OK;
+    return kernel_fail(k, err,
+                       "%s %s: its unit is \"%s\", and that is no input before it",
+                       what, ports[number].name, unit);
+}
+
 static int ports_check(const struct kernel_host *k, struct swim_port *ports, uint32_t n,
                        const char *what, swim_error_t *err)
 {
@@ -182,6 +198,9 @@ static int ports_check(const struct kernel_host *k, struct swim_port *ports, uin
                 return kernel_fail(k, err, "two %ss named %s", what, ports[i].name);
         if (!ports[i].description)
             ports[i].description = "";
+        int rc = unit_check(k, ports, i, what, err);
+        if (rc != SWIM_OK)
+            return rc;
     }
     return SWIM_OK;
 }

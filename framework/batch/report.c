@@ -233,10 +233,14 @@ static void plan_inputs_outputs(const struct setup *setup)
         swim_text_shape(in->info->shape, in->info->ndim, shape, sizeof(shape));
         swim_text_shape(in->info->chunk, in->info->chunked ? in->info->ndim : 0, chunk,
                         sizeof(chunk));
-        printf("  input %-8s %s:%s, %s, %s, %s%s\n", in->field.port, in->info->file,
+        printf("  input %-8s %s:%s, %s, %s, %s%s", in->field.port, in->info->file,
                in->info->path, shape, swim_type_name(in->info->stored_type),
                in->info->chunked ? "chunks " : "contiguous",
                in->info->chunked ? chunk : "");
+        if (in->info->units_from)
+            printf(", in \"%s\" (the file: \"%s\")", in->info->units,
+                   in->info->units_from);
+        putchar('\n');
     }
     for (uint32_t i = 0; i < setup->n_outputs; i++) {
         const struct output_spec *spec = &setup->outputs[i].spec;

@@ -170,6 +170,8 @@ int setup_plan_input(struct setup *setup, uint32_t number,
     rc = given ? setup_inspect_input(setup, number, given, how, err)
                : setup_chain_input(setup, number, err);
 
+    if (rc == SWIM_OK)
+        rc = setup_take_units(setup, number, given, err);
     if (rc != SWIM_OK)
         return rc;
     in->type = port->type ? port->type : dataset_natural_type(in->info);

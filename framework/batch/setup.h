@@ -241,6 +241,12 @@ int setup_inspect_input(struct setup *setup, uint32_t number,
                         const struct job_input *given, const struct setup_access *how,
                         swim_error_t *err);
 
+/* What an input is in, by the job or by its attribute, as the kernel wants it: in
+ * setup_units.c.  given NULL: it is an output of the kernel before.  SWIM_ERR_ARG: that
+ * cannot be. */
+int setup_take_units(struct setup *setup, uint32_t number,
+                     const struct job_input *given, swim_error_t *err);
+
 /* Steps of setup_create(): the preset of the plan, open() and plan(); whether the
  * kernel planned an output, and halos, that there can be. */
 int setup_ask_kernel(struct setup *setup, swim_error_t *err);

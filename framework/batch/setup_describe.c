@@ -91,6 +91,10 @@ static int describe_input(const struct setup *setup, uint32_t number, FILE *to,
     put_value(to, real);
     fprintf(to, "input.%s.dataset: ", port);
     put_value(to, in->info->path);
+    if (in->info->units_from) {
+        fprintf(to, "input.%s.units: ", port);
+        put_value(to, in->info->units);
+    }
     if (in->info->raw)
         fprintf(to, "input.%s.raw: yes\n", port);
     if (setup->job->follow) { /* states come and go */

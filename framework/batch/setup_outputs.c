@@ -438,6 +438,9 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         .cell_methods = planned->cell_methods,
     };
     setup_chain_spec(setup, &out->spec);
+    /* Those of the attribute are not those of the values. */
+    if (!out->spec.units && first->units_from && !setup->table.most_rows)
+        out->spec.units = first->units;
     out->sharded = given->sharded;
     out->by_rank = given->by_rank;
     shape_output(setup, out);

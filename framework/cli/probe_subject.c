@@ -94,7 +94,8 @@ static struct dataset_info *info_make(const struct probe *p,
     info->file = strdup("made data");
     info->path = strdup(port->name);
     info->name = strdup(port->name);
-    info->units = strdup(port->unit ? port->unit : "1");
+    const bool named = port->unit && *port->unit != '='; /* "=u" is that of others */
+    info->units = strdup(named ? port->unit : "1");
     info->long_name = strdup("");
     info->axes = calloc(p->ndim + 1, sizeof(*info->axes));
     ok = info->file && info->path && info->name && info->units && info->long_name &&

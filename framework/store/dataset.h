@@ -46,8 +46,9 @@ struct dataset_info {
     bool ranged;      /* stored values below low or above high are missing, too */
     double low, high; /* valid_range, or valid_min and valid_max; one may be infinite */
     char *units, *long_name; /* "" when there are none */
-    struct swim_axis *axes;  /* ndim of them: dimension scales, in order */
-    char **axis_paths;       /* of the scale datasets; NULL: no scale */
+    char *units_from; /* what units were in the file, where they are others; or NULL */
+    struct swim_axis *axes; /* ndim of them: dimension scales, in order */
+    char **axis_paths;      /* of the scale datasets; NULL: no scale */
 };
 
 /* Look at one dataset.  dataset may be given with or without the leading '/'.

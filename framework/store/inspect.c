@@ -447,6 +447,7 @@ void dataset_info_destroy(struct dataset_info *info)
     free((void *)info->axis_paths);
     free(info->axes);
     free(info->long_name);
+    free(info->units_from);
     free(info->units);
     free(info->name);
     free(info->path);

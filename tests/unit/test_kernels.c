@@ -201,7 +201,8 @@ static void wind_speed_is_the_length_of_the_vector(void **state)
     bench_close(&b);
 }
 
-static void wind_speed_refuses_components_in_different_units(void **state)
+/* The host converts or refuses (integration.units). */
+static void wind_speed_wants_components_in_one_unit(void **state)
 {
     struct bench b;
 
@@ -209,8 +210,10 @@ static void wind_speed_refuses_components_in_different_units(void **state)
     bench_load(&b, "wind_speed");
     bench_axis(&b, 0, "x", "", NULL, 5);
     b.field[0].units = "m/s";
-    b.field[1].units = "knots";
-    assert_int_equal(bench_plan(&b, 1), SWIM_ERR_ARG);
+    b.field[1].units = "m/s";
+    assert_int_equal(bench_plan(&b, 1), SWIM_OK);
+    assert_string_equal(b.host->inputs[1].unit, "=u");
+    assert_string_equal(b.output.units, "m/s");
     bench_close(&b);
 }
 
@@ -536,7 +539,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wind_speed_is_the_length_of_the_vector),
-        cmocka_unit_test(wind_speed_refuses_components_in_different_units),
+        cmocka_unit_test(wind_speed_wants_components_in_one_unit),
         cmocka_unit_test(climatology_is_the_mean_of_each_month),
         cmocka_unit_test(climatology_needs_a_time_axis),
         cmocka_unit_test(slope_wraps_around_the_globe_and_ends_at_the_poles),

@@ -107,7 +107,13 @@ struct swim_param {
     double max;              /* the last value that is allowed */
 };
 
-/* An input or an output. */
+/* An input or an output.
+ *
+ * unit of an input: one that udunits knows ("m s-1"), or that of an input before it, as
+ * "=" and its name ("=u").  Data in another unit that is convertible arrive converted,
+ * with it as swim_field.units; in one that is not, the job is refused.  Data without a
+ * unit are taken to be in the kernel's.  Raw inputs are not looked at.
+ * unit of an output: for people; what is stored is swim_output.units. */
 struct swim_port {
     const char *name;        /* as in job files; [A-Za-z_][A-Za-z0-9_]* */
     enum swim_type type;     /* of the arrays that the kernel sees */
