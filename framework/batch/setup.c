@@ -139,12 +139,17 @@ int setup_inspect_input(struct setup *setup, uint32_t number,
                         swim_error_t *err)
 {
     struct setup_input *in = &setup->inputs[number];
+    const uint32_t copies = SWIM_KERNEL_RAW | SWIM_KERNEL_COPIES;
+    const bool follow = setup->job->follow;
     int rc = open_input(setup, number, given, how, err);
 
-    if (rc == SWIM_OK)
-        rc = setup->job->follow
-                 ? dataset_inspect_growing(in->source, given->dataset, &in->info, err)
-                 : dataset_inspect(in->source, given->dataset, &in->info, err);
+    if (rc == SWIM_OK && number == 0 && setup->kernel &&
+        (setup->kernel->api.flags & copies) == copies)
+        rc = dataset_inspect_copy(in->source, given->dataset, follow, &in->info, err);
+    else if (rc == SWIM_OK && follow)
+        rc = dataset_inspect_growing(in->source, given->dataset, &in->info, err);
+    else if (rc == SWIM_OK)
+        rc = dataset_inspect(in->source, given->dataset, &in->info, err);
     if (rc == SWIM_OK)
         rc = source_check(in->source, err);
     if (rc != SWIM_OK)

@@ -279,6 +279,12 @@ static int keep_raw(const struct setup *setup, const struct job_output *given,
     if (out->type != stored)
         return SWIM_OK;
     out->spec.verbatim = true;
+    out->spec.opaque = setup->inputs[0].info->opaque;
+    if (out->spec.opaque && given->sharded)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s: output \"%s\" has elements that are no numbers, "
+                              "which cannot be sharded: leave out \"layout\"",
+                              given->place.text, given->port);
     if (!given->has_fill && !given->packed && out->spec.type == stored)
         return SWIM_OK;
     return swim_error_set(err, SWIM_ERR_ARG,

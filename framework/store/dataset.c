@@ -45,7 +45,8 @@ size_t dataset_staged_bytes(const struct dataset_info *info, enum swim_type mem_
 
     if (info->packed || info->ranged)
         return stored;
-    if (!dataset_is_direct(info) || (info->native && info->stored_type == mem_type))
+    if (!dataset_is_direct(info) || info->opaque ||
+        (info->native && info->stored_type == mem_type))
         return 0;
     return stored > mem ? stored : mem;
 }
@@ -133,6 +134,7 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
     ds->scale = info->scale;
     ds->offset = info->offset;
     ds->ranged = info->ranged;
+    ds->opaque = info->opaque;
     ds->low = info->low;
     ds->high = info->high;
     ds->n_missing = info->n_missing;
@@ -282,7 +284,8 @@ static int dataset_read_into(struct dataset *ds, hid_t in_file, hid_t in_memory,
         return h5_fail(err, SWIM_ERR_IO, "read %s in %s: select", ds->path,
                        ds->file_name);
     (void)vfd_take_code();
-    if (H5Dread(ds->set, types_native(type), in_memory, in_file, H5P_DEFAULT, buf) < 0)
+    if (H5Dread(ds->set, ds->opaque ? ds->type : types_native(type), in_memory, in_file,
+                H5P_DEFAULT, buf) < 0)
         return h5_fail(err, SWIM_ERR_IO, "read %s in %s", ds->path, ds->file_name);
     return check_sources(ds, err);
 }
@@ -362,7 +365,7 @@ static int read_by_chunks(struct dataset *ds, size_t n, const uint64_t *start,
                    ? dataset_convert(ds, buf, buf_shape, buf_start, count, err)
                    : rc;
     }
-    if (H5Tequal(ds->type, types_native(ds->mem)) > 0) {
+    if (ds->opaque || H5Tequal(ds->type, types_native(ds->mem)) > 0) {
         rc = read_chunks(ds, start, count, buf, buf_shape, buf_start, err);
     } else {
         rc = read_converted(ds, n, start, count, ds->mem, err);

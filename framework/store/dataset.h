@@ -35,12 +35,13 @@ struct dataset_info {
                              DATASET_UNCACHED: none, each is read at once */
     enum swim_type stored_type;
     bool native; /* in the form of this machine */
+    bool opaque; /* its elements are no numbers: stored_type is one of as many bytes */
     bool raw;    /* dataset_take_raw() */
     bool packed; /* scale_factor or add_offset */
     double scale, offset;
     bool has_missing; /* _FillValue or missing_value (the two may differ) */
-    uint32_t n_missing;
     bool implied;     /* it names none, and has a range: netCDF's default is the one */
+    uint32_t n_missing;
     unsigned char missing_raw[2][16]; /* as stored_type in native byte order */
     double missing;                   /* the first, rounded */
     bool ranged;      /* stored values below low or above high are missing, too */
@@ -59,6 +60,10 @@ int dataset_inspect(const struct source *source, const char *dataset,
 /* The same for one that may have no rows yet. */
 int dataset_inspect_growing(const struct source *source, const char *dataset,
                             struct dataset_info **out, swim_error_t *err);
+/* The same of either kind for a copy, which takes elements that are no numbers, too:
+ * dataset_take_raw() is to follow. */
+int dataset_inspect_copy(const struct source *source, const char *dataset, bool growing,
+                         struct dataset_info **out, swim_error_t *err);
 void dataset_info_destroy(struct dataset_info *info);
 
 /* How long its first axis is in another state of the file that it was inspected in.

@@ -12,6 +12,7 @@ struct dataset {
     uint32_t ndim;
     enum swim_type stored, mem;
     bool packed, buffered, ranged;
+    bool opaque;                     /* no numbers: nothing is converted */
     double scale, offset, low, high; /* of packed and of ranged */
     uint32_t n_missing;
     _Alignas(16) unsigned char missing_raw[2][16]; /* as stored */

@@ -45,14 +45,25 @@ static int inspect_type(hid_t set, struct dataset_info *info, swim_error_t *err)
     if (type < 0)
         return h5_fail(err, SWIM_ERR_IO, "read the type of %s in %s", info->path,
                        info->file);
+    bool copied = info->opaque;
     info->stored_type = types_from_h5(type);
     info->native = H5Tequal(type, types_native(info->stored_type)) > 0;
-    if (info->stored_type == SWIM_TYPE_ANY)
-        rc =
-            swim_error_set(err, SWIM_ERR_ARG,
-                           "%s in %s is of %s; kernels take integers up to 64 bits and "
-                           "floating-point numbers",
-                           info->path, info->file, types_describe(type));
+    info->opaque = copied && info->stored_type == SWIM_TYPE_ANY;
+    if (info->opaque)
+        info->stored_type = types_carrier(type);
+    if (info->stored_type == SWIM_TYPE_ANY && copied)
+        rc = swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%s in %s is of %s, of %zu bytes; besides numbers elements of "
+            "1, 2, 4, 8 or 16 bytes are copied, without parts of "
+            "variable length or references: h5repack takes the others",
+            info->path, info->file, types_describe(type), H5Tget_size(type));
+    else if (info->stored_type == SWIM_TYPE_ANY)
+        rc = swim_error_set(
+            err, SWIM_ERR_ARG,
+            "%s in %s is of %s; kernels that compute take integers up to 64 bits and "
+            "floating-point numbers",
+            info->path, info->file, types_describe(type));
     h5_release(type);
     return rc;
 }
@@ -387,9 +398,9 @@ static int inspect_all(hid_t file, struct dataset_info *info, swim_error_t *err)
     return rc;
 }
 
-/* growing: the first axis may be of length 0 */
+/* growing: the first axis may be of length 0; copied: elements need not be numbers */
 static int inspect_any(const struct source *source, const char *dataset, bool growing,
-                       struct dataset_info **out, swim_error_t *err)
+                       bool copied, struct dataset_info **out, swim_error_t *err)
 {
     const char *file = source_name(source);
     struct dataset_info *info = (struct dataset_info *)calloc(1, sizeof(*info));
@@ -399,6 +410,7 @@ static int inspect_any(const struct source *source, const char *dataset, bool gr
     if (!info)
         return swim_error_set(err, SWIM_ERR_NOMEM, "inspect %s in %s", dataset, file);
     info->grows = growing; /* for inspect_shape(), which says whether it is so */
+    info->opaque = copied; /* likewise inspect_type() */
     info->file = strdup(file);
     info->path = h5_path_normal(dataset);
     info->name = info->path ? strdup(h5_path_base(info->path)) : NULL;
@@ -416,13 +428,19 @@ static int inspect_any(const struct source *source, const char *dataset, bool gr
 int dataset_inspect(const struct source *source, const char *dataset,
                     struct dataset_info **out, swim_error_t *err)
 {
-    return inspect_any(source, dataset, false, out, err);
+    return inspect_any(source, dataset, false, false, out, err);
 }
 
 int dataset_inspect_growing(const struct source *source, const char *dataset,
                             struct dataset_info **out, swim_error_t *err)
 {
-    return inspect_any(source, dataset, true, out, err);
+    return inspect_any(source, dataset, true, false, out, err);
+}
+
+int dataset_inspect_copy(const struct source *source, const char *dataset, bool growing,
+                         struct dataset_info **out, swim_error_t *err)
+{
+    return inspect_any(source, dataset, growing, true, out, err);
 }
 
 static void axis_free(struct swim_axis *axis)

@@ -112,18 +112,29 @@ static bool spec_chunks(hid_t dcpl, const struct output_spec *spec)
            (!spec->fletcher32 || H5Pset_fletcher32(dcpl) >= 0);
 }
 
+/* The type as it is stored; a named one belongs to the file of like. */
+static hid_t spec_type(const struct output_spec *spec, hid_t like)
+{
+    hid_t of_like = spec->opaque && like >= 0 ? H5Dget_type(like) : H5I_INVALID_HID;
+    hid_t type = H5Tcopy(of_like >= 0 ? of_like : types_native(spec->type));
+
+    h5_release(of_like);
+    return type;
+}
+
 /* The fill value of like to the last bit, if it has one. */
 static bool dcpl_fill_like(hid_t dcpl, const struct output_spec *spec, hid_t like)
 {
     _Alignas(16) unsigned char fill[16] = {0};
-    hid_t native = types_native(spec->type), of_like = H5Dget_create_plist(like);
+    hid_t type = spec_type(spec, like), of_like = H5Dget_create_plist(like);
     H5D_fill_value_t defined = H5D_FILL_VALUE_ERROR;
     bool ok = of_like >= 0 && H5Pfill_value_defined(of_like, &defined) >= 0;
 
     if (ok && defined == H5D_FILL_VALUE_USER_DEFINED)
-        ok = H5Pget_fill_value(of_like, native, fill) >= 0 &&
-             H5Pset_fill_value(dcpl, native, fill) >= 0;
+        ok = H5Pget_fill_value(of_like, type, fill) >= 0 &&
+             H5Pset_fill_value(dcpl, type, fill) >= 0;
     h5_release(of_like);
+    h5_release(type);
     return ok;
 }
 
@@ -155,7 +166,7 @@ static int spec_make(hid_t file, const struct output_spec *spec, const char *pat
 {
     _Alignas(16) unsigned char fill[16] = {0};
     hsize_t dims[SWIM_NDIM_MAX] = {0}, most[SWIM_NDIM_MAX];
-    hid_t dcpl = H5I_INVALID_HID, space = H5I_INVALID_HID;
+    hid_t dcpl = H5I_INVALID_HID, space = H5I_INVALID_HID, type = H5I_INVALID_HID;
     int rc = spec_fill(spec, fill, err);
 
     *out = H5I_INVALID_HID;
@@ -170,11 +181,12 @@ static int spec_make(hid_t file, const struct output_spec *spec, const char *pat
     space = spec->ndim ? H5Screate_simple((int)spec->ndim, dims, most)
                        : H5Screate(H5S_SCALAR);
     dcpl = spec_dcpl(spec, path, fill, like);
-    if (space >= 0 && dcpl >= 0)
-        *out = H5Dcreate2(file, path, types_native(spec->type), space, H5P_DEFAULT,
-                          dcpl, H5P_DEFAULT);
+    type = spec_type(spec, like);
+    if (space >= 0 && dcpl >= 0 && type >= 0)
+        *out = H5Dcreate2(file, path, type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
     if (*out < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "create %s in %s", path, spec->file);
+    h5_release(type);
     h5_release(dcpl);
     h5_release(space);
     return rc;

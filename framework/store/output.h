@@ -55,6 +55,8 @@ struct output_spec {
     const struct source *like_source; /* which is open; NULL when like is */
     bool verbatim; /* its numbers are like's: so are the fill value, which that here
                       gives way to, and the attributes that say what they mean */
+    bool opaque;   /* with verbatim: its elements are of the type of like, which is no
+                      number; type is one of as many bytes */
     int32_t from_axis[SWIM_NDIM_MAX]; /* axis of like that this one is, attributes and
                                          all; -1: new, see axes */
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */

@@ -35,7 +35,8 @@ bool output_set_fits(hid_t set, const struct output_spec *spec)
                               (spec->fletcher32 ? 1 : 0);
     bool fits = space >= 0 && type >= 0 && dcpl >= 0 &&
                 H5Sget_simple_extent_dims(space, dims, NULL) == (int)spec->ndim &&
-                H5Tequal(type, types_native(spec->type)) > 0 &&
+                (spec->opaque ? types_carrier(type) == spec->type
+                              : H5Tequal(type, types_native(spec->type)) > 0) &&
                 H5Pget_nfilters(dcpl) == n_filters;
 
     if (spec->pieces)
@@ -215,12 +216,15 @@ int output_write_slab(struct output *o, size_t which, const uint64_t *start,
     }
     in_file = H5Dget_space(o->sets[which]);
     in_memory = ndim ? H5Screate_simple(ndim, n, NULL) : H5Screate(H5S_SCALAR);
-    if (in_file < 0 || in_memory < 0 ||
+    hid_t stored = H5Dget_type(o->sets[which]);
+    bool opaque = stored >= 0 && types_from_h5(stored) == SWIM_TYPE_ANY;
+    if (in_file < 0 || in_memory < 0 || stored < 0 ||
         (ndim &&
          H5Sselect_hyperslab(in_file, H5S_SELECT_SET, from, NULL, n, NULL) < 0) ||
-        H5Dwrite(o->sets[which], types_native(o->types[which]), in_memory, in_file,
-                 H5P_DEFAULT, elements) < 0)
+        H5Dwrite(o->sets[which], opaque ? stored : types_native(o->types[which]),
+                 in_memory, in_file, H5P_DEFAULT, elements) < 0)
         rc = output_broke(o, err);
+    h5_release(stored);
     h5_release(in_memory);
     h5_release(in_file);
     return rc;

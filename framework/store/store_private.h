@@ -23,6 +23,10 @@ hid_t types_native(enum swim_type type);
 /* The element type that holds what an HDF5 type holds; SWIM_TYPE_ANY: none does. */
 enum swim_type types_from_h5(hid_t type);
 
+/* Numbers of as many bytes as elements of another type have, for copies of these;
+ * SWIM_TYPE_ANY: there are none, or an element refers to what is elsewhere. */
+enum swim_type types_carrier(hid_t type);
+
 /* "a compound type", ...: an HDF5 type in words, for messages. */
 const char *types_describe(hid_t type);
 

@@ -5,6 +5,8 @@
 
 #include "store/store_private.h"
 
+#define TYPE_DEPTH_MOST 16 /* of compounds in compounds */
+
 struct type_row {
     const char *name;
     size_t size;
@@ -175,6 +177,50 @@ enum swim_type types_from_h5(hid_t type)
         return H5Tget_precision(type) <= H5Tget_precision(H5T_NATIVE_LDOUBLE)
                    ? SWIM_TYPE_LDOUBLE
                    : SWIM_TYPE_ANY;
+    default:
+        return SWIM_TYPE_ANY;
+    }
+}
+
+/* Whether an element is all that it means: no variable length, no reference. */
+static bool type_is_flat(hid_t type, int depth)
+{
+    H5T_class_t class = H5Tget_class(type);
+    bool flat = depth < TYPE_DEPTH_MOST;
+
+    if (class == H5T_STRING)
+        return H5Tis_variable_str(type) == 0;
+    if (class == H5T_ARRAY) {
+        hid_t of = H5Tget_super(type);
+        flat = flat && of >= 0 && type_is_flat(of, depth + 1);
+        h5_release(of);
+        return flat;
+    }
+    if (class != H5T_COMPOUND)
+        return class != H5T_VLEN && class != H5T_REFERENCE && class != H5T_NO_CLASS;
+    for (int i = 0; flat && i < H5Tget_nmembers(type); i++) {
+        hid_t member = H5Tget_member_type(type, (unsigned)i);
+        flat = member >= 0 && type_is_flat(member, depth + 1);
+        h5_release(member);
+    }
+    return flat;
+}
+
+enum swim_type types_carrier(hid_t type)
+{
+    if (!type_is_flat(type, 0))
+        return SWIM_TYPE_ANY;
+    switch (H5Tget_size(type)) {
+    case 1:
+        return SWIM_TYPE_U8;
+    case 2:
+        return SWIM_TYPE_U16;
+    case 4:
+        return SWIM_TYPE_U32;
+    case 8:
+        return SWIM_TYPE_U64;
+    case sizeof(long double):
+        return SWIM_TYPE_LDOUBLE;
     default:
         return SWIM_TYPE_ANY;
     }

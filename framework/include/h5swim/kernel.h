@@ -311,6 +311,12 @@ enum swim_kernel_flags {
      * value and the attributes that say what its numbers mean, and NaN in them stays.
      */
     SWIM_KERNEL_RAW = 1,
+    /* With SWIM_KERNEL_RAW: elements are copied, and nothing is computed of them.  The
+     * first input may then be of any type of 1, 2, 4, 8 or 16 bytes that holds all it
+     * means itself: enumerations and booleans, complex and other compound numbers,
+     * texts of fixed length.  It arrives as numbers of as many bytes, and an output of
+     * the same type is stored as what the input is. */
+    SWIM_KERNEL_COPIES = 2,
 };
 
 /* Elements of an array whose size the compiler knows. */
