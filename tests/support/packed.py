@@ -38,9 +38,9 @@ def make(name):
         real[0, :3] = np.float32(0.1), np.nextafter(np.float32(0.1), np.float32(1)), np.nan
         put(f, "real", real, np.float32(-999), valid_max=np.float32(0.1))
         put(f, "double", real.astype("f8"), valid_range=np.array([-1.0, 0.5]))
-        # Limits of what the numbers mean: 300 * 0.1 is more than 30, and one of them.
+        # Limits of what the numbers mean: 26.9 / 0.1 is less than 269, which is one of them.
         tenths = np.arange(-400, 400, dtype="i4").reshape(20, 40)
-        put(f, "means", tenths, scale_factor=0.1, valid_min=-30.0, valid_max=30.0)
+        put(f, "means", tenths, scale_factor=0.1, valid_min=-25.2, valid_max=26.9)
         put(f, "down", tenths, scale_factor=-0.5, add_offset=3.0,
             valid_range=np.array([-30.0, 30.0]))
         # To be packed: ties, the ends of int16 with 0.01 and 20, and beyond.
