@@ -116,7 +116,7 @@ with h5py.File("a.nc", "r+"):
     open("held", "w").close()
     while not os.path.exists("go"): time.sleep(0.01)' &
 holder=$!
-on_exit 'touch "$tmp/go"'
+on_exit "touch '$tmp/go'"
 await test -e held
 "$h5swim" run job.yaml --quiet --record none --overwrite &
 waiting=$!
