@@ -317,7 +317,13 @@ int openfile_read(struct openfile *f, void *bytes, size_t size, uint64_t place,
 {
     int rc = openfile_enter(f, err);
 
-    return rc == SWIM_OK ? txn_read(f->txn, bytes, size, place, err) : rc;
+    if (rc == SWIM_OK)
+        rc = txn_read(f->txn, bytes, size, place, err);
+    /* Without flock nothing but the lock keeps the bytes from being copied over: what
+     * was read is of the state if it was still held afterwards. */
+    if (rc == SWIM_OK && f->how == OPENFILE_READ && !f->flocks)
+        rc = openfile_check(f, err);
+    return rc;
 }
 
 int openfile_is_whole(const struct openfile *f, swim_error_t *err)

@@ -142,7 +142,7 @@ static void txn_options_of(struct openfile *f, struct txn_options *opt)
                                 .may_rewrite = may_rewrite,
                                 .is_wanted = is_wanted,
                                 .arg = f};
-    opt->flocks = file_locks_work(f->path);
+    opt->flocks = f->flocks = file_locks_work(f->path);
     if (f->opt.boot)
         memcpy(opt->boot, f->opt.boot, JOURNAL_ID);
     else

@@ -28,6 +28,7 @@ struct openfile {
     swim_session_t *session;
     swim_lock_t *lock;
     struct txn *txn;
+    bool flocks;        /* they keep others away, beside the lock */
     bool untold_commit; /* one was begun, and those who wait for it do not know */
     bool keep_journal;  /* at the last close */
     bool pinned;        /* a state of it was named to others */

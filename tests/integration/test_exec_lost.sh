@@ -48,6 +48,12 @@ is_stopped() { [ "$(sed 's/.*) //' "/proc/$1/stat" | cut -c1)" = T ]; }
 # What lies there, byte by byte, and under which names.
 fingerprint() { sha256sum f.h5*; }
 
+# The journal is copied by the first session that finds nobody in the way.
+is_copied() {
+    file_is 5 "while it is stopped"
+    [ "$(echo f.h5*)" = f.h5 ]
+}
+
 # stop_and_go WHERE LATER: LATER is what becomes of the other one that writes.
 stop_and_go() {
     local what="$1, flock $HDF5_USE_FILE_LOCKING, readers $readers" pid status=0
@@ -101,6 +107,33 @@ for readers in no yes; do
     stop_and_go opened commits
     stop_and_go cached commits
     stop_and_go written commits
+done
+
+# One that reads, on the other hand, still sees its state where flock keeps the copy of the
+# journal away, and else is refused what it reads, instead of seeing some of each.
+for HDF5_USE_FILE_LOCKING in TRUE FALSE; do
+    make_file
+    "$h5swim" exec -- "$python" -c 'import os, signal, h5py
+file = h5py.File("f.h5", "r")
+assert file["x"][0] == 1
+os.kill(os.getpid(), signal.SIGSTOP)
+try:
+    print(sorted(set(file["more"][:])))
+except (OSError, KeyError) as error:
+    print("lease" in str(error) or error)
+file.close()' >"$tmp/old" 2>&1 &
+    stopped=$!
+    await is_stopped "$stopped"
+    expect_status 0 write_5 10
+    [ $HDF5_USE_FILE_LOCKING = TRUE ] || await is_copied
+    kill -CONT "$stopped"
+    expect_status 0 wait "$stopped"
+    stopped=
+    case $HDF5_USE_FILE_LOCKING in
+    TRUE) grep -Eqx '\[(np\.int32\()?1\)?\]' "$tmp/old" || fail "it has read $(cat "$tmp/old")" ;;
+    FALSE) grep -qx True "$tmp/old" || fail "it has read $(cat "$tmp/old")" ;;
+    esac
+    passed "who reads and has lost its lock, flock $HDF5_USE_FILE_LOCKING"
 done
 
 # Programs that leave their file open, whatever closes it: they cannot be told, so their
