@@ -24,7 +24,8 @@ done
 if grep -q mpi "$tmp/depends"; then fail "it needs an MPI: $(cat "$tmp/depends")"; fi
 dpkg-deb -c "$h5swim_deb" >"$tmp/files"
 for file in usr/bin/h5swim usr/lib/libh5swim.so.0 usr/lib/h5swim/kernels/slope.so \
-    usr/include/h5swim/kernel.h usr/lib/pkgconfig/h5swim.pc usr/share/doc/h5swim/copyright; do
+    usr/include/h5swim/kernel.h usr/lib/pkgconfig/h5swim.pc usr/share/doc/h5swim/copyright \
+    usr/share/bash-completion/completions/h5swim usr/share/zsh/vendor-completions/_h5swim; do
     grep -qE "\./$file( |\$)" "$tmp/files" || fail "not in the package: $file"
 done
 if grep 'usr/share/man/.*[^/]$' "$tmp/files" | grep -v '[.]gz$'; then
