@@ -99,7 +99,7 @@ static int journal_check_owner(const struct txn *t, bool *over, swim_error_t *er
         return txn_gone(t, err);
     return swim_error_set(err, SWIM_ERR_CORRUPT,
                           "open %s: %s is the journal of another file, which had this "
-                          "name before (see h5swim check)",
+                          "name before or which this is a copy of (see h5swim check)",
                           t->path, t->journal_path);
 }
 

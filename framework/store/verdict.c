@@ -118,8 +118,8 @@ static int compare(struct verdict *v, swim_error_t *err)
         return SWIM_OK;
     if (v->other_file)
         foreign(v,
-                "another file has taken the name; what is committed in %s belongs "
-                "to the one before",
+                "another file has taken the name, or this is a copy; what is committed "
+                "in %s belongs to the one before, or to the one that was copied",
                 v->journal_path);
     if (v->other_file || v->journal.may_be_copied || v->journal.end == 0)
         return SWIM_OK;

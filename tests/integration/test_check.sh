@@ -245,6 +245,15 @@ make_file
 "$leave_journal" a.h5 1 "$place"
 cp a.h5 b && mv b a.h5
 check 5 'foreign: .*another file has taken the name'
+make_file
+"$leave_journal" a.h5 2 "$place"
+cp a.h5 copy.h5
+cp a.h5.swimlog copy.h5.swimlog
+expect_status 1 "$h5swim" exec -- h5dump copy.h5
+grep -q 'copy.h5.swimlog is the journal of another file, .* which this is a copy of (see' "$tmp/err"
+expect_status 0 "$h5swim" recover copy.h5 --apply
+[ "$(values copy.h5)" = "0:-1 512:-2" ] || fail "values: $(values copy.h5)"
+rm copy.h5*
 passed "a file that others changed is recovered as decided, and nothing is lost"
 
 make_file
