@@ -317,6 +317,15 @@ static int kernel_take(struct kernel_host *k, const void *symbol, swim_error_t *
     return rc;
 }
 
+/* What is no matter of the kernel's, as too many open files, is no wrong usage. */
+static int file_error(const char *path, int errnum, swim_error_t *err)
+{
+    if (errnum == EMFILE || errnum == ENFILE || errnum == EIO || errnum == ENOMEM)
+        return swim_error_sys(err, errnum, "load kernel %s", path);
+    return swim_error_set(err, SWIM_ERR_ARG, "load kernel %s: %s", path,
+                          strerrordesc_np(errnum));
+}
+
 static int file_digest(const char *path, uint64_t *out, swim_error_t *err)
 {
     unsigned char bytes[16384];
@@ -327,8 +336,7 @@ static int file_digest(const char *path, uint64_t *out, swim_error_t *err)
 
     *out = 0;
     if (fd < 0) {
-        rc = swim_error_set(err, SWIM_ERR_ARG, "load kernel %s: %s", path,
-                            strerrordesc_np(errno));
+        rc = file_error(path, errno, err);
         goto out;
     }
     if (!state) {
@@ -342,8 +350,7 @@ static int file_digest(const char *path, uint64_t *out, swim_error_t *err)
             XXH3_64bits_update(state, bytes, (size_t)got);
     } while (got > 0 || (got < 0 && errno == EINTR));
     if (got < 0)
-        rc = swim_error_set(err, SWIM_ERR_ARG, "load kernel %s: %s", path,
-                            strerrordesc_np(errno));
+        rc = file_error(path, errno, err);
     else
         *out = XXH3_64bits_digest(state);
 out:

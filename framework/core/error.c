@@ -1,4 +1,5 @@
 /* error.c - the error record that callers pass in. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,13 +55,21 @@ int swim_error_set(swim_error_t *err, int code, const char *fmt, ...)
     return code;
 }
 
+/* What else there is to say where the system's word does not tell what to do. */
+static const char *error_remedy(int errnum)
+{
+    if (errnum == EMFILE)
+        return " (raise ulimit -n)";
+    return errnum == EFBIG ? " (is ulimit -f too small?)" : "";
+}
+
 int swim_error_sys(swim_error_t *err, int errnum, const char *fmt, ...)
 {
     if (err && err->code == SWIM_OK) {
-        char room[128], reason[sizeof(room) + 2];
+        char room[128], reason[sizeof(room) + 40];
         va_list args;
-        snprintf(reason, sizeof(reason), ": %s",
-                 strerror_r(errnum, room, sizeof(room)));
+        snprintf(reason, sizeof(reason), ": %s%s",
+                 strerror_r(errnum, room, sizeof(room)), error_remedy(errnum));
         va_start(args, fmt);
         error_put(err, SWIM_ERR_IO, reason, fmt, args);
         va_end(args);

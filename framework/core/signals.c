@@ -417,6 +417,7 @@ int swim_signals_install_command(uint32_t grace_ms, swim_error_t *err)
     if (hup.sa_handler != SIG_IGN) /* blocked, it would not be dropped */
         sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a limit is told of as any other error of write(2) */
     return signals_install(
         grace_ms, WANTED_ALL,
         FLAG_COMMAND | SWIM_SIGNALS_EXIT_STATUS | SWIM_SIGNALS_PARENT_REPEATS, err);
@@ -505,5 +506,6 @@ void swim_signals_unblock(void)
         signal(all_signals[i].signo, SIG_DFL);
         sigaddset(&set, all_signals[i].signo);
     }
+    signal(SIGXFSZ, SIG_DFL);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

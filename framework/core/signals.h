@@ -14,10 +14,10 @@
 
 /* swim_signals_install() for a process of h5swim: the signals are blocked in this
  * thread and in all that it starts, so that none interrupts HDF5 or a kernel; SIGTERM
- * and SIGINT count even if they were ignored; it ends with status 128 + N; the
- * parent's signals are passed on ones.  Install before the first other thread starts.
- * A child starts with the signals blocked: it installs for itself, or calls
- * swim_signals_unblock() before exec. */
+ * and SIGINT count even if they were ignored; SIGXFSZ is ignored; it ends with status
+ * 128 + N; the parent's signals are passed on ones.  Install before the first other
+ * thread starts. A child starts with the signals blocked: it installs for itself, or
+ * calls swim_signals_unblock() before exec. */
 int swim_signals_install_command(uint32_t grace_ms, swim_error_t *err);
 
 /* Behave as if the signal had come (a parent or another rank asks to stop). */

@@ -137,14 +137,18 @@ says 1 'compile.*final link failed: No space left' env CC="$PWD/linker" "$h5swim
 says 2 'TERM is "dumb".*--once' typescript "TERM=dumb $h5swim top"
 
 # Limits: it ends, and says which; the lock server runs, and needs nothing.
-expect_status 0 "$h5swim" view in.h5
+start_redis "$tmp/limits.sock"
+export SWIM_REDIS_URL=unix://$tmp/limits.sock
+expect_status 0 "$h5swim" run good.yaml --overwrite
 for files in 6 7 8 9; do
     status=0
     timeout 60 bash -c "ulimit -n $files; exec $h5swim run good.yaml --quiet --overwrite" \
         >"$tmp/out" 2>>few.err || status=$?
     [ $status -eq 1 ] || fail "status $status with $files open files: $(cat few.err)"
 done
-grep -q 'Too many open files' few.err || fail "no cause: $(cat few.err)"
+grep -q 'Too many open files .raise ulimit -n' few.err || fail "no cause: $(cat few.err)"
 passed "too few open files: $(tail -n 1 few.err)"
+says 1 'out.h5.*File too large .is ulimit -f too small' \
+    bash -c "ulimit -f 1; exec $h5swim run good.yaml --quiet --overwrite"
 says 1 'MiB of addresses for 1 ranks: Cannot allocate memory.*ulimit -v' \
     bash -c "ulimit -v 400000; exec $h5swim run good.yaml --quiet --overwrite"
