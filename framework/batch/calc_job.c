@@ -29,6 +29,19 @@ static const char *dataset_start(const char *text)
     return found;
 }
 
+/* What is to be written is shown where FILE:DATASET was, as h5swim view takes it. */
+static int no_dataset(const char *text, const char *file, swim_error_t *err)
+{
+    const char *colon = strrchr(file, ':');
+
+    if (!colon || colon == file || !colon[1] || strchr(colon, '/'))
+        return binding_fail(text, "there is no dataset", err);
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "argument %.200s: a dataset begins with \"/\" here; write "
+                          "%.*s:/%.100s",
+                          text, (int)(colon - text), text, colon + 1);
+}
+
 int calc_binding_parse(const char *text, struct calc_binding *out, swim_error_t *err)
 {
     size_t name_length = strcspn(text, "=");
@@ -40,7 +53,7 @@ int calc_binding_parse(const char *text, struct calc_binding *out, swim_error_t 
         return binding_fail(text, "there is no name with \"=\"", err);
     colon = dataset_start(file);
     if (!colon || !colon[2])
-        return binding_fail(text, "there is no dataset", err);
+        return no_dataset(text, file, err);
     if (colon == file)
         return binding_fail(text, "there is no file", err);
     out->name = strndup(text, name_length);

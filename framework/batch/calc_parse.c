@@ -127,7 +127,14 @@ static int name_unknown(struct parser *p, bool called, swim_error_t *err)
     calc_function_names(names, &n, NAMES_MAX);
     if (!called)
         calc_constant_names(names, &n, NAMES_MAX);
-    const char *near = swim_text_nearest(word->text, names, n);
+    /* Of what is as short as "u", only another input is near: not the constant e. */
+    if (!called && strlen(word->text) == 1)
+        n = p->calc->n_names;
+    const char *near = n > 0 ? swim_text_nearest(word->text, names, n) : NULL;
+    if (!near && !called)
+        return calc_fail(&p->lexer, word->start, err,
+                         "unknown name \"%s\"; an input is given as %s=FILE:/DATASET",
+                         word->text, word->text);
     return calc_fail(&p->lexer, word->start, err, "unknown %s \"%s\"%s%s%s",
                      called ? "function" : "name", word->text,
                      near ? "; did you mean \"" : "", near ? near : "",

@@ -119,6 +119,8 @@ bad 'there is no input' "1+1" $out
 bad 'argument EXPRESSION: it is missing'
 bad 'argument in.h5:/U: there is no name' "u" in.h5:/U $out
 bad 'argument u=in.h5: there is no dataset; write NAME=FILE:/DATASET' "u" u=in.h5 $out
+bad 'argument u=in.h5:U: a dataset begins with "/" here; write u=in.h5:/U$' "u" u=in.h5:U $out
+bad 'column 6: unknown name "u"; an input is given as u=FILE:/DATASET$' "sqrt(u*u+v*v)"
 bad 'argument sqrt=in.h5:/U: "sqrt" is a function' "sqrt" sqrt=in.h5:/U $out
 bad 'argument u=in.h5:/V: u is given already' "u" u=in.h5:/U u=in.h5:/V $out
 bad 'argument out=b.h5:/S: out is given already' "u" u=in.h5:/U $out out=b.h5:/S

@@ -197,6 +197,8 @@ static void wrong_expressions_are_shown_with_their_column(void **state)
         {"u, v", 2, "a comma outside"},
         {"(u, v)", 3, "operator is missing before \",\""},
         {"sqrt(u*u+w)", 10, "unknown name \"w\"; did you mean \"u\"?"},
+        {"u*x", 3, "unknown name \"x\"; did you mean \"u\"?"},
+        {"u*zzzzzz", 3, "\"zzzzzz\"; an input is given as zzzzzz=FILE:/DATASET"},
         {"u*temp_2", 3, "did you mean \"Temp_2\"?"},
         {"sqr(u)", 1, "unknown function \"sqr\"; did you mean \"sqrt\"?"},
         {"zzzzzzzzz(u)", 1, "unknown function \"zzzzzzzzz\""},
