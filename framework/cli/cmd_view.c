@@ -148,10 +148,8 @@ static void axis_ends(const char *way, const struct swim_axis *axis, bool backwa
     fputs(" to ", stdout);
     view_put_number(axis->values ? (long double)axis->values[end] : (long double)end,
                     false);
-    if (axis->values && axis->units[0]) {
-        putchar(' ');
-        view_put(axis->units);
-    }
+    if (axis->values)
+        view_put_units(axis->units);
 }
 
 /* "slice [3, :, :] at time 36 ...", and what is where. */
@@ -174,8 +172,7 @@ static void slice_print(const struct dataset_info *info, const uint64_t *index,
         view_put(axis->name);
         putchar(' ');
         view_put_number((long double)axis->values[index[i]], false);
-        fputs(axis->units[0] ? " " : "", stdout);
-        view_put(axis->units);
+        view_put_units(axis->units);
     }
     if (p->picked)
         fputs(" (of each cell a part of the values was read)", stdout);
@@ -274,7 +271,12 @@ static int file_show(const struct view_options *o, const char *file, const char 
     int rc = swim_session_open(&opt, &access.session, err);
     if (rc == SWIM_OK)
         rc = source_open(file, &access, NULL, &source, err);
-    if (rc == SWIM_OK && view_kind_of(source, path) == VIEW_GROUP)
+    bool group = rc == SWIM_OK && view_kind_of(source, path) == VIEW_GROUP;
+    if (group && o->index)
+        rc = swim_error_set(err, SWIM_ERR_ARG,
+                            "--index %.60s: it is for one dataset: give FILE:DSET",
+                            o->index);
+    else if (group)
         rc = view_show_list(source, path, err);
     else if (rc == SWIM_OK)
         rc = set_show(source, o, path, err);

@@ -25,6 +25,9 @@ struct view_options {
 /* A text that others have chosen, with nothing that a terminal acts on. */
 void view_put(const char *text);
 
+/* " UNITS", and nothing where there are none: "1" is how they say that. */
+void view_put_units(const char *units);
+
 /* "  name      " and then whatever the caller prints. */
 void view_label(const char *name);
 

@@ -167,10 +167,7 @@ static void legend(const struct view_screen *s, const struct view_picture *p,
         fputs(ramp, stdout);
     putchar(' ');
     view_put_number((long double)p->high, false);
-    if (units[0]) {
-        putchar(' ');
-        view_put(units);
-    }
+    view_put_units(units);
     if (has_missing(p))
         missing_put(s);
     putchar('\n');
@@ -246,10 +243,7 @@ void view_plot(const struct view_screen *s, const struct view_picture *p,
     view_put_number((long double)p->low, false);
     fputs(" to ", stdout);
     view_put_number((long double)p->high, false);
-    if (units[0]) {
-        putchar(' ');
-        view_put(units);
-    }
+    view_put_units(units);
     if (has_missing(p))
         fputs("   ?: missing", stdout);
     putchar('\n');

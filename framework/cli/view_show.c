@@ -27,6 +27,14 @@ void view_put(const char *text)
     free(shown);
 }
 
+void view_put_units(const char *units)
+{
+    if (!units[0] || strcmp(units, "1") == 0)
+        return;
+    putchar(' ');
+    view_put(units);
+}
+
 void view_label(const char *name)
 {
     printf("  %-*s ", LABEL_COLUMNS, name);
@@ -163,10 +171,7 @@ static void axis_print(const struct swim_axis *axis, uint32_t i)
             view_put_number((long double)axis->values[axis->length - 1], false);
         }
     }
-    if (axis->units[0]) {
-        putchar(' ');
-        view_put(axis->units);
-    }
+    view_put_units(axis->units);
     putchar('\n');
 }
 

@@ -232,9 +232,6 @@ void view_show_statistics(const struct dataset_info *info,
     view_put_number(s->mean, false);
     fputs(", std ", stdout);
     view_put_number(s->std, false);
-    if (info->units[0]) {
-        putchar(' ');
-        view_put(info->units);
-    }
+    view_put_units(info->units);
     putchar('\n');
 }

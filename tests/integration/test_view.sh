@@ -29,6 +29,8 @@ with h5py.File("a.h5", "w") as f:
     f["y"].make_scale("y")
     f["north"].dims[0].attach_scale(f["y"])
     f["line"] = np.arange(200.)
+    f["ratio"] = np.eye(4)
+    f["ratio"].attrs["units"] = "1"
     f["ends"] = np.array([1, np.nan, np.inf, -np.inf, 4])
     f["wide"] = np.array([2**63 - 1, 2**63 - 3])
     p = f.create_dataset("packed", data=np.array([10, 20, -1], "i2"))
@@ -72,7 +74,7 @@ view a.h5
 has '^  /g/speed +5 x 37 x 73 +float32$'
 has '^  /pair +1 +compound \{a: float32, b: int32, big-endian, s: strings of 3 bytes\}$'
 has '^  attributes  title = "a file"$'
-[ "$(head -n 1 "$tmp/out")" = "23 datasets below /" ] || fail "a list: $(cat "$tmp/out")"
+[ "$(head -n 1 "$tmp/out")" = "24 datasets below /" ] || fail "a list: $(cat "$tmp/out")"
 view a.h5:large
 [ "$(head -n 1 "$tmp/out")" = "2 datasets below large" ] || fail "of a group: $(cat "$tmp/out")"
 passed "a list of what is in a file, or in a group"
@@ -97,6 +99,10 @@ done
 view a.h5:ends
 has '^  values +5, missing 1, infinite 2 \(all were read\)$'
 has 'min 1, max 4, mean 2\.5, std 1\.5$'
+view a.h5:ratio
+has '^  attributes +units = "1"$'
+has 'std [0-9.]+$'
+! grep -qE 'std [0-9.]+ 1$|^0 .* 1 1' "$tmp/out" || fail "1 is shown as a unit"
 view a.h5:wide
 has 'min 9223372036854775805, max 9223372036854775807'
 view a.h5:packed
@@ -231,6 +237,8 @@ passed "nothing that a terminal acts on comes out"
 
 expect_status 2 "$h5swim" view a.h5:quat
 expect_line 'no dataset quat in a.h5; did you mean /quad'
+expect_status 2 "$h5swim" view a.h5 --index 3
+expect_line '--index 3: it is for one dataset: give FILE:DSET'
 expect_status 1 "$h5swim" view none.h5:x
 expect_line 'open none.h5: No such file'
 echo text >plain.txt
