@@ -98,6 +98,19 @@ expect_status 1 ./filter-my_filter/my_filter_test.sh
 grep -qx 'in output place' "$tmp/out" || fail "the second output was not compared"
 passed "the tests notice"
 
+# With a second input in kernel and job, the test wants a line for it, and no more.
+cp -r map-my_map two
+cd two
+sed -i 's/+ s->plus/+ s->plus + (double)z[i]/
+    s/^    float \*y = .*/    const float *z = block->inputs[1]->data;\n&/
+    s/^    {"x", .*/&\n    {"z", SWIM_TYPE_F32, "=x", "more"},/' my_map.c
+sed -i 's/^  x: .*/&\n  z: {file: other.h5, dataset: any}/' my_map.yaml
+sed -i "s/^inputs='.*[0-9]/&\nz g\/Z 3,4 0 0 0 0 0 0 0 0 0 0 0 5/; s/ 25'/ 30'/" my_map_test.sh
+expect_status 0 ./my_map_test.sh
+grep -qx "my_map: kernel and job are well" "$tmp/out" || fail "the job was not tested: $(cat "$tmp/out")"
+cd ..
+passed "two inputs"
+
 # Without HDF5's tools the kernel alone is tested, and that is said.
 mkdir bare
 for program in bash cat dirname gcc cc ld as; do ln -s "$(command -v "$program")" bare; done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the kernel @NAME@: alone, on made data; then the job, on data whose result is
 # known.  H5SWIM names the command if it is not in the PATH.
-# shellcheck disable=SC2154 # the lines about the data set input, shape and want
+# shellcheck disable=SC2154 # the lines about the data set inputs and want
 set -euo pipefail
 cd "$(dirname "$0")"
 h5swim=${H5SWIM:-h5swim}
@@ -17,9 +17,12 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 @DATA@
-echo "$input" > "$dir/input.txt"
-h5import "$dir/input.txt" -d "$shape" -p X -t TEXTFP -s 32 -o "$dir/input.h5"
-files=(--set "inputs.x.file=$dir/input.h5")
+files=()
+while read -r input dataset shape values; do
+    echo "$values" > "$dir/values.txt"
+    h5import "$dir/values.txt" -d "$shape" -p "$dataset" -t TEXTFP -s 32 -o "$dir/$input.h5"
+    files+=(--set "inputs.$input.file=$dir/$input.h5" --set "inputs.$input.dataset=$dataset")
+done <<<"$inputs"
 while read -r output _; do
     files+=(--set "outputs.$output.file=$dir/output.h5")
 done <<<"$want"
