@@ -22,6 +22,9 @@ for _ in first again; do
     for job in wind_speed wind_climatology relief_slope; do
         grep -q "^== $job ==" "$tmp/out" || fail "says nothing of $job"
     done
+    if [ "$(id -u)" -eq 0 ] && [[ $(mpirun --version) == *'Open MPI'* ]]; then
+        grep -q 'mpirun --allow-run-as-root -n 2' "$tmp/out" || fail "its mpirun refuses root"
+    fi
     for file in wind_speed climatology slope; do
         expect_status 0 ncdump -h "$dir/results/$file.nc"
     done
