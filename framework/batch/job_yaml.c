@@ -426,8 +426,17 @@ static size_t utf8_length(const char *text, size_t left)
 static int bytes_check(const struct yaml_reader *r, const char *text, size_t length,
                        swim_error_t *err)
 {
+    static const char hdf5[8] = "\x89HDF\r\n\x1a\n";
     int line = 1, column = 1;
 
+    if (length >= sizeof(hdf5) && memcmp(text, hdf5, sizeof(hdf5)) == 0) {
+        struct job_place place;
+        place_put(r, line, column, &place);
+        return job_fail(
+            err, &place,
+            "this is an HDF5 file, and no job file, which names such files; "
+            "h5swim view FILE shows what is in it");
+    }
     for (size_t i = 0, n = 0; i < length; i += n, column++) {
         unsigned char c = (unsigned char)text[i];
         n = utf8_length(text + i, length - i);

@@ -61,6 +61,42 @@ static int refuse_other_job(const struct outputs *o, const char *file, const cha
                           file, text);
 }
 
+/* A finished output, of this job or of another that was to be there. */
+static int refuse_finished(const struct outputs *o, const char *file,
+                           const char *digest, swim_error_t *err)
+{
+    const char *then = strchr(digest, '-');
+    char text[200];
+
+    if (output_same_job(digest, o->mark))
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "%s exists already: it is the finished output of this "
+                              "job; --resume leaves it as it is, --overwrite computes "
+                              "it anew",
+                              file);
+    if (!setup_parts_differ(then ? then + 1 : "", o->setup->parts, text, sizeof(text)))
+        snprintf(text, sizeof(text), "what decides the result");
+    return swim_error_set(err, SWIM_ERR_ARG,
+                          "%s exists already: it is a finished output; changed "
+                          "since: %s; --overwrite computes it anew, another file in "
+                          "\"outputs\" keeps it",
+                          file, text);
+}
+
+static int refuse_existing(const struct outputs *o, const struct setup_target *t,
+                           swim_error_t *err)
+{
+    struct output_found found = {.state = OUTPUT_ABSENT};
+    int rc = output_look(t->file, t->specs, t->n, &o->access, &found, NULL);
+
+    if (rc == SWIM_OK && found.state == OUTPUT_FINISHED)
+        rc = refuse_finished(o, t->file, found.digest, err);
+    else
+        rc = output_refuse_existing(t->file, &o->access, err);
+    output_found_free(&found);
+    return rc;
+}
+
 int plan_unfinished(const struct outputs *o, struct plan *plan,
                     struct output_found *found, swim_error_t *err)
 {
@@ -100,9 +136,9 @@ static int plan_resume(const struct outputs *o, struct plan *plan,
         return plan_unfinished(o, plan, found, err);
     case OUTPUT_FINISHED:
         plan->action = PLAN_KEEP;
-        if (output_same_job(found->digest, o->mark))
-            return SWIM_OK;
-        break;
+        return output_same_job(found->digest, o->mark)
+                   ? SWIM_OK
+                   : refuse_finished(o, plan->target->file, found->digest, err);
     case OUTPUT_FOREIGN:
         break;
     }
@@ -164,7 +200,7 @@ static int plan_file(const struct outputs *o, struct plan *plan, swim_error_t *e
     if (rc != SWIM_OK || o->overwrite)
         return rc;
     if (!o->resume && !partial)
-        return output_refuse_existing(t->file, &o->access, err);
+        return refuse_existing(o, t, err);
     rc = output_look(t->file, t->specs, t->n, &o->access, &found, err);
     if (rc == SWIM_OK)
         rc = partial ? plan_partials(o, plan, &found, err)

@@ -9,6 +9,7 @@
 
 #include "batch/rank.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/meter.h"
 #include "core/signals.h"
 
@@ -169,6 +170,13 @@ int zero_make_room(struct rank *r, swim_error_t *err)
     return SWIM_OK;
 }
 
+static void unfinished_log(void *arg, uint32_t input, const char *text)
+{
+    (void)arg;
+    (void)input;
+    swim_log(SWIM_LOG_WARN, "batch", "%s", text);
+}
+
 /* The outputs are there, as far as a job before this one has got with them. */
 static int begin_outputs(struct rank *r, int64_t wait_ms, swim_error_t *err)
 {
@@ -178,6 +186,8 @@ static int begin_outputs(struct rank *r, int64_t wait_ms, swim_error_t *err)
     int rc = outputs_begin(&outputs, &r->begun, err);
 
     r->created = rc == SWIM_OK;
+    if (rc == SWIM_OK && r->begun != OUTPUTS_COMPLETE)
+        setup_find_unfinished(r->setup, unfinished_log, NULL);
     if (rc == SWIM_OK)
         late_clear(r, &outputs, r->begun);
     (void)swim_meter_set(was);

@@ -26,6 +26,7 @@
 /* Where the plug-ins of a job's kernels are, in their order; "", or a kernel that has
  * no place there: it is looked for. */
 #define SETUP_FOUND_MAX 16
+#define SETUP_PARTS_SIZE 36
 struct setup_found {
     char so[SETUP_FOUND_MAX][1024];
 };
@@ -161,8 +162,9 @@ struct setup {
     uint64_t record_bytes; /* of those, before what the kernel writes there itself */
     struct setup_targets targets[SETUP_PHASES_MAX];
     char partials_file[PATH_MAX];
-    char *description; /* everything that decides the result */
-    uint64_t digest;   /* of the description */
+    char *description;            /* everything that decides the result */
+    uint64_t digest;              /* of the description */
+    char parts[SETUP_PARTS_SIZE]; /* of its parts */
 };
 
 /* Load the kernel, open and look at the inputs, plan.
@@ -206,6 +208,18 @@ void setup_tell_found(const struct setup *setup, struct setup_found *found);
  * 2; input u (/d/winds.nc) was changed".  Either text may be anything.  Returns how
  * many differences there are; text is "" when that is 0. */
 size_t setup_difference(const char *then, const char *now, char *text, size_t size);
+
+/* Digests of the parts of a description, which finished outputs keep. */
+void setup_parts(const char *description, char text[SETUP_PARTS_SIZE]);
+
+/* Which parts are different, for people: "the kernel, the inputs".  False: none, or
+ * then, which may be anything, does not say. */
+bool setup_parts_differ(const char *then, const char *now, char *text, size_t size);
+
+/* Say of which inputs a job has not done all yet: say(arg, number, what of it). */
+void setup_find_unfinished(const struct setup *setup,
+                           void (*say)(void *arg, uint32_t input, const char *text),
+                           void *arg);
 
 /* A description of then as it is to be compared: states of inputs that are the same as
  * now but for their names (source_is_state()) have the names of now.  The inputs are

@@ -205,6 +205,38 @@ static void advise_space(struct problems *p, struct setup *setup, uint32_t numbe
             &err);
 }
 
+/* --- inputs ----------------------------------------------------------------------- */
+
+void setup_find_unfinished(const struct setup *setup,
+                           void (*say)(void *arg, uint32_t input, const char *text),
+                           void *arg)
+{
+    char text[1024];
+
+    setup = setup_first(setup);
+    for (uint32_t i = 0; !setup->job->follow && i < setup->n_inputs; i++) {
+        const struct setup_input *in = &setup->inputs[i];
+        if (!in->source || !in->info || !dataset_is_unfinished(in->source, in->info))
+            continue;
+        snprintf(
+            text, sizeof(text),
+            "input %s (%.200s:%.200s) is the unfinished output of a job: what that "
+            "has not done is missing; --resume of that job finishes it",
+            in->field.port, in->info->file, in->info->path);
+        say(arg, i, text);
+    }
+}
+
+static void advise_unfinished(void *arg, uint32_t input, const char *text)
+{
+    const struct setup *setup = setup_first((const struct setup *)arg);
+    const struct job *job = setup->job;
+
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (strcmp(job->inputs[i].port, setup->inputs[input].field.port) == 0)
+            problems_warn(job->problems, &job->inputs[i].place, "%s", text);
+}
+
 void setup_advise(struct setup *setup)
 {
     struct problems *p = setup->job->problems;
@@ -217,6 +249,7 @@ void setup_advise(struct setup *setup)
         advise_filters(p, given, &setup->outputs[i].spec);
         advise_space(p, setup, i, &said);
     }
+    setup_find_unfinished(setup, advise_unfinished, setup);
     advise_block(p, setup);
     for (const struct setup *s = setup; s; s = s->before)
         advise_edges(p, s);

@@ -75,6 +75,10 @@ int dataset_rows(const struct source *source, const struct dataset_info *info,
 bool dataset_has_attribute(const struct source *source, const struct dataset_info *info,
                            const char *name);
 
+/* Whether it is the output of a job that has not finished it. */
+bool dataset_is_unfinished(const struct source *source,
+                           const struct dataset_info *info);
+
 /* Coordinates of some rows, in the native form of the type in which they are stored:
  * at most DATASET_COORDINATE_BYTES for each.  *n_bytes is 0 where there are none. */
 #define DATASET_COORDINATE_BYTES 16

@@ -40,6 +40,11 @@ bool dataset_has_attribute(const struct source *source, const struct dataset_inf
     return has;
 }
 
+bool dataset_is_unfinished(const struct source *source, const struct dataset_info *info)
+{
+    return dataset_has_attribute(source, info, UNFINISHED);
+}
+
 /* The numbers from start on, as far as there are so many. */
 static int read_part(hid_t scale, hid_t type, uint64_t start, uint64_t count, void *buf)
 {

@@ -47,8 +47,9 @@ struct output_spec {
                          what these name */
     const char *mark; /* what h5swim_unfinished must say at output_open(),
                          output_progress() and output_finish(); NULL: anything */
-    double fill;      /* NaN: stored as NaN (floating point only); as it is stored */
-    bool packed;      /* its numbers times scale plus offset are the values */
+    const char *parts; /* h5swim_job says it behind the digest and "-"; NULL: nothing */
+    double fill;       /* NaN: stored as NaN (floating point only); as it is stored */
+    bool packed;       /* its numbers times scale plus offset are the values */
     double scale, offset;
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
     const struct dataset_info *like;  /* attributes come from it and its file, ... */
@@ -106,7 +107,7 @@ enum output_state {
 
 struct output_found {
     enum output_state state;
-    char *mark, *description, *digest; /* NULL: does not apply */
+    char *mark, *description, *digest; /* NULL: does not apply; digest with parts */
     char *shard_of;                    /* as in struct output_job */
     uint64_t n_blocks;
 };

@@ -266,11 +266,12 @@ static bool finished_before(hid_t set, const struct output_spec *spec)
     return is;
 }
 
-/* The digest in the place of the mark.  A dataset without a mark is left as it is. */
+/* The digest, and those of the parts, in the place of the mark.  A dataset without a
+ * mark is left as it is. */
 static int finish_set(hid_t set, const struct output_spec *spec, const char *file,
                       swim_error_t *err)
 {
-    char *mark = NULL;
+    char *mark = NULL, *job = NULL;
 
     if (finished_before(set, spec))
         return SWIM_OK;
@@ -281,10 +282,15 @@ static int finish_set(hid_t set, const struct output_spec *spec, const char *fil
     rc = h5_attr_text(set, UNFINISHED, &mark, err);
     if (rc == SWIM_OK && H5Adelete(set, UNFINISHED) < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "finish %s in %s", spec->dataset, file);
-    if (rc == SWIM_OK) {
-        mark[output_mark_digest(mark)] = '\0';
-        rc = h5_attr_put_text(set, FINISHED, mark, err);
+    if (rc == SWIM_OK &&
+        asprintf(&job, "%.*s%s%s", (int)output_mark_digest(mark), mark,
+                 spec->parts ? "-" : "", spec->parts ? spec->parts : "") < 0) {
+        job = NULL;
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "finish %s", file);
     }
+    if (rc == SWIM_OK)
+        rc = h5_attr_put_text(set, FINISHED, job, err);
+    free(job);
     free(mark);
     return rc;
 }

@@ -106,6 +106,22 @@ says 2 "no dataset gone in in.h5; the name is a link to /nowhere, where nothing 
 says 2 "link to /x in the file away.h5, which is not there" \
     "$h5swim" run good.yaml --overwrite --set inputs.u.dataset=away
 
+# A finished output: what to do about it, and what is different now.
+expect_status 0 "$h5swim" run good.yaml --overwrite --quiet
+says 2 'out.h5 exists already: it is the finished output of this job; --resume leaves it as it is, --overwrite computes it anew$' \
+    "$h5swim" run good.yaml
+expect_status 0 "$h5swim" kernel new again
+again() { "$h5swim" run again.yaml --quiet --resume --set inputs.x.file=in.h5 "$@"; }
+expect_status 0 again --set inputs.x.dataset=U
+says 2 'again.h5 exists already: it is a finished output; changed since: the parameters; --overwrite.*another file' \
+    again --set inputs.x.dataset=U --set params.plus=3
+sed -i 's/s->plus)/s->plus + 1)/' again.c
+says 2 'changed since: the kernel; --overwrite' again --set inputs.x.dataset=U
+cp in.h5 in2.h5
+says 2 'changed since: the kernel, the inputs; --overwrite' \
+    again --set inputs.x.dataset=U --set inputs.x.file=in2.h5
+says 2 'in.h5:1:1: this is an HDF5 file, and no job file.*h5swim view' "$h5swim" run in.h5
+
 # What to do.
 start_redis "$tmp/pw.sock" --requirepass sesame
 says 1 'wants a password.*redis://:PASSWORD@HOST' "$h5swim" locks --redis "unix://$tmp/pw.sock"
@@ -130,6 +146,14 @@ outputs: {y: {file: silent.h5, dataset: Y}}
 YAML
 says 1 'returned 5 .unknown. and did not say why, as swim_error_set' \
     "$h5swim" run silent.yaml --fail-fast
+# An input that a job has not finished is used, and that is said.
+expect_status 3 "$h5swim" run silent.yaml --overwrite --quiet
+unfinished=(--set inputs.u.file=silent.h5 --set inputs.u.dataset=Y)
+says 0 'input u .*silent.h5:/Y. is the unfinished output of a job.*--resume of that job' \
+    "$h5swim" run good.yaml --overwrite --quiet "${unfinished[@]}"
+expect_status 0 "$h5swim" check good.yaml --overwrite "${unfinished[@]}"
+grep -qE 'good.yaml:2:[0-9]+: warning: input u .*unfinished output' "$tmp/out" "$tmp/err" ||
+    fail "check does not say it: $(cat "$tmp/out" "$tmp/err")"
 says 1 'nosuchcc not found.*name another by CC' env CC=nosuchcc "$h5swim" kernel info silent.c
 printf '#!/bin/sh\nprintf "ld: final link failed: No space left on device\\ncollect2: error: ld returned 1 exit status\\n" >&2\nexit 1\n' >linker
 chmod +x linker

@@ -123,7 +123,7 @@ if grep -q sesame history; then fail "the password is in the history of the outp
 rm history
 
 # The output of the job before exists now.
-bad "output exists" 2 'out.h5 exists already and is not an unfinished output.*--overwrite' job
+bad "output exists" 2 'out.h5 exists already: it is the finished output of this job; --resume.*--overwrite' job
 expect_status 0 job --overwrite
 
 hold in.h5 write

@@ -113,5 +113,5 @@ again() {
 }
 again 0 0.01
 again 2 0.02
-expect_line 'exists already and is not an unfinished output'
+expect_line 'is a finished output; changed since: the outputs. settings'
 passed "a job with another scale does not go on with it"

@@ -277,7 +277,7 @@ static void whole_files_that_are_no_jobs_are_refused(void **state)
         {"kernel: k\noutputs: {u: {file: a, dataset: b}}\n", "no \"inputs\""},
         {"kernel: k\ninputs: {u: {file: a, dataset: b}}\n", "no \"outputs\""},
         {"kernel:\n", "\"kernel\": expected a text, found nothing"},
-        {"\x89HDF\r\n\x1a\n", "not UTF-8 text"},
+        {"\x89HDF\r\n\x1a\n", "this is an HDF5 file, and no job file"},
         {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "nested more than 16"},
     };
     struct scratch *s = *state;

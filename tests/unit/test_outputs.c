@@ -150,7 +150,7 @@ static void what_is_no_output_of_this_job_is_refused(void **state)
     scene_run(s, "rm out.h5");
     begins(s, 1, NULL, OUTPUTS_CREATED);
     assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
-    refused(s, other, "exists already");
+    refused(s, other, "changed since: the parameters");
     scene_run(s, "rm out.h5");
     begins(s, 1, NULL, OUTPUTS_CREATED);
     scene_plan(s, 2, NULL);
