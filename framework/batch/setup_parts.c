@@ -46,7 +46,7 @@ void setup_parts(const char *description, char text[SETUP_PARTS_SIZE])
         *digest = XXH3_64bits_withSeed(description, size, *digest);
         description += size + (description[size] == '\n');
     }
-    for (int i = 0; i < N_PARTS; i++)
+    for (size_t i = 0; i < N_PARTS; i++)
         snprintf(text + 9 * i, 10, "%08" PRIx32 "%s", (uint32_t)digests[i],
                  i + 1 < N_PARTS ? "-" : "");
 }
@@ -58,7 +58,7 @@ bool setup_parts_differ(const char *then, const char *now, char *text, size_t si
     text[0] = '\0';
     if (strlen(then) != SETUP_PARTS_SIZE - 1)
         return false;
-    for (int i = 0; i < N_PARTS; i++) {
+    for (size_t i = 0; i < N_PARTS; i++) {
         const size_t used = strlen(text);
         if (memcmp(then + 9 * i, now + 9 * i, 8) != 0)
             snprintf(text + used, size - used, "%s%s", n++ ? ", " : "", names[i]);
