@@ -43,7 +43,7 @@ size_t dataset_staged_bytes(const struct dataset_info *info, enum swim_type mem_
 {
     size_t stored = swim_type_size(info->stored_type), mem = swim_type_size(mem_type);
 
-    if (info->packed || info->ranged)
+    if (info->packed || info->ranged || info->resigned)
         return stored;
     if (!dataset_is_direct(info) || info->opaque ||
         (info->native && info->stored_type == mem_type))
@@ -130,6 +130,7 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
 
     ds->ndim = info->ndim;
     ds->stored = info->stored_type;
+    ds->read = info->resigned ? swim_type_other_sign(ds->stored) : ds->stored;
     ds->packed = info->packed;
     ds->scale = info->scale;
     ds->offset = info->offset;
@@ -155,6 +156,8 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
     else if (ds->packed || ds->ranged ||
              (ds->n_missing && !swim_type_is_float(ds->stored)))
         ds->buffered = !swim_type_fits(ds->stored, ds->mem);
+    /* HDF5 would convert what the file says, and cut it off. */
+    ds->buffered = ds->buffered || info->resigned;
     return rc;
 }
 
@@ -303,7 +306,7 @@ static int read_whole(struct dataset *ds, size_t n, const uint64_t *start,
         in_memory = space_select(ds->ndim, count, NULL, count);
         rc = buffer_grow(ds, n * swim_type_size(ds->stored), err);
         if (rc == SWIM_OK)
-            rc = dataset_read_into(ds, in_file, in_memory, ds->stored, ds->buffer, err);
+            rc = dataset_read_into(ds, in_file, in_memory, ds->read, ds->buffer, err);
         if (rc == SWIM_OK)
             rc = dataset_convert(ds, bytes, buf_shape, buf_start, count, err);
     } else {
@@ -360,7 +363,7 @@ static int read_by_chunks(struct dataset *ds, size_t n, const uint64_t *start,
     int rc;
 
     if (ds->buffered) {
-        rc = read_converted(ds, n, start, count, ds->stored, err);
+        rc = read_converted(ds, n, start, count, ds->read, err);
         return rc == SWIM_OK
                    ? dataset_convert(ds, buf, buf_shape, buf_start, count, err)
                    : rc;

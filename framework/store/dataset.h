@@ -34,7 +34,8 @@ struct dataset_info {
                              caller, 0: a row of chunks, as far as that is 64 MiB;
                              DATASET_UNCACHED: none, each is read at once */
     enum swim_type stored_type;
-    bool native; /* in the form of this machine */
+    bool native;   /* in the form of this machine, but for the sign */
+    bool resigned; /* _Unsigned: the file has stored_type with a sign, or without one */
     bool opaque; /* its elements are no numbers: stored_type is one of as many bytes */
     bool raw;    /* dataset_take_raw() */
     bool packed; /* scale_factor or add_offset */

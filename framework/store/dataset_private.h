@@ -11,6 +11,8 @@ struct dataset {
     char *file_name, *path;
     uint32_t ndim;
     enum swim_type stored, mem;
+    enum swim_type read; /* what HDF5 takes the stored bytes for: stored, unless that is
+                            what _Unsigned makes of it */
     bool packed, buffered, ranged;
     bool opaque;                     /* no numbers: nothing is converted */
     double scale, offset, low, high; /* of packed and of ranged */

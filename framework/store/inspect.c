@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "store/codec.h"
 #include "store/store_private.h"
@@ -134,33 +135,69 @@ static int inspect_layout(hid_t set, struct dataset_info *info, swim_error_t *er
 
 /* --- attributes ------------------------------------------------------------------ */
 
-/* Add the missing value that an attribute names.  One that the stored type cannot hold
- * (1e20 for 16-bit integers) marks nothing, so it is left out. */
-static void inspect_missing_one(hid_t set, const char *name, struct dataset_info *info)
+/* _Unsigned of the NetCDF Users Guide (appendix B): formats without unsigned integers
+ * store them as signed ones; OPeNDAP has no signed bytes, which it says the other way
+ * round. */
+static int inspect_sign(hid_t set, enum swim_type *type, bool *resigned,
+                        swim_error_t *err)
 {
-    _Alignas(16) unsigned char raw[16] = {0};
-    double value = 0, back = 0;
-    hid_t native = types_native(info->stored_type);
-    union {
-        double value;
-        _Alignas(16) unsigned char raw[16];
-    } buf = {0};
+    char *says = NULL;
+    int rc = h5_attr_text(set, "_Unsigned", &says, err);
 
-    if (!h5_attr_number(set, name, H5T_NATIVE_DOUBLE, &value) ||
-        !h5_attr_number(set, name, native, raw))
-        return;
-    memcpy(buf.raw, raw, sizeof(raw));
-    if (H5Tconvert(native, H5T_NATIVE_DOUBLE, 1, buf.raw, NULL, H5P_DEFAULT) < 0)
-        return;
-    back = buf.value;
-    if (!swim_type_is_float(info->stored_type) && !(back == value))
-        return;
+    *resigned = rc == SWIM_OK && !swim_type_is_float(*type) &&
+                strcasecmp(says, swim_type_is_signed(*type) ? "true" : "false") == 0;
+    if (*resigned)
+        *type = swim_type_other_sign(*type);
+    free(says);
+    return rc;
+}
+
+/* A number as an integer type with the sign of the file has it, as one of the other
+ * sign.  Those that are given as what they mean stay. */
+static double resign(enum swim_type type, double value)
+{
+    const double all = ldexp(1, 8 * (int)swim_type_size(type));
+
+    if (!swim_type_is_signed(type))
+        return value < 0 && value >= -all / 2 ? value + all : value;
+    return value >= all / 2 && value < all ? value - all : value;
+}
+
+/* The number of an attribute as elements of type, if it is one of its values. */
+static bool missing_bits(hid_t set, const char *name, enum swim_type type,
+                         unsigned char raw[16])
+{
+    double value = 0, back = 0;
+    swim_error_t why = {0};
+
+    memset(raw, 0, 16);
+    return h5_attr_number(set, name, H5T_NATIVE_DOUBLE, &value) &&
+           h5_attr_number(set, name, types_native(type), raw) &&
+           codec_convert(type, raw, SWIM_TYPE_F64, &back, 1, false, 0, &why) ==
+               SWIM_OK &&
+           (swim_type_is_float(type) || back == value);
+}
+
+/* Add the missing value that an attribute names.  One that the stored type cannot hold
+ * (1e20 for 16-bit integers) marks nothing, so it is left out.  With _Unsigned it is
+ * given as it is stored, or as what it means. */
+static int inspect_missing_one(hid_t set, const char *name, struct dataset_info *info,
+                               swim_error_t *err)
+{
+    _Alignas(16) unsigned char raw[16];
+    const enum swim_type type = info->stored_type;
+    int rc = SWIM_OK;
+
+    if (!(info->resigned && missing_bits(set, name, swim_type_other_sign(type), raw)) &&
+        !missing_bits(set, name, type, raw))
+        return rc;
     if (info->n_missing == 1 && memcmp(info->missing_raw[0], raw, sizeof(raw)) == 0)
-        return;
+        return rc;
     if (info->n_missing == 0)
-        info->missing = back;
+        rc = codec_convert(type, raw, SWIM_TYPE_F64, &info->missing, 1, false, 0, err);
     memcpy(info->missing_raw[info->n_missing++], raw, sizeof(raw));
     info->has_missing = true;
+    return rc;
 }
 
 /* Limits of a floating-point type for packed integers are of the values that these
@@ -211,6 +248,9 @@ static int inspect_range(hid_t set, struct dataset_info *info, swim_error_t *err
                                &real[1]) ||
                some;
     }
+    for (int i = 0; info->resigned && i < 2; i++)
+        if (!real[i] && isfinite(limits[i]))
+            limits[i] = resign(info->stored_type, limits[i]);
     if (!some || !(limits[0] <= limits[1]))
         return SWIM_OK;
     info->ranged = true;
@@ -232,8 +272,12 @@ static int inspect_attributes(hid_t set, struct dataset_info *info, swim_error_t
     scaled = h5_attr_number(set, "scale_factor", H5T_NATIVE_DOUBLE, &info->scale);
     shifted = h5_attr_number(set, "add_offset", H5T_NATIVE_DOUBLE, &info->offset);
     info->packed = scaled || shifted;
-    inspect_missing_one(set, "_FillValue", info);
-    inspect_missing_one(set, "missing_value", info);
+    if (rc == SWIM_OK && !info->opaque)
+        rc = inspect_sign(set, &info->stored_type, &info->resigned, err);
+    if (rc == SWIM_OK)
+        rc = inspect_missing_one(set, "_FillValue", info, err);
+    if (rc == SWIM_OK)
+        rc = inspect_missing_one(set, "missing_value", info, err);
     return rc == SWIM_OK ? inspect_range(set, info, err) : rc;
 }
 
@@ -285,9 +329,11 @@ static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
 {
     hid_t type = H5Dget_type(scale), space = H5Dget_space(scale);
     double *values = NULL;
+    enum swim_type means = type < 0 ? SWIM_TYPE_ANY : types_from_h5(type);
+    bool resigned = false;
     int rc = SWIM_OK;
 
-    if (type < 0 || space < 0 || types_from_h5(type) == SWIM_TYPE_ANY ||
+    if (type < 0 || space < 0 || means == SWIM_TYPE_ANY ||
         H5Sget_simple_extent_ndims(space) != 1 ||
         H5Sget_simple_extent_npoints(space) != (hssize_t)axis->length)
         goto out;
@@ -297,6 +343,10 @@ static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
     else if (H5Dread(scale, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) <
              0)
         rc = h5_fail(err, SWIM_ERR_IO, "read coordinates of %s", axis->name);
+    if (rc == SWIM_OK)
+        rc = inspect_sign(scale, &means, &resigned, err);
+    for (uint64_t i = 0; resigned && i < axis->length; i++)
+        values[i] = resign(means, values[i]);
     if (rc == SWIM_OK) {
         axis->values = values;
         values = NULL;
@@ -475,6 +525,9 @@ void dataset_info_destroy(struct dataset_info *info)
 
 void dataset_take_raw(struct dataset_info *info)
 {
+    if (info->resigned)
+        info->stored_type = swim_type_other_sign(info->stored_type);
+    info->resigned = false;
     info->raw = true;
     info->packed = info->has_missing = info->ranged = false;
     info->n_missing = 0;

@@ -67,6 +67,11 @@ bool swim_type_is_signed(enum swim_type type)
     return type_row(type)->is_signed;
 }
 
+enum swim_type swim_type_other_sign(enum swim_type type)
+{
+    return (enum swim_type)(swim_type_is_signed(type) ? type + 1 : type - 1);
+}
+
 bool swim_type_fits(enum swim_type from, enum swim_type to)
 {
     return swim_type_is_float(to) &&

@@ -18,6 +18,10 @@ bool swim_type_is_signed(enum swim_type type);
 /* Whether each value of type from is also a value of the floating-point type to. */
 bool swim_type_fits(enum swim_type from, enum swim_type to);
 
+/* The integer type of the same size that has a sign where this one has none, and the
+ * other way round; not for other types. */
+enum swim_type swim_type_other_sign(enum swim_type type);
+
 /* netCDF's default fill value of a type, NC_FILL_* of netcdf.h. */
 double swim_type_default_fill(enum swim_type type);
 
