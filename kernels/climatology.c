@@ -149,9 +149,10 @@ static const struct swim_port outputs[] = {
 
 SWIM_KERNEL_DEFINE(.name = "climatology",
                    .summary = "mean of each calendar month over all years",
-                   .kind = SWIM_KERNEL_REDUCE, .n_inputs = SWIM_COUNT_OF(inputs),
-                   .inputs = inputs, .n_outputs = SWIM_COUNT_OF(outputs),
-                   .outputs = outputs, .open = climatology_open,
-                   .plan = climatology_plan, .acc_bytes = climatology_acc_bytes,
-                   .partial = climatology_partial, .merge = climatology_merge,
-                   .finish = climatology_finish, .close = climatology_close);
+                   .kind = SWIM_KERNEL_REDUCE, .flags = SWIM_KERNEL_ADDS_METHODS,
+                   .n_inputs = SWIM_COUNT_OF(inputs), .inputs = inputs,
+                   .n_outputs = SWIM_COUNT_OF(outputs), .outputs = outputs,
+                   .open = climatology_open, .plan = climatology_plan,
+                   .acc_bytes = climatology_acc_bytes, .partial = climatology_partial,
+                   .merge = climatology_merge, .finish = climatology_finish,
+                   .close = climatology_close);

@@ -93,6 +93,7 @@ static int stats_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     }
     plan->outputs[COUNT]->units = "1";
     plan->outputs[COUNT]->long_name = "number of values";
+    plan->outputs[COUNT]->cell_methods = "";
     return SWIM_OK;
 }
 
@@ -276,9 +277,10 @@ static const struct swim_param params[] = {
 
 SWIM_KERNEL_DEFINE(.name = "minmax_mean_std",
                    .summary = "minimum, maximum, mean, standard deviation and count",
-                   .kind = SWIM_KERNEL_REDUCE, .n_inputs = SWIM_COUNT_OF(inputs),
-                   .inputs = inputs, .n_outputs = SWIM_COUNT_OF(outputs),
-                   .outputs = outputs, .n_params = SWIM_COUNT_OF(params),
-                   .params = params, .open = stats_open, .plan = stats_plan,
-                   .acc_bytes = stats_acc_bytes, .partial = stats_partial,
-                   .merge = stats_merge, .finish = stats_finish, .close = free);
+                   .kind = SWIM_KERNEL_REDUCE, .flags = SWIM_KERNEL_ADDS_METHODS,
+                   .n_inputs = SWIM_COUNT_OF(inputs), .inputs = inputs,
+                   .n_outputs = SWIM_COUNT_OF(outputs), .outputs = outputs,
+                   .n_params = SWIM_COUNT_OF(params), .params = params,
+                   .open = stats_open, .plan = stats_plan, .acc_bytes = stats_acc_bytes,
+                   .partial = stats_partial, .merge = stats_merge,
+                   .finish = stats_finish, .close = free);

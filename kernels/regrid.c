@@ -348,8 +348,9 @@ static const struct swim_param params[] = {
 };
 
 SWIM_KERNEL_DEFINE(.name = "regrid", .summary = "a coarser grid of block means",
-                   .kind = SWIM_KERNEL_MAP, .n_inputs = SWIM_COUNT_OF(inputs),
-                   .inputs = inputs, .n_outputs = SWIM_COUNT_OF(outputs),
-                   .outputs = outputs, .n_params = SWIM_COUNT_OF(params),
-                   .params = params, .open = regrid_open, .plan = regrid_plan,
-                   .apply = regrid_apply, .close = regrid_close);
+                   .kind = SWIM_KERNEL_MAP, .flags = SWIM_KERNEL_ADDS_METHODS,
+                   .n_inputs = SWIM_COUNT_OF(inputs), .inputs = inputs,
+                   .n_outputs = SWIM_COUNT_OF(outputs), .outputs = outputs,
+                   .n_params = SWIM_COUNT_OF(params), .params = params,
+                   .open = regrid_open, .plan = regrid_plan, .apply = regrid_apply,
+                   .close = regrid_close);

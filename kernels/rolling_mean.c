@@ -253,8 +253,9 @@ static const struct swim_port outputs[] = {
 
 SWIM_KERNEL_DEFINE(.name = "rolling_mean",
                    .summary = "mean of a window that rolls along an axis",
-                   .kind = SWIM_KERNEL_WINDOW, .n_inputs = SWIM_COUNT_OF(inputs),
-                   .inputs = inputs, .n_outputs = SWIM_COUNT_OF(outputs),
-                   .outputs = outputs, .n_params = SWIM_COUNT_OF(params),
-                   .params = params, .open = rolling_open, .plan = rolling_plan,
-                   .apply = rolling_apply, .close = free);
+                   .kind = SWIM_KERNEL_WINDOW, .flags = SWIM_KERNEL_ADDS_METHODS,
+                   .n_inputs = SWIM_COUNT_OF(inputs), .inputs = inputs,
+                   .n_outputs = SWIM_COUNT_OF(outputs), .outputs = outputs,
+                   .n_params = SWIM_COUNT_OF(params), .params = params,
+                   .open = rolling_open, .plan = rolling_plan, .apply = rolling_apply,
+                   .close = free);

@@ -525,6 +525,8 @@ void setup_destroy(struct setup *setup)
     setup_free_targets(setup);
     free(setup->window.values);
     free(setup->description);
+    for (uint32_t i = 0; setup->outputs && i < setup->n_outputs; i++)
+        free(setup->outputs[i].methods);
     free(setup->inputs);
     free(setup->outputs);
     free(setup->plan_fields);

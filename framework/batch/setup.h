@@ -80,6 +80,7 @@ struct setup_output {
     bool table;                 /* its first axis is the rows of a filter */
     bool refill;                /* and which spec.fill replaces after conversion */
     const char *chunks_why, *filters_why; /* for people: whence they are */
+    char *methods;                        /* what spec.more_methods is; its own */
     char file[PATH_MAX];                  /* its real path */
     bool sharded, by_rank; /* the file joins one of each node, or rank: shards.h */
     uint64_t in_slot; /* where in a slot the kernel writes it, as it is stored; 0: in
@@ -281,6 +282,11 @@ int setup_chain_kernel(const struct setup *setup, swim_error_t *err);
 int setup_chain_outputs(struct setup *setup, swim_error_t *err);
 int setup_chain_input(struct setup *setup, uint32_t number, swim_error_t *err);
 void setup_chain_spec(const struct setup *setup, struct output_spec *spec);
+
+/* cell_methods of an output, in its spec: of all kernels of a chain.  In
+ * setup_methods.c. */
+int setup_cell_methods(struct setup *setup, uint32_t number, swim_error_t *err);
+
 /* Bytes of all that the kernels before have in memory, per element of a block; what
  * each of them computes at once, for slices of the last one, and its bytes, about; how
  * many elements that is. */

@@ -245,11 +245,6 @@ void setup_chain_spec(const struct setup *setup, struct output_spec *spec)
         spec->units = setup->inputs[0].info->units;
     if (!spec->long_name)
         spec->long_name = setup->inputs[0].info->long_name;
-    for (uint32_t from = setup->inputs[0].from; setup->before && !spec->cell_methods;
-         from = setup->inputs[0].from) {
-        setup = setup->before;
-        spec->cell_methods = setup->outputs[from].planned.cell_methods;
-    }
 }
 
 /* --- memory --------------------------------------------------------------------------

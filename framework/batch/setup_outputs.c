@@ -441,8 +441,10 @@ static int plan_output(struct setup *setup, uint32_t number, swim_error_t *err)
         .deflate = given->deflate,
         .units = planned->units,
         .long_name = planned->long_name,
-        .cell_methods = planned->cell_methods,
     };
+    rc = setup_cell_methods(setup, number, err);
+    if (rc != SWIM_OK)
+        return rc;
     setup_chain_spec(setup, &out->spec);
     /* Those of the attribute are not those of the values. */
     if (!out->spec.units && first->units_from && !setup->table.most_rows)

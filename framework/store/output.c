@@ -236,6 +236,31 @@ static int spec_put_text(hid_t set, const char *name, const char *given, hid_t l
     return rc;
 }
 
+static int spec_put_methods(hid_t set, const struct output_spec *spec, hid_t like,
+                            swim_error_t *err)
+{
+    const char *more = spec->more_methods, *first = spec->cell_methods;
+    char *copied = NULL, *all = NULL;
+    int rc = SWIM_OK;
+
+    if (!more)
+        return spec_put_text(set, "cell_methods", first, like, err);
+    if (!first && like >= 0)
+        rc = h5_attr_text(like, "cell_methods", &copied, err);
+    if (!first)
+        first = copied ? copied : "";
+    if (rc == SWIM_OK &&
+        asprintf(&all, "%s%s%s", first, first[0] ? " " : "", more) < 0) {
+        all = NULL;
+        rc = swim_error_set(err, SWIM_ERR_NOMEM, "create %s", spec->dataset);
+    }
+    if (rc == SWIM_OK)
+        rc = h5_attr_put_text(set, "cell_methods", all, err);
+    free(all);
+    free(copied);
+    return rc;
+}
+
 static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like,
                            swim_error_t *err)
 {
@@ -260,7 +285,7 @@ static int spec_attributes(hid_t set, const struct output_spec *spec, hid_t like
     if (rc == SWIM_OK)
         rc = spec_put_text(set, "long_name", spec->long_name, like, err);
     if (rc == SWIM_OK)
-        rc = spec_put_text(set, "cell_methods", spec->cell_methods, like, err);
+        rc = spec_put_methods(set, spec, like, err);
     if (rc == SWIM_OK && like >= 0)
         rc = h5_attr_copy_all(like, set,
                               verbatim          ? verbatim_skip_attribute

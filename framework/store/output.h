@@ -52,6 +52,7 @@ struct output_spec {
     bool packed;       /* its numbers times scale plus offset are the values */
     double scale, offset;
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
+    const char *more_methods; /* stands behind these cell_methods; NULL: nothing */
     const struct dataset_info *like;  /* attributes come from it and its file, ... */
     const struct source *like_source; /* which is open; NULL when like is */
     bool verbatim; /* its numbers are like's: so are the fill value, which that here

@@ -56,15 +56,16 @@ opens speed.nc speed units='m s-1' long_name='wind speed' cell_methods='time: me
     coordinates='xlat xlon' grid_mapping=crs standard_name=
 job climatology '' x=u mean=mean.nc:u
 run
-opens mean.nc u units='m s-1' grid_mapping=crs
+opens mean.nc u units='m s-1' grid_mapping=crs \
+    cell_methods='time: mean time: mean within years time: mean over years'
 job rolling_mean 'axis: time, length: 4' x=u mean=rolling.nc:u
 run
-opens rolling.nc u units='m s-1' coordinates='xlat xlon'
+opens rolling.nc u units='m s-1' coordinates='xlat xlon' cell_methods='time: mean time: mean'
 run --set 'edges={time: none}' --set outputs.mean.file=whole.nc
 opens whole.nc u units='m s-1' coordinates='xlat xlon'
 job regrid "factor: 'lat=2, lon=4'" x=u mean=coarse.nc:u
 run
-opens coarse.nc u units='m s-1' coordinates=
+opens coarse.nc u units='m s-1' coordinates= cell_methods='time: mean lat: lon: mean'
 job minmax_mean_std 'axes: time' x=u \
     'min=some.nc:min max=some.nc:max mean=some.nc:mean std=some.nc:std count=some.nc:count'
 run
@@ -78,6 +79,58 @@ all_open
 # Written anew by others, the values stay.
 expect_status 0 nccopy speed.nc copy.nc
 expect_status 0 cdo -s diff speed.nc copy.nc
+# NCO puts what it does behind what was done, too.
+ncwa -O -a lat,lon -y max -v u in.nc nco.nc
+job minmax_mean_std 'axes: "lat, lon"' x=u \
+    'min=most.nc:min max=most.nc:max mean=most.nc:mean std=most.nc:std count=most.nc:count'
+run
+methods_of() { ncks -m --json -v "$2" "$1" | "$python" -c 'import json, sys
+v = json.load(sys.stdin)["variables"][sys.argv[1]]["attributes"]
+print(v.get("cell_methods", "none").replace("lat, lon:", "lat: lon:"))' "$2"; }
+[ "$(methods_of most.nc max)" = 'time: mean lat: lon: maximum' ] || fail "$(methods_of most.nc max)"
+[ "$(methods_of most.nc max)" = "$(methods_of nco.nc u)" ] || fail "NCO: $(methods_of nco.nc u)"
+[ "$(methods_of most.nc count)" = none ] || fail "a number of values is no mean"
+# Those of a chain, in its order: one that adds, one that says all itself, and one that adds.
+method() {
+    cat >"$1.c" <<C
+#include <string.h>
+#include <h5swim/kernel.h>
+static int m_plan(void *state, struct swim_plan *plan, swim_error_t *err)
+{
+    (void)state, (void)err;
+    plan->outputs[0]->cell_methods = "$2";
+    return SWIM_OK;
+}
+static int m_apply(void *state, const struct swim_block *b, swim_error_t *err)
+{
+    (void)state, (void)err;
+    memcpy(b->outputs[0]->data, b->inputs[0]->data, b->inputs[0]->count * sizeof(float));
+    return SWIM_OK;
+}
+static const struct swim_port ports[] = {{"x", SWIM_TYPE_F32, NULL, "x"}};
+SWIM_KERNEL_DEFINE(.name = "$1", .summary = "as it is", .kind = SWIM_KERNEL_MAP,
+                   .n_inputs = 1, .inputs = ports, .n_outputs = 1, .outputs = ports,
+                   .plan = m_plan, .apply = m_apply, .flags = $3);
+C
+}
+method adds 'lat: minimum' SWIM_KERNEL_ADDS_METHODS
+method says 'lon: sum' 0
+for kernels in adds,adds,rolling_mean:'time: mean lat: minimum lat: minimum time: mean' \
+    adds,says,adds,rolling_mean:'lon: sum lat: minimum time: mean' says:'lon: sum'; do
+    job x '' x=u "x=chain.nc:u"
+    chain=
+    for kernel in $(tr , ' ' <<<"${kernels%%:*}"); do
+        case $kernel in
+        rolling_mean) chain+="{kernel: $kernel, params: {axis: time, length: 3}}, " ;;
+        *) chain+="{kernel: ./$kernel.c}, " ;;
+        esac
+    done
+    sed -i -e "s|^kernel: .*|kernels: [${chain%, }]|" -e '/^params/d' job.yaml
+    case $kernels in *rolling*) sed -i 's/^  x: {file: chain/  mean: {file: chain/' job.yaml ;; esac
+    run --overwrite
+    [ "$(methods_of chain.nc u)" = "${kernels#*:}" ] || fail "$kernels: $(methods_of chain.nc u)"
+done
+passed "cell_methods in the order in which things were done, as NCO has it"
 passed "results of maps, windows, sums, tables and expressions open everywhere"
 
 # --- the history ---------------------------------------------------------------------

@@ -20,7 +20,8 @@
  * An output's fill value is the job's "fill", else the first input's; tables, and ports
  * with an integer type of their own, which are counts or the like, have netCDF's
  * default.  A true value that is equal to it reads as missing.
- * Packed values (scale_factor, add_offset) arrive unpacked.  An input that is raw, by
+ * Packed values (scale_factor, add_offset) arrive unpacked, and integers whose
+ * attribute _Unsigned says so with, or without, a sign.  An input that is raw, by
  * the job file or by SWIM_KERNEL_RAW, arrives as it is stored: nothing is unpacked, and
  * no value is missing.
  *
@@ -165,7 +166,8 @@ struct swim_output {
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
     const char *units;        /* NULL: as the first input's; filter: none */
     const char *long_name;    /* likewise */
-    const char *cell_methods; /* CF, e.g. "time: mean"; NULL: none */
+    const char *cell_methods; /* CF, e.g. "time: mean"; NULL: as the first input's; "":
+                                 none; see SWIM_KERNEL_ADDS_METHODS */
     /* map: so many elements of from_axis[] are one of the output, the last of them
      * fewer; 0 and 1: one each.  The output axis has (shape + ratio - 1) / ratio
      * elements, and axes[] its coordinates; offset[] of the blocks are in the same
@@ -317,6 +319,10 @@ enum swim_kernel_flags {
      * texts of fixed length.  It arrives as numbers of as many bytes, and an output of
      * the same type is stored as what the input is. */
     SWIM_KERNEL_COPIES = 2,
+    /* swim_output.cell_methods is what the kernel does.  It is stored behind what the
+     * first input says was done before, as the CF conventions have it (section 7.3: in
+     * the order in which it was done).  Without this it stands alone. */
+    SWIM_KERNEL_ADDS_METHODS = 4,
 };
 
 /* Elements of an array whose size the compiler knows. */
