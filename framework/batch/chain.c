@@ -217,6 +217,31 @@ static int apply(const struct wish *w, const struct block_range *range,
     return rc == SWIM_OK ? rc : block_failed(s->setup, range, c->block, rc, &said, err);
 }
 
+/* To the unit that the taker wants, as a file's values would be. */
+static void put_units(const struct wish *w, uint32_t input, const uint64_t *count,
+                      const uint64_t *buf_shape, const uint64_t *buf_start)
+{
+    const struct setup_input *in = &w->taker->inputs[input];
+    const double scale = in->info->scale, offset = in->info->offset;
+    struct box box;
+
+    for (bool more =
+             box_begin(&box, w->taker->blocks.ndim, buf_shape, buf_start, count);
+         more; more = box_next(&box)) {
+        void *row = (char *)w->bufs[input] + box.offset * swim_type_size(in->type);
+        float *f = row;
+        double *d = row;
+        long double *l = row;
+        for (size_t i = 0; i < box.row; i++)
+            if (in->type == SWIM_TYPE_F32)
+                f[i] = (float)((double)f[i] * scale + offset);
+            else if (in->type == SWIM_TYPE_F64)
+                d[i] = d[i] * scale + offset;
+            else
+                l[i] = (long double)((double)l[i] * scale + offset);
+    }
+}
+
 /* What was computed, to where it is wanted. */
 static int put(const struct wish *w, uint32_t input, const uint64_t *count,
                const uint64_t *buf_shape, const uint64_t *buf_start, swim_error_t *err)
@@ -265,6 +290,9 @@ static int piece_compute(void *wish, const uint64_t *start, const uint64_t *coun
         rc = apply(w, &range, buf_shape, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < w->taker->n_inputs; i++)
         rc = put(w, i, count, buf_shape, buf_start, err);
+    for (uint32_t i = 0; rc == SWIM_OK && i < w->taker->n_inputs; i++)
+        if (w->taker->inputs[i].info->packed) /* setup_units.c */
+            put_units(w, i, count, buf_shape, buf_start);
     return rc;
 }
 

@@ -1,14 +1,16 @@
 /* setup_units.c - inputs in the units that a kernel declares.
  *
  * A port's unit is one that udunits knows, or "=" and another input's name: the unit of
- * that one.  Values in a unit that is convertible are converted as packed ones are
- * unpacked, while they are read. */
+ * that one.  Values in a unit that is convertible are converted: those of files as
+ * packed ones are unpacked, while they are read; those of a kernel before when they are
+ * passed on, in chain.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch/setup.h"
 #include "batch/units.h"
+#include "store/types.h"
 
 /* The unit that an input is to have, and whose it is, for people; NULL: any. */
 static const char *unit_wanted(const struct setup *setup, uint32_t number, char *whose,
@@ -44,14 +46,23 @@ static int unit_refuse(const struct setup *setup, uint32_t number, const char *w
         setup->before ? "" : "; \"units\" of an input says what it is in instead");
 }
 
-/* What is in a file, from now on in another unit. */
+/* From now on it is in that unit. */
+static int unit_name(struct dataset_info *info, const char *units, swim_error_t *err)
+{
+    char *copy = strdup(units);
+
+    if (!copy)
+        return swim_error_set(err, SWIM_ERR_NOMEM, "setup: units of %s", info->path);
+    free(info->units_from);
+    info->units_from = info->units;
+    info->units = copy;
+    return SWIM_OK;
+}
+
+/* As what is packed is unpacked. */
 static int unit_convert(struct dataset_info *info, const char *wanted, double scale,
                         double offset, swim_error_t *err)
 {
-    char *units = strdup(wanted);
-
-    if (!units)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "setup: units of %s", info->path);
     if (!info->packed) {
         info->scale = 1;
         info->offset = 0;
@@ -59,10 +70,7 @@ static int unit_convert(struct dataset_info *info, const char *wanted, double sc
     info->packed = true;
     info->scale *= scale;
     info->offset = info->offset * scale + offset;
-    free(info->units_from);
-    info->units_from = info->units;
-    info->units = units;
-    return SWIM_OK;
+    return unit_name(info, wanted, err);
 }
 
 int setup_take_units(struct setup *setup, uint32_t number,
@@ -70,16 +78,11 @@ int setup_take_units(struct setup *setup, uint32_t number,
 {
     struct dataset_info *info = setup->inputs[number].info;
     char whose[160];
+    enum swim_type type = setup->kernel->inputs[number].type;
     double scale, offset;
 
-    if (given && given->units) {
-        char *units = strdup(given->units);
-        if (!units)
-            return swim_error_set(err, SWIM_ERR_NOMEM, "setup: units of %s",
-                                  info->path);
-        info->units_from = info->units;
-        info->units = units;
-    }
+    if (given && given->units && unit_name(info, given->units, err) != SWIM_OK)
+        return SWIM_ERR_NOMEM;
     const char *wanted = unit_wanted(setup, number, whose, sizeof(whose));
     bool paired = wanted && setup->kernel->inputs[number].unit[0] == '=';
     /* Without an attribute it is taken for the kernel's; raw numbers are no values. */
@@ -89,9 +92,11 @@ int setup_take_units(struct setup *setup, uint32_t number,
     case UNITS_SAME:
         return SWIM_OK;
     case UNITS_CONVERTIBLE:
-        if (setup->before)
+        if (setup->before && !swim_type_is_float(type ? type : info->stored_type))
             return unit_refuse(setup, number, wanted, whose,
-                               "what one kernel passes to the next is not converted",
+                               "integers that one kernel passes to the next are not "
+                               "converted: run the kernels one after the other, with "
+                               "a file in between",
                                err);
         return unit_convert(info, wanted, scale, offset, err);
     case UNITS_DIFFERENT:

@@ -127,15 +127,51 @@ run
 expect_line 'the unit of kernel warm is "K": one cannot be converted to the other'
 run --set "inputs.x.units=lg(re 1 K)"
 expect_line 'cannot be converted'
-printf '%s\n' 'kernels: [{kernel: wind_speed}, {kernel: ./fast.c}]' \
-    'inputs: {u: {file: in.h5, dataset: u}, v: {file: in.h5, dataset: v}}' \
-    'outputs: {y: {file: out.nc, dataset: y}}' >job.yaml
-kernel fast 'km h-1'
-run
-expect_line 'what one kernel passes to the next is not converted'
 kernel wrong '=x'
 job ./wrong.c x=u y
 expected=1 run
 expect_line 'input x: its unit is "=x", and that is no input before it'
 expect_status 0 "$h5swim" kernel test wind_speed
 passed "a unit that a kernel declares"
+
+# --- chains --------------------------------------------------------------------------
+
+# chain KERNEL: the wind's speed, then that.
+chain() {
+    printf '%s\n' "kernels: [{kernel: wind_speed}, {kernel: $1}]" \
+        'inputs: {u: {file: in.h5, dataset: u}, v: {file: in.h5, dataset: v}}' \
+        'outputs: {y: {file: out.nc, dataset: y}}' >job.yaml
+}
+kernel fast 'km h-1'
+expected=0
+chain ./fast.c
+run
+is 'np.hypot(f["u"], f["v"]) * 3.6' 'km h-1'
+cp out.nc chained.nc
+# As by a file in between; a part of the blocks, with neighbours, too.
+wind u v
+cp out.nc speed.nc
+job ./fast.c x=../speed.nc y
+sed -i 's/file: in.h5, dataset: .*}/file: speed.nc, dataset: y}/' job.yaml
+run
+"$python" -c 'import h5py
+a, b = (h5py.File(n)["y"] for n in ("chained.nc", "out.nc"))
+assert a[()].tobytes() == b[()].tobytes() and a.attrs["_FillValue"] == b.attrs["_FillValue"]'
+sed -e 's/SWIM_KERNEL_MAP/SWIM_KERNEL_STENCIL/' -e 's/"warm"/"near"/' \
+    -e 's/^SWIM_KERNEL_DEFINE/static int near_plan(void *s, struct swim_plan *p, swim_error_t *e)\n{\n    (void)s, (void)e;\n    p->halo_lo[0] = p->halo_hi[1] = 1;\n    p->edge[0] = p->edge[1] = SWIM_EDGE_WRAP;\n    return SWIM_OK;\n}\n&/' \
+    -e 's/\.apply = /.plan = near_plan, .apply = /' fast.c >near.c
+sed -i '/memcpy/c\    const struct swim_array *x = b->inputs[0];\n    double *y = b->outputs[0]->data;\n    for (uint64_t r = 0; r < x->shape[0]; r++)\n        for (uint64_t c = 0; c < x->shape[1]; c++) {\n            const double *at = (const double *)x->data + (ptrdiff_t)r * x->strides[0] + (ptrdiff_t)c;\n            *y++ = at[-x->strides[0]] + at[1];\n        }' near.c
+chain ./near.c
+run
+is 'np.roll(np.hypot(f["u"], f["v"]) * 3.6, 1, 0) + np.roll(np.hypot(f["u"], f["v"]) * 3.6, -1, 1)' 'km h-1'
+expected=2
+kernel hot K
+chain ./hot.c
+run
+expect_line 'input x \(wind_speed:speed\) is in "m/s", and the unit of kernel warm is "K": one cannot be converted'
+sed 's/SWIM_TYPE_F64, "km/SWIM_TYPE_I32, "km/' fast.c >whole.c
+chain ./whole.c
+run
+expect_line 'integers that one kernel passes to the next are not converted: run the kernels one after the other'
+expect_status 2 "$h5swim" check job.yaml
+passed "in a chain, as by a file in between"
