@@ -72,7 +72,7 @@ struct calc_request {
     const struct calc_binding *inputs, *output;
     size_t n_inputs;
     /* Of the output, as people write them; NULL: not given. */
-    const char *type, *chunks, *deflate, *fill, *units;
+    const char *type, *chunks, *deflate, *fill, *pack, *units;
     const char *const *sets; /* as of h5swim run, but for what the expression says */
     size_t n_sets;
 };

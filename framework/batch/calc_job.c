@@ -152,6 +152,24 @@ static void tree_chunks(struct tree *tree, struct job_node *output, const char *
     free(sizes);
 }
 
+/* "0.01", or with what is added to all: "0.01,20" */
+static void tree_pack(struct tree *tree, struct job_node *output, const char *text)
+{
+    struct job_place place = place_of("--pack", text);
+    struct job_node *pack = tree_add(tree, output, JOB_NODE_MAP, "pack", &place);
+    char *scale = strdup(text), *offset = scale ? strchr(scale, ',') : NULL;
+
+    if (offset)
+        *offset++ = '\0';
+    if (scale)
+        tree_text_at(tree, pack, "scale_factor", scale, &place);
+    else
+        tree->short_of_memory = true;
+    if (offset)
+        tree_text_at(tree, pack, "add_offset", offset, &place);
+    free(scale);
+}
+
 static void tree_output(struct tree *tree, const struct calc_request *request,
                         struct job_node *outputs)
 {
@@ -162,6 +180,8 @@ static void tree_output(struct tree *tree, const struct calc_request *request,
     tree_text(tree, node, "type", request->type, "--type");
     if (request->chunks)
         tree_chunks(tree, node, request->chunks);
+    if (request->pack)
+        tree_pack(tree, node, request->pack);
     tree_text(tree, node, "fill", request->fill ? request->fill : "default", "--fill");
     if (request->deflate) {
         struct job_node *filters =

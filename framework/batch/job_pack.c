@@ -54,6 +54,6 @@ int job_pack_settle(const struct job_output *output, swim_error_t *err)
         return SWIM_OK;
     return job_fail(err, &output->place,
                     "output \"%.60s\": \"pack\" stores values as integers: give it an "
-                    "integer type, such as type: int16",
+                    "integer type, such as type: int16 (h5swim calc: --type int16)",
                     output->port);
 }

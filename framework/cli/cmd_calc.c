@@ -31,6 +31,8 @@ static const char help[] =
     "\n"
     "  --type T           of the result, as stored: int8 ... uint64, float32, float64\n"
     "  --chunks A,B,...   --deflate N (0: none)   --fill VALUE (of what is missing)\n"
+    "  --pack S[,O]       stored as whole numbers, (value - O) / S, in an integer "
+    "--type\n"
     "  --units TEXT       of the result (default: none; its long_name: EXPRESSION)\n"
     "  --set KEY=VALUE    as of h5swim run: memory=1GiB, outputs.out.layout=sharded\n"
     "  -n N, --readers R, --overwrite, --resume, --fail-fast, --dry-run, --json,\n"
@@ -48,6 +50,7 @@ enum {
     OPT_CHUNKS,
     OPT_DEFLATE,
     OPT_FILL,
+    OPT_PACK,
     OPT_UNITS,
     OPT_SOURCE
 };
@@ -58,6 +61,7 @@ static const struct option long_options[] = {
     {"chunks", required_argument, NULL, OPT_CHUNKS},
     {"deflate", required_argument, NULL, OPT_DEFLATE},
     {"fill", required_argument, NULL, OPT_FILL},
+    {"pack", required_argument, NULL, OPT_PACK},
     {"units", required_argument, NULL, OPT_UNITS},
     {"source", no_argument, NULL, OPT_SOURCE},
     {0},
@@ -86,6 +90,9 @@ static int option_take(struct calc_command *c, int found, char **argv)
         return 0;
     case OPT_FILL:
         c->request.fill = optarg;
+        return 0;
+    case OPT_PACK:
+        c->request.pack = optarg;
         return 0;
     case OPT_UNITS:
         c->request.units = optarg;

@@ -82,6 +82,16 @@ expect_status 0 "$h5swim" calc 'y + 0' y=chunks.nc:/y out=again.nc:/y --quiet --
 "$python" -c 'import netCDF4, numpy as np
 a, b = (np.ma.filled(netCDF4.Dataset(n)["y"][:].astype("f8"), np.nan) for n in ("chunks.nc", "again.nc"))
 np.testing.assert_allclose(a, b, rtol=1e-6)'
+expect_status 0 "$h5swim" calc 'x' x=in.h5:/x out=expression.nc:/y --type int16 --pack 0.01,20 \
+    --quiet --record none
+packed pack in.h5 x expression.nc y 0.01 20 -32767
+# Packed ones in, and packed out.
+expect_status 0 "$h5swim" calc '2 * y' y=expression.nc:/y out=twice.nc:/y --type int32 --pack 0.02 \
+    --quiet --record none
+"$python" -c 'import netCDF4, numpy as np
+a, b = (netCDF4.Dataset(n)["y"] for n in ("expression.nc", "twice.nc"))
+assert b.dtype == "i4" and b.scale_factor == 0.02 and b.add_offset == 0 and b._FillValue == -2147483647
+np.testing.assert_allclose(np.ma.filled(2 * a[:], 1e9), np.ma.filled(b[:], 1e9), atol=0.011)'
 # Integers of a kernel; of the same type, in the place where it has written them.
 job numbers cast 'type: int32' x=i y outputs.y.type=int16 'outputs.y.pack={add_offset: 100}'
 packed pack in.h5 i numbers.nc y 1 100 -32767
@@ -103,6 +113,15 @@ expected=2 job no cast 'type: float64' x=x y outputs.y.type=int16 'outputs.y.pac
 expect_line 'unknown key "scale"'
 expected=2 job no recompress '' x=plain y outputs.y.type=int16 "$pack"
 expect_line 'as they are stored.*leave out "pack"'
+calc() { expect_status 2 "$h5swim" calc x+1 x=in.h5:/x out=no.nc:/y --quiet --record none "$@"; }
+calc --pack 0.01
+expect_line 'output "out": "pack" stores values as integers.*--type int16'
+calc --pack 0.01,20,3 --type int16
+expect_line '--pack 0.01,20,3: "add_offset": expected a number'
+calc --pack , --type int16
+expect_line '--pack ,: "scale_factor": expected a number'
+calc --pack 0 --type int16
+expect_line '--pack 0: "scale_factor": expected a number other than 0'
 passed "what cannot be packed is refused in one line"
 
 # Another scale is another result.
