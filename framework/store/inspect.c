@@ -345,7 +345,7 @@ static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
         rc = h5_fail(err, SWIM_ERR_IO, "read coordinates of %s", axis->name);
     if (rc == SWIM_OK)
         rc = inspect_sign(scale, &means, &resigned, err);
-    for (uint64_t i = 0; resigned && i < axis->length; i++)
+    for (uint64_t i = 0; values && resigned && i < axis->length; i++)
         values[i] = resign(means, values[i]);
     if (rc == SWIM_OK) {
         axis->values = values;
