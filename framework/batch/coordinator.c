@@ -1,6 +1,7 @@
 /* coordinator.c - hands out blocks to ranks and decides when a job is done or stops. */
 #include "batch/coordinator.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HANDOUTS_PER_RANK 4 /* at the end of a pass each rank gets about so many */
@@ -114,6 +115,8 @@ uint64_t coordinator_set_pass(struct coordinator *c, int32_t phase,
     }
     c->found = n - c->left + done_before(c, phase);
     c->in_pass = 0;
+    if (!c->handed_out)
+        c->before = c->found;
     c->next = 0;
     c->phase = phase;
     leave_out_failed(c);
@@ -264,9 +267,36 @@ static void take_report(struct coordinator *c, struct coordinator_rank *rank,
         c->run_id = report->run_id;
 }
 
+void coordinator_note_loss(struct coordinator *c, const struct coordinator_rank *ranks,
+                           uint32_t rank, int64_t now_ns, const char *why)
+{
+    if (c->n_losses < COORDINATOR_LOSSES_MOST) {
+        struct rank_loss *loss = &c->losses[c->n_losses];
+        loss->rank = rank;
+        loss->pid = ranks[rank].report.pid;
+        loss->at_ns = now_ns;
+        snprintf(loss->why, sizeof(loss->why), "%s", why);
+    }
+    c->n_losses++;
+}
+
+void coordinator_add_counters(struct joined_sums *sums,
+                              const struct rank_report *report)
+{
+    sums->blocks += report->done;
+    sums->bytes_read += report->bytes_read;
+    sums->bytes_written += report->bytes_written;
+    sums->bytes_stored += report->bytes_stored;
+    sums->locks += report->locks;
+    sums->locks_waited += report->locks_waited;
+    sums->lock_wait_ns += report->lock_wait_ns;
+}
+
 void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
                       uint32_t rank)
 {
+    coordinator_add_counters(rank < c->n_ranks ? &c->gone_sums : &c->joined_sums,
+                             &ranks[rank].report);
     memset(&ranks[rank], 0, sizeof(ranks[rank]));
     ranks[rank].report.rank = rank;
     c->n_gone++;
@@ -337,6 +367,7 @@ static void hand_out(struct coordinator *c, struct coordinator_rank *rank,
         orders->count++;
     }
     rank->outstanding += orders->count;
+    c->handed_out = 1;
 }
 
 static void tell_what_goes_on(const struct coordinator *c,

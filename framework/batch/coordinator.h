@@ -104,24 +104,37 @@ struct joined_sums {
     uint64_t locks, locks_waited, lock_wait_ns;
 };
 
+/* A rank that is gone and had not said its last: who it was, when, and why. */
+#define COORDINATOR_LOSSES_MOST 32 /* the first ones */
+
+struct rank_loss {
+    uint32_t rank;
+    int64_t pid;
+    int64_t at_ns; /* CLOCK_MONOTONIC of rank 0's host */
+    char why[200];
+};
+
 struct coordinator {
     uint32_t n_ranks, n_phases;
     uint32_t n_joined; /* places of ranks after the first n_ranks that were ever used */
     struct joined *joined; /* those places; NULL: nobody can join */
     struct joined_sums joined_sums;
+    struct joined_sums gone_sums; /* likewise of its own that are gone: no ranks */
     uint64_t blocks[SETUP_PHASES_MAX];
     int32_t phase;
     uint32_t stop;
     uint32_t signo;
-    uint32_t looking;  /* rank 0 is to say what is missing */
-    uint32_t has_work; /* it has said so once */
-    uint32_t begun;    /* all ranks have been ready */
-    uint64_t *todo;    /* a bit per block of the pass, not handed out yet */
-    uint64_t next;     /* no bit before this one is set */
-    uint64_t left;     /* bits that are set */
-    uint64_t found;    /* blocks of all phases that were done when the pass began */
-    uint64_t in_pass;  /* committed since */
-    uint64_t n_failed; /* of all phases */
+    uint32_t looking;    /* rank 0 is to say what is missing */
+    uint32_t has_work;   /* it has said so once */
+    uint32_t begun;      /* all ranks have been ready */
+    uint64_t *todo;      /* a bit per block of the pass, not handed out yet */
+    uint64_t next;       /* no bit before this one is set */
+    uint64_t left;       /* bits that are set */
+    uint64_t found;      /* blocks of all phases that were done when the pass began */
+    uint64_t in_pass;    /* committed since */
+    uint64_t before;     /* blocks that were done before any was handed out */
+    uint32_t handed_out; /* some were */
+    uint64_t n_failed;   /* of all phases */
     struct block_failure *failures;
     /* Each of them, 1 for the first, at or after the place that its block and phase
      * have; 0: the end of a row of such. */
@@ -135,7 +148,11 @@ struct coordinator {
     uint32_t n_states;
     struct source_state states[SETUP_INPUTS_MAX];
     struct setup_epoch epoch;
-    uint64_t n_gone;    /* ranks that were gone, so far */
+    uint64_t n_gone;   /* ranks that were gone, so far */
+    uint32_t n_losses; /* those of them of which it was not known that they would be, */
+    struct rank_loss losses[COORDINATOR_LOSSES_MOST]; /* and the first ones */
+    int64_t began_ns; /* CLOCK_MONOTONIC when the ranks of this host were first forked;
+                         0: none are */
     swim_error_t error; /* the first one reported */
     uint32_t error_rank;
 };
@@ -189,6 +206,14 @@ void coordinator_set_aside(struct coordinator *c, const struct block_failure *fa
  */
 void coordinator_gone(struct coordinator *c, struct coordinator_rank *ranks,
                       uint32_t rank);
+
+/* Before that, where it has not left by itself: it is kept for the record. */
+void coordinator_note_loss(struct coordinator *c, const struct coordinator_rank *ranks,
+                           uint32_t rank, int64_t now_ns, const char *why);
+
+/* To the sums what a rank has come to. */
+void coordinator_add_counters(struct joined_sums *sums,
+                              const struct rank_report *report);
 
 /* Whoever was in one of these calls has died in it: what it left half done is mended.
  * What it was given comes again when it is said to be gone. */

@@ -46,24 +46,14 @@ static struct joined *place_take(struct coordinator *c,
     return place;
 }
 
-static void add_counters(struct joined_sums *sums, const struct rank_report *report)
-{
-    sums->blocks += report->done;
-    sums->bytes_read += report->bytes_read;
-    sums->bytes_written += report->bytes_written;
-    sums->bytes_stored += report->bytes_stored;
-    sums->locks += report->locks;
-    sums->locks_waited += report->locks_waited;
-    sums->lock_wait_ns += report->lock_wait_ns;
-}
-
-/* What it has not reported as committed comes again. */
+/* What it has not reported as committed comes again.  why "": it wanted to go. */
 static void rank_over(struct coordinator *c, struct coordinator_rank *ranks,
-                      struct joined *place)
+                      struct joined *place, int64_t now_ns, const char *why)
 {
     uint32_t rank = rank_of(c, place);
 
-    add_counters(&c->joined_sums, &ranks[rank].report);
+    if (why[0])
+        coordinator_note_loss(c, ranks, rank, now_ns, why);
     coordinator_gone(c, ranks, rank);
     place->left = true;
 }
@@ -76,7 +66,7 @@ static enum joined_said refuse(struct coordinator *c, struct coordinator_rank *r
                                const char *why)
 {
     if (place) {
-        rank_over(c, ranks, place);
+        rank_over(c, ranks, place, place->heard_ns, why);
         place->session[0] = '\0';
     }
     snprintf(answer->text, sizeof(answer->text), "%s", why);
@@ -121,7 +111,7 @@ static void handle(struct coordinator *c, struct coordinator_rank *ranks,
         if (told->error.code != SWIM_OK)
             snprintf(answer->text, sizeof(answer->text),
                      "rank %" PRIu32 " has left: %s", report.rank, told->error.text);
-        rank_over(c, ranks, place);
+        rank_over(c, ranks, place, place->heard_ns, told->error.text);
     }
 }
 
@@ -198,7 +188,7 @@ uint32_t joined_look(struct coordinator *c, struct coordinator_rank *ranks,
                            (double)silent_ns / 1e9);
         else
             continue;
-        rank_over(c, ranks, place);
+        rank_over(c, ranks, place, now_ns, why->text);
         place->session[0] = '\0';
         return rank_of(c, place);
     }
@@ -221,6 +211,6 @@ struct joined_sums joined_sum_up(const struct coordinator *c,
     struct joined_sums sums = c->joined_sums;
 
     for (uint32_t i = 0; i < c->n_joined; i++)
-        add_counters(&sums, &ranks[c->n_ranks + i].report);
+        coordinator_add_counters(&sums, &ranks[c->n_ranks + i].report);
     return sums;
 }

@@ -86,7 +86,7 @@ void fork_shared_stop(struct fork_shared *shared, const swim_error_t *err,
 atomic_int *fork_shared_told(struct fork_shared *shared, uint32_t rank);
 /* A rank has ended without its last report, and will begin anew: what it had goes to
  * others. */
-void fork_shared_gone(struct fork_shared *shared, uint32_t rank);
+void fork_shared_gone(struct fork_shared *shared, uint32_t rank, const char *why);
 /* Was it ever ready? */
 bool fork_shared_ready(struct fork_shared *shared, uint32_t rank);
 /* 0 while the job goes on; once it is to stop, the signal that says so to ranks ... */
@@ -110,7 +110,7 @@ int link_join_open(const struct job *job, const char *url, int64_t wait_ms,
 /* The MPI plug-in, lib/h5swim/h5swim_mpi.so (h5swim_mpich.so under the launcher of
  * MPICH, where both are), has this one symbol: the table that its open() call gives.
  * Loaded only under an MPI launcher. */
-#define LINK_MPI_SYMBOL "swim_mpi_link_open_v4"
+#define LINK_MPI_SYMBOL "swim_mpi_link_open_v5"
 typedef int (*link_mpi_open_fn)(struct link **out, swim_error_t *err);
 
 /* Load the plug-in, start MPI.  Errors: SWIM_ERR_IO (cannot be loaded, MPI_Init, or it

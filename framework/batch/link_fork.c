@@ -65,6 +65,7 @@ int fork_shared_create(uint32_t n_ranks, struct fork_shared **out, swim_error_t 
     coordinator_init(&shared->coordinator, n_ranks, (void *)(behind + failures),
                      (void *)behind);
     shared->coordinator.joined = shared->joined;
+    shared->coordinator.began_ns = swim_clock_mono_ns();
     shared->told = (void *)(behind + failures + COORDINATOR_BLOCKS_MOST / 8);
     *out = shared;
     return SWIM_OK;
@@ -125,9 +126,11 @@ bool fork_shared_left(struct fork_shared *shared, uint32_t rank)
     return left;
 }
 
-void fork_shared_gone(struct fork_shared *shared, uint32_t rank)
+void fork_shared_gone(struct fork_shared *shared, uint32_t rank, const char *why)
 {
     shared_lock(shared);
+    coordinator_note_loss(&shared->coordinator, shared->ranks, rank,
+                          swim_clock_mono_ns(), why);
     coordinator_gone(&shared->coordinator, shared->ranks, rank);
     pthread_mutex_unlock(&shared->mutex);
 }

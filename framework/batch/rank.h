@@ -68,7 +68,6 @@ struct rank {
     bool again;   /* an earlier rank 0 of this run has died */
     bool created; /* the outputs are ours */
     enum outputs_begun begun;
-    uint64_t done_before; /* blocks that were there when it began */
     char mark[REGION_MARK_SIZE];
     struct job_lock *lock;    /* of the outputs, for the whole run */
     struct join_serve *serve; /* those who join */

@@ -220,7 +220,6 @@ int zero_begin(struct rank *r, swim_error_t *err)
     else if (rc == SWIM_OK && !r->seen.has_work)
         rc = zero_look(r, err);
     r->link->ops->observe(r->link, &r->seen, r->ranks);
-    r->done_before = coordinator_done(&r->seen);
     if (rc == SWIM_OK) /* without it nobody can join, and that is all */
         (void)join_serve_start(r->session, quiet, &r->serve, NULL);
     return rc;
@@ -295,6 +294,15 @@ static void add_hint(struct rank *r, swim_error_t *err)
                  coordinator_done(&r->seen), coordinator_total(&r->seen));
 }
 
+/* An earlier rank 0 of this run may have begun it. */
+static double seconds_so_far(const struct rank *r)
+{
+    const int64_t began_ns =
+        r->again && r->seen.began_ns ? r->seen.began_ns : r->start_ns;
+
+    return (double)(swim_clock_mono_ns() - began_ns) / 1e9;
+}
+
 int zero_print(struct rank *r, int status)
 {
     struct run_result result = {
@@ -305,7 +313,7 @@ int zero_print(struct rank *r, int status)
         .ranks = r->ranks,
         .exit_status = status,
         .complete = r->begun == OUTPUTS_COMPLETE,
-        .seconds = (double)(swim_clock_mono_ns() - r->start_ns) / 1e9,
+        .seconds = seconds_so_far(r),
     };
 
     if (r->end.signo)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "batch/joined.h"
 #include "batch/rank.h"
 #include "batch/record_json.h"
 #include "batch/record_private.h"
@@ -195,6 +196,33 @@ static void put_replacement(const struct json_record *w,
     json_out_close(j, '}');
 }
 
+/* Ranks that died, or of which nothing was heard any more, and those that joined. */
+static void put_ranks(const struct json_record *w)
+{
+    const struct coordinator *c = &w->rank->seen;
+    const struct joined_sums joined = joined_sum_up(c, w->rank->ranks);
+    struct json_out *j = w->j;
+
+    json_out_key(j, "lost_ranks");
+    json_out_open(j, '[');
+    for (uint32_t i = 0; i < c->n_losses && i < COORDINATOR_LOSSES_MOST; i++) {
+        const struct rank_loss *loss = &c->losses[i];
+        json_out_open(j, '{');
+        json_out_number_of(j, "rank", loss->rank);
+        json_out_number_of(j, "pid", loss->pid);
+        json_out_number_of(j, "at_us", since(w, loss->at_ns));
+        json_out_text_of(j, "why", loss->why);
+        json_out_close(j, '}');
+    }
+    json_out_close(j, ']');
+    json_out_key(j, "joined");
+    json_out_open(j, '{');
+    json_out_number_of(j, "ranks", (int64_t)joined.ranks);
+    json_out_number_of(j, "readers", (int64_t)joined.readers);
+    json_out_number_of(j, "blocks", (int64_t)joined.blocks);
+    json_out_close(j, '}');
+}
+
 static void put_lists(const struct json_record *w)
 {
     const struct record *r = w->record;
@@ -224,15 +252,19 @@ static void put_lists(const struct json_record *w)
     for (uint32_t i = 0; i < w->missing->n; i++)
         json_out_number(j, w->missing->ranks[i]);
     json_out_close(j, ']');
+    put_ranks(w);
 }
 
 /* --- the file --------------------------------------------------------------------- */
 
-/* The earliest of all, as ranks begin by themselves. */
-static int64_t began_first(const struct record *record)
+/* The earliest of all, as ranks begin by themselves; that one may have died. */
+static int64_t began_first(const struct record *record, const struct rank *r)
 {
     const struct record_process *own = record_at(record, RECORD_PROCESSES, 0);
     int64_t first = own->began_ns;
+
+    if (r->seen.n_losses && r->seen.began_ns)
+        first = r->seen.began_ns < first ? r->seen.began_ns : first;
 
     for (size_t i = 1; i < record->lists[RECORD_PROCESSES].n; i++) {
         const struct record_process *p = record_at(record, RECORD_PROCESSES, i);
@@ -299,7 +331,7 @@ int record_json(const struct record *record, const struct rank *r,
                                   .rank = r,
                                   .result = result,
                                   .missing = missing,
-                                  .began_ns = began_first(record),
+                                  .began_ns = began_first(record, r),
                                   .dropped = record_json_dropped(record, r)};
     char real[PATH_MAX], fresh[PATH_MAX + 8];
     int rc = look_at_place(record->path, real, err);

@@ -36,7 +36,8 @@ void record_part_name(const struct record *record, uint32_t rank, char path[PATH
 
 FILE *record_file(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
 
     if (fd >= 0 && !to) {
@@ -156,6 +157,20 @@ static bool part_read(struct record *record, const struct part_head *head, FILE 
     return true;
 }
 
+/* No rank leaves a link, or what one would have to wait for. */
+static FILE *part_open(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    FILE *from = NULL;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        from = fdopen(fd, "r");
+    if (fd >= 0 && !from)
+        close(fd);
+    return from;
+}
+
 bool record_part_take(struct record *record, uint32_t rank, uint64_t run_id)
 {
     struct part_head head;
@@ -164,9 +179,11 @@ bool record_part_take(struct record *record, uint32_t rank, uint64_t run_id)
     bool taken;
 
     record_part_name(record, rank, path);
-    FILE *from = fopen(path, "re");
-    if (!from)
+    FILE *from = part_open(path);
+    if (!from) {
+        (void)unlink(path);
         return false;
+    }
     for (unsigned i = 0; i < RECORD_LISTS; i++)
         before[i] = record->lists[i].n;
     taken = fread(&head, sizeof(head), 1, from) == 1 &&

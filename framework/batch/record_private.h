@@ -98,8 +98,9 @@ static inline void *record_at(const struct record *record, unsigned list, size_t
 /* The name of the part of a rank. */
 void record_part_name(const struct record *record, uint32_t rank, char path[PATH_MAX]);
 
-/* A new file of that name, or an empty one; no link is followed.  NULL: errno says why.
- */
+/* A new file of that name.  What has the name goes first and is not looked at: it may
+ * be somebody's link to another file, or a pipe that nobody reads.  NULL: errno says
+ * why. */
 FILE *record_file(const char *path);
 
 /* Write the own part. */

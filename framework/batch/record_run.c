@@ -206,15 +206,16 @@ static uint64_t blocks_done(const struct rank *r)
 {
     const uint64_t done = coordinator_done(&r->seen);
 
-    return done > r->done_before ? done - r->done_before : 0;
+    return done > r->seen.before ? done - r->seen.before : 0;
 }
 
 uint64_t record_json_dropped(const struct record *record, const struct rank *r)
 {
     const uint64_t listed = record->lists[RECORD_BLOCKS].n + record->dropped;
-    const uint64_t done = blocks_done(r);
+    const uint64_t done = blocks_done(r), lost = r->seen.n_losses;
 
-    return record->dropped + (done > listed ? done - listed : 0);
+    return record->dropped + (done > listed ? done - listed : 0) +
+           (lost > COORDINATOR_LOSSES_MOST ? lost - COORDINATOR_LOSSES_MOST : 0);
 }
 
 static void put_totals(const struct json_record *w)

@@ -14,6 +14,16 @@
 
 #define FAILURES_SHOWN 20
 
+static void add_sums(struct run_sums *s, const struct joined_sums *more)
+{
+    s->bytes_read += more->bytes_read;
+    s->bytes_written += more->bytes_written;
+    s->bytes_stored += more->bytes_stored;
+    s->locks += more->locks;
+    s->locks_waited += more->locks_waited;
+    s->lock_wait_ns += more->lock_wait_ns;
+}
+
 void report_sum_up(const struct run_result *r, struct run_sums *s)
 {
     memset(s, 0, sizeof(*s));
@@ -29,12 +39,8 @@ void report_sum_up(const struct run_result *r, struct run_sums *s)
         s->lock_wait_ns += rank->lock_wait_ns;
     }
     s->joined = joined_sum_up(r->coordinator, r->ranks);
-    s->bytes_read += s->joined.bytes_read;
-    s->bytes_written += s->joined.bytes_written;
-    s->bytes_stored += s->joined.bytes_stored;
-    s->locks += s->joined.locks;
-    s->locks_waited += s->joined.locks_waited;
-    s->lock_wait_ns += s->joined.lock_wait_ns;
+    add_sums(s, &s->joined);
+    add_sums(s, &r->coordinator->gone_sums);
     if (r->seconds > 0)
         s->gb_per_s = (double)(s->bytes_read + s->bytes_written) / 1e9 / r->seconds;
 }

@@ -46,7 +46,7 @@ struct mpi_link {
     char library[MPI_MAX_LIBRARY_VERSION_STRING];
 };
 
-int swim_mpi_link_open_v4(struct link **out, swim_error_t *err) SWIM_API;
+int swim_mpi_link_open_v5(struct link **out, swim_error_t *err) SWIM_API;
 
 static int mpi_failed(int code, const char *what, swim_error_t *err)
 {
@@ -116,16 +116,17 @@ static int serve(struct mpi_link *m, swim_error_t *err)
 static void give_up_silent(struct mpi_link *m)
 {
     int64_t since = swim_clock_mono_ns() - m->link.silent_ms * 1000000;
+    char why[100];
 
     for (uint32_t r = 1; m->link.silent_ms && r < m->link.n_ranks; r++) {
         const struct coordinator_rank *rank = &m->ranks[r];
         if (!rank->report.ready || rank->report.leaving || rank->given_up ||
             m->heard_ns[r] > since)
             continue;
-        fprintf(stderr,
-                "h5swim: rank %u has been silent for %g s and is given up: others do "
-                "its blocks\n",
-                r, (double)m->link.silent_ms / 1000);
+        snprintf(why, sizeof(why), "rank %u has been silent for %g s and is given up",
+                 r, (double)m->link.silent_ms / 1000);
+        fprintf(stderr, "h5swim: %s: others do its blocks\n", why);
+        coordinator_note_loss(&m->coordinator, m->ranks, r, swim_clock_mono_ns(), why);
         coordinator_give_up(&m->coordinator, m->ranks, r);
     }
 }
@@ -451,7 +452,7 @@ static void name_library(struct mpi_link *m)
     m->link.library = m->library;
 }
 
-int swim_mpi_link_open_v4(struct link **out, swim_error_t *err)
+int swim_mpi_link_open_v5(struct link **out, swim_error_t *err)
 {
     struct mpi_link *m = calloc(1, sizeof(*m));
     int rank = 0, size = 1;

@@ -16,7 +16,8 @@ enum kind {
     WHOLES,
     OBJECT,
     LIST,
-    NULL_TOO = 64, /* or null */
+    NULL_TOO = 64,  /* or null */
+    OPTIONAL = 128, /* records of earlier builds do not have it */
 };
 
 struct member {
@@ -49,6 +50,8 @@ static const struct member run_members[] = {
     {"failed_blocks", LIST},
     {"replaced", LIST},
     {"missing_ranks", WHOLES},
+    {"lost_ranks", LIST | OPTIONAL},
+    {"joined", OBJECT | OPTIONAL},
     {0},
 };
 static const struct member job_members[] = {
@@ -149,6 +152,15 @@ static const struct member replaced_members[] = {
     {"rank", WHOLE},  {"role", TEXT}, {"index", WHOLE},
     {"at_us", WHOLE}, {"why", TEXT},  {0},
 };
+static const struct member lost_members[] = {
+    {"rank", WHOLE}, {"pid", WHOLE}, {"at_us", WHOLE}, {"why", TEXT}, {0},
+};
+static const struct member joined_members[] = {
+    {"ranks", WHOLE},
+    {"readers", WHOLE},
+    {"blocks", WHOLE},
+    {0},
+};
 
 int runfile_refuse(swim_error_t *err, const char *file, const char *fmt, ...)
 {
@@ -200,7 +212,7 @@ static const char *kind_name(int kind)
         [LIST] = "a list",
     };
 
-    return names[kind & ~NULL_TOO];
+    return names[kind & ~(NULL_TOO | OPTIONAL)];
 }
 
 /* where: "" or as "totals.". */
@@ -213,11 +225,13 @@ static int object_check(const json_t *object, const char *where,
                               where);
     for (const struct member *m = members; m->name; m++) {
         const json_t *value = json_object_get(object, m->name);
+        if (!value && (m->kind & OPTIONAL))
+            continue;
         if (!value)
             return runfile_refuse(err, file, "%s%s is missing", where, m->name);
         if ((m->kind & NULL_TOO) && json_is_null(value))
             continue;
-        if (!is_of(value, m->kind & ~NULL_TOO))
+        if (!is_of(value, m->kind & ~(NULL_TOO | OPTIONAL)))
             return runfile_refuse(err, file, "%s%s is not %s", where, m->name,
                                   kind_name(m->kind));
     }
@@ -243,10 +257,13 @@ static int inner_check(const json_t *root, const char *file, swim_error_t *err)
 {
     const json_t *processes = json_object_get(root, "processes");
     const json_t *waits = json_object_get(root, "lock_waits");
+    const json_t *joined = json_object_get(root, "joined");
     int rc = SWIM_OK;
     size_t i;
     const json_t *one;
 
+    if (joined)
+        rc = object_check(joined, "joined.", joined_members, file, err);
     json_array_foreach(processes, i, one) if (rc == SWIM_OK) rc =
         object_check(json_object_get(one, "seconds"), "processes.seconds.",
                      seconds_members, file, err);
@@ -299,7 +316,7 @@ int runfile_check(const json_t *root, const char *file, swim_error_t *err)
         {"kernels", kernel_members},    {"inputs", port_members},
         {"outputs", port_members},      {"processes", process_members},
         {"lock_waits", wait_members},   {"failed_blocks", failed_members},
-        {"replaced", replaced_members},
+        {"replaced", replaced_members}, {"lost_ranks", lost_members},
     };
 
     int rc = version_check(root, file, err);

@@ -26,7 +26,7 @@ with open(sys.argv[1]) as f:
 names = [w["name"] for w in said["works"]]
 assert names == ["wind_speed", "wind_step", "wind_cubes", "wind_small", "raw_map",
                  "raw_map_cold", "stencil", "months", "recompress", "first_block",
-                 "memory", "unsafe"], names
+                 "memory", "unsafe", "record"], names
 assert not said["wrong"], said["wrong"]
 for w in said["works"][:9]:
     assert w["ratio"] > 0 and w["cpu_ratio"] > 0, w
@@ -35,6 +35,7 @@ for w in said["works"][:9]:
 assert "plain HDF5" in said["works"][0]["peers"]
 assert said["works"][9]["first_block_ms"] > 0 and said["works"][10]["vm_hwm"] > 0
 assert said["works"][11]["safe_s"] > 0 and said["works"][11]["unsafe_s"] > 0
+assert said["works"][12]["cpu_ratio"] > 0 and said["works"][12]["time_ratio"] > 0
 END
 passed "it measures each work, and all come to the same results"
 

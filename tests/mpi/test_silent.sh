@@ -43,6 +43,14 @@ assert (f["Y"][:] == 2 * h5py.File("in.h5")["U"][:]).all() and "h5swim_unfinishe
 PY
 }
 
+# named PID: the record says that rank 1 was lost, and why.
+named() {
+    "$python" "$support/record_check.py" out.run.json 'set(n for _, n in blocks) <= set(range(200))' \
+        'r["status"] == "done" and r["totals"]["blocks"] == 200 <= len(set(blocks)) + r["dropped"]' \
+        "[(p['rank'], p['pid']) for p in r['lost_ranks']] == [(1, $1)]" \
+        '"has been silent for 6 s" in r["lost_ranks"][0]["why"]' || fail "the record"
+}
+
 # all_of RANK: it, its spawner, its reader and its writer.
 all_of() {
     local spawner
@@ -62,6 +70,7 @@ touch enough
 ends_with 0
 if grep -q mpirun job.err; then fail "mpirun complains: $(cat job.err)"; fi
 right
+named "$rank"
 await no_process
 passed "a rank that comes back waits for the others, and all end well"
 
@@ -77,6 +86,7 @@ await is_alone "$rank"
 touch enough
 ends_with 0
 right
+named "$rank"
 await no_process
 passed "so does one whose workers have lost their locks"
 

@@ -129,7 +129,8 @@ def make(options):
                    "gb_per_s": n_bytes / end / 1e3, "locks": 3 * len(processes), "locks_waited": len(waits),
                    "lock_wait_s": sum(wait["us"] for wait in waits) / 1e6},
         "processes": processes, "blocks": blocks, "spans": spans, "activities": ACTIVITIES, "dropped": 0,
-        "lock_waits": waits, "failed_blocks": [], "replaced": [], "missing_ranks": []}
+        "lock_waits": waits, "failed_blocks": [], "replaced": [], "missing_ranks": [],
+        "lost_ranks": [], "joined": {"ranks": 0, "readers": 0, "blocks": 0}}
 
 
 def main():

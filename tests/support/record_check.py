@@ -9,7 +9,8 @@ COLUMNS = ["block", "phase", "process", "start_us", "read_us", "decode_us", "ker
            "written_us", "committed_us", "bytes_in", "bytes_out", "tries"]
 MEMBERS = ["schema", "version", "h5swim", "command", "run_id", "began", "seconds", "status", "exit_status", "error",
            "job", "kernels", "environment", "plan", "inputs", "outputs", "totals", "processes", "blocks", "spans",
-           "activities", "dropped", "lock_waits", "failed_blocks", "replaced", "missing_ranks"]
+           "activities", "dropped", "lock_waits", "failed_blocks", "replaced", "missing_ranks",
+           "lost_ranks", "joined"]
 SECONDS = ["read", "decode", "kernel", "encode", "write", "commit", "lock", "wait", "idle"]
 SLACK_US = 3  # each number is cut to whole ones
 
@@ -70,6 +71,16 @@ def check_spans(r):
         assert w["holder"] is None or list(w["holder"]) == ["session", "host", "pid", "job"], w
 
 
+def check_ranks(r):
+    own = 1 + max(p["rank"] for p in r["processes"])
+    for lost in r["lost_ranks"]:
+        assert list(lost) == ["rank", "pid", "at_us", "why"] and lost["pid"] > 0 and lost["why"], lost
+        assert 0 <= lost["at_us"] <= r["seconds"] * 1e6, lost
+        assert lost["rank"] < own or r["joined"]["ranks"] > 0, lost
+    assert list(r["joined"]) == ["ranks", "readers", "blocks"] and min(r["joined"].values()) >= 0
+    assert r["joined"]["blocks"] <= r["dropped"]
+
+
 def check(name):
     with open(name, encoding="utf-8") as f:
         r = json.load(f)
@@ -78,6 +89,7 @@ def check(name):
     check_processes(r)
     check_blocks(r)
     check_spans(r)
+    check_ranks(r)
     return r
 
 

@@ -137,6 +137,11 @@ def looks(b):
     b.ask("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     b.settle()
     assert b.js("colour('kernel')") == kernel and pixels(b, "lanes", "kernel") > 20000
+    # Nobody can press anything there.
+    controls = "[...document.querySelectorAll('button, summary')].filter((one) => one.offsetParent)"
+    plain = ".every((one) => one.className === 'link' && getComputedStyle(one).textDecorationLine === 'none' &&" \
+            "getComputedStyle(one).color === getComputedStyle(one.parentNode).color)"
+    assert b.js(controls + ".length") > 5 and b.js(controls + plain)
     b.ask("Emulation.setEmulatedMedia", media="")
     page(b, "run.html", "narrow", width=360, height=700)
     assert b.js("document.documentElement.scrollWidth") <= 360, b.js("document.documentElement.scrollWidth")

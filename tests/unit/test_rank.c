@@ -108,7 +108,7 @@ static void a_rank_that_comes_to_a_finished_job_leaves_in_peace(void **state)
     struct coordinator c;
 
     struct fork_shared *shared = job_finished(links);
-    fork_shared_gone(shared, 1); /* it was killed, and is started again */
+    fork_shared_gone(shared, 1, "killed"); /* it was killed, and is started again */
     assert_int_equal(run_rank(*state, shared, 1, false), 0);
     assert_true(fork_shared_left(shared, 1));
     links[0]->ops->observe(links[0], &c, ranks);

@@ -151,6 +151,77 @@ static void a_part_that_is_not_right_is_left_out(void **state)
     end(&one);
 }
 
+static bool holds(const char *path, const char *text)
+{
+    char seen[64] = "";
+    FILE *file = fopen(path, "r");
+
+    assert_non_null(file);
+    (void)fread(seen, 1, sizeof(seen) - 1, file);
+    fclose(file);
+    return strcmp(seen, text) == 0;
+}
+
+/* In a folder in which others may write, too, the name of a part leads somewhere else.
+ */
+static void a_part_is_not_written_through_a_link(void **state)
+{
+    struct record zero, one;
+    struct stat st;
+    char part[PATH_MAX], other[PATH_MAX];
+
+    (void)state;
+    begin(&zero, 0, 0);
+    begin(&one, 1, 0);
+    add_block(&one, 7, 0);
+    record_part_name(&zero, 1, part);
+    snprintf(other, sizeof(other), "%s", scratch_dir_file(&dir, "other"));
+    FILE *file = fopen(other, "w");
+    assert_non_null(file);
+    fputs("not ours", file);
+    fclose(file);
+    for (int hard = 0; hard < 2; hard++) {
+        assert_int_equal(hard ? link(other, part) : symlink(other, part), 0);
+        assert_int_equal(record_part_write(&one, RUN, NULL), SWIM_OK);
+        assert_true(holds(other, "not ours"));
+        assert_int_equal(lstat(part, &st), 0);
+        assert_true(S_ISREG(st.st_mode));
+        assert_true(record_part_take(&zero, 1, RUN));
+    }
+    assert_int_equal(zero.lists[RECORD_BLOCKS].n, 2);
+    end(&zero);
+    end(&one);
+}
+
+/* A whole part, but not where a rank has left it; and a pipe, which nobody writes to.
+ */
+static void a_part_is_not_read_through_a_link(void **state)
+{
+    struct record zero, one;
+    struct stat st;
+    char part[PATH_MAX], other[PATH_MAX];
+
+    (void)state;
+    begin(&zero, 0, 0);
+    begin(&one, 1, 0);
+    record_part_name(&zero, 1, part);
+    snprintf(other, sizeof(other), "%s", scratch_dir_file(&dir, "other"));
+    assert_int_equal(record_part_write(&one, RUN, NULL), SWIM_OK);
+    assert_int_equal(rename(part, other), 0);
+    assert_int_equal(symlink(other, part), 0);
+    assert_false(record_part_take(&zero, 1, RUN));
+    assert_int_equal(lstat(part, &st), -1);
+    assert_int_equal(stat(other, &st), 0);
+    assert_int_equal(mkfifo(part, 0600), 0);
+    assert_false(record_part_take(&zero, 1, RUN));
+    assert_int_equal(lstat(part, &st), -1);
+    assert_int_equal(mkfifo(part, 0600), 0);
+    assert_int_equal(record_part_write(&one, RUN, NULL), SWIM_OK);
+    assert_true(record_part_take(&zero, 1, RUN));
+    end(&zero);
+    end(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +229,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_part_arrives_by_the_clock_of_rank_0, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_part_that_is_not_right_is_left_out, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_part_is_not_written_through_a_link, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_part_is_not_read_through_a_link, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ const STATES = {
 };
 
 const hosts = [...new Set(run.processes.map((process) => process.host))];
+const lostRanks = run.lost_ranks || []; // not in records of earlier builds
 const ofRole = (role) => run.processes.filter((process) => process.role === role);
 
 function headline() {
@@ -86,6 +87,14 @@ function notices() {
     if (run.missing_ranks.length)
         say("warn", "Of these ranks the record was not found, so they are not shown: " +
                         run.missing_ranks.join(", ") + ".");
+    if (run.joined && run.joined.ranks)
+        say("soft", count(run.joined.ranks) + (run.joined.ranks === 1 ? " rank" : " ranks") +
+                    " joined the job while it ran and did " + count(run.joined.blocks) +
+                    " of its blocks, which are not shown.");
+    if (lostRanks.length)
+        say("warn",
+            count(lostRanks.length) + (lostRanks.length === 1 ? " rank was" : " ranks were") +
+                " lost, see below; what they had done since they began is not shown.");
     if (run.dropped)
         say("warn", count(run.dropped) +
                         " blocks or spans found no room in the record and are not shown; " +
@@ -201,6 +210,11 @@ function overTime() {
         run.replaced.length
             ? table(["Replaced", "#At", "+Why"],
                     run.replaced.map((one) => [processFull(one), time(one.at_us), one.why]))
+            : null,
+        lostRanks.length
+            ? table(["Lost", "#At", "+Why"],
+                    lostRanks.map((one) => ["rank " + one.rank + ", pid " + one.pid,
+                                            time(one.at_us), one.why]))
             : null);
 }
 
