@@ -219,7 +219,7 @@ static void refuses_what_is_no_hdf5_file(void **state)
     refused(state, "dir", "t", SWIM_ERR_ARG, "directory");
     refused(state, "gone", "t", SWIM_ERR_ARG, "No such file");
     refused(state, "classic.nc", "t", SWIM_ERR_ARG, "nccopy -k netCDF-4");
-    refused(state, "cut.nc", "t", SWIM_ERR_IO, "truncated");
+    refused(state, "cut.nc", "t", SWIM_ERR_CORRUPT, "cut off");
 }
 
 static void refuses_a_file_that_may_not_be_read(void **state)

@@ -89,12 +89,12 @@ function notices() {
                         run.missing_ranks.join(", ") + ".");
     if (run.joined && run.joined.ranks)
         say("soft", count(run.joined.ranks) + (run.joined.ranks === 1 ? " rank" : " ranks") +
-                    " joined the job while it ran and did " + count(run.joined.blocks) +
-                    " of its blocks, which are not shown.");
+                        " joined the job while it ran and did " + count(run.joined.blocks) +
+                        " of its blocks, which are not shown.");
     if (lostRanks.length)
-        say("warn",
-            count(lostRanks.length) + (lostRanks.length === 1 ? " rank was" : " ranks were") +
-                " lost, see below; what they had done since they began is not shown.");
+        say("warn", count(lostRanks.length) +
+                        (lostRanks.length === 1 ? " rank was" : " ranks were") +
+                        " lost, see below; what they had done since they began is not shown.");
     if (run.dropped)
         say("warn", count(run.dropped) +
                         " blocks or spans found no room in the record and are not shown; " +
