@@ -82,7 +82,7 @@ static const char *text_or(const char *text, const char *other)
 static int fail(const swim_error_t *err)
 {
     fprintf(stderr, "h5swim: %s\n", err->text);
-    return STATUS_FAILED;
+    return err->code == SWIM_ERR_ARG ? STATUS_USAGE : STATUS_FAILED;
 }
 
 static int usage(const char *why, const char *what)

@@ -67,10 +67,10 @@ void top_put_server(FILE *to, int columns, const struct top_look *look)
     putc('\n', to);
 }
 
-/* No blanks at the ends of lines. */
+/* No blanks at the ends of lines, and no empty line at the end. */
 static void print_trimmed(const char *text)
 {
-    while (*text) {
+    while (*text && strcmp(text, "\n") != 0) {
         size_t length = strcspn(text, "\n"), shown = length;
         while (shown > 0 && text[shown - 1] == ' ')
             shown--;

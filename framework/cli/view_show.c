@@ -11,6 +11,7 @@
 #include "cli/view.h"
 #include "core/printable.h"
 #include "core/text.h"
+#include "store/output.h"
 
 #define SHAPE_SIZE 480
 #define LABEL_COLUMNS 11
@@ -79,15 +80,49 @@ static void list_line(const struct view_set *s, int columns)
     free(shown);
 }
 
+/* A history has a line for each command; the others stand below the first one. */
+static void value_print(const char *value, int indent)
+{
+    char *lines = strdup(value), *rest = lines, *line = NULL;
+
+    for (bool first = true; (line = strsep(&rest, "\n")) != NULL; first = false) {
+        if (!first && !*line && !rest)
+            break;
+        if (!first)
+            printf("\n%*s", indent, "");
+        view_put(line);
+    }
+    if (!lines)
+        putchar('?');
+    free(lines);
+}
+
 static void attributes_print(const struct view_attributes *attributes)
 {
     for (size_t i = 0; i < attributes->n; i++) {
         view_label(i ? "" : "attributes");
         view_put(attributes->list[i].name);
         fputs(" = ", stdout);
-        view_put(attributes->list[i].value);
+        value_print(attributes->list[i].value, LABEL_COLUMNS + 5);
         putchar('\n');
     }
+}
+
+static bool list_is_unfinished(const struct view_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->sets[i].path, "/" OUTPUT_PROGRESS) == 0)
+            return true;
+    return false;
+}
+
+static void unfinished_print(bool unfinished)
+{
+    if (!unfinished)
+        return;
+    view_label("state");
+    puts("unfinished: what its job has not written yet reads as missing; h5swim run "
+         "--resume goes on");
 }
 
 int view_show_list(const struct source *source, const char *group, swim_error_t *err)
@@ -105,6 +140,7 @@ int view_show_list(const struct source *source, const char *group, swim_error_t 
         int columns = path_columns(list);
         for (size_t i = 0; i < list->n; i++)
             list_line(&list->sets[i], columns);
+        unfinished_print(list_is_unfinished(list));
         attributes_print(attributes);
     }
     view_attributes_free(attributes);
@@ -203,6 +239,7 @@ int view_show_set(const struct source *source, const struct view_set *s,
     putchar('\n');
     shape_print(s);
     storage_print(s);
+    unfinished_print(info && dataset_is_unfinished(source, info));
     attributes_print(attributes);
     if (info)
         info_print(info);

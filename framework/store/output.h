@@ -209,6 +209,9 @@ int output_close(struct output *o, bool more, swim_error_t *err);
  * committed is copied into the file itself. */
 void output_settle(const char *file, swim_session_t *session);
 
+/* The dataset at the root of a file in which a job is not finished: FORMAT.md. */
+#define OUTPUT_PROGRESS "h5swim_progress"
+
 /* The job is done: take away h5swim_unfinished of all datasets and what was said of
  * progress, and leave the digest as h5swim_job. */
 int output_finish(const char *file, const struct output_spec *specs, size_t n_specs,

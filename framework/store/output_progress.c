@@ -8,7 +8,6 @@
 
 #include "store/output_private.h"
 
-#define PROGRESS "h5swim_progress"
 #define DESCRIPTION "h5swim_description"
 #define BLOCKS "blocks" /* attribute of the first */
 #define PAGE 4096
@@ -104,15 +103,15 @@ int progress_make(hid_t file, const char *name, const struct output_job *job,
                               "job may have; make them larger (block)",
                               name, (unsigned long long)job->n_blocks,
                               (unsigned long long)BLOCKS_MOST);
-    hid_t set = grows ? pages_make(file, PROGRESS)
-                      : bytes_make(file, PROGRESS, map_bytes(job->n_blocks));
+    hid_t set = grows ? pages_make(file, OUTPUT_PROGRESS)
+                      : bytes_make(file, OUTPUT_PROGRESS, map_bytes(job->n_blocks));
     int rc = SWIM_OK;
     if (set < 0)
-        rc = h5_fail(err, SWIM_ERR_IO, "create %s in %s", PROGRESS, name);
+        rc = h5_fail(err, SWIM_ERR_IO, "create %s in %s", OUTPUT_PROGRESS, name);
     else if (job->done && job->n_blocks &&
              H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, job->done) <
                  0)
-        rc = h5_fail(err, SWIM_ERR_IO, "write %s in %s", PROGRESS, name);
+        rc = h5_fail(err, SWIM_ERR_IO, "write %s in %s", OUTPUT_PROGRESS, name);
     if (rc == SWIM_OK)
         rc = h5_attr_put_number(set, BLOCKS, H5T_NATIVE_UINT64, &job->n_blocks, err);
     h5_release(set);
@@ -153,7 +152,7 @@ static bool map_fits(uint64_t n_blocks, size_t n_bytes)
 /* Open h5swim_progress; it is as it was made, or not opened. */
 static hid_t map_open(hid_t file, uint64_t *n_blocks)
 {
-    hid_t set = bytes_open(file, PROGRESS);
+    hid_t set = bytes_open(file, OUTPUT_PROGRESS);
 
     *n_blocks = 0;
     if (set >= 0 && h5_attr_number(set, BLOCKS, H5T_NATIVE_UINT64, n_blocks) &&
@@ -190,7 +189,7 @@ bool progress_look(hid_t file, uint64_t *n_blocks, char **description)
 static int map_read(hid_t set, const char *name, unsigned char *bits, swim_error_t *err)
 {
     if (H5Dread(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits) < 0)
-        return h5_fail(err, SWIM_ERR_IO, "read %s in %s", PROGRESS, name);
+        return h5_fail(err, SWIM_ERR_IO, "read %s in %s", OUTPUT_PROGRESS, name);
     return SWIM_OK;
 }
 
@@ -202,7 +201,8 @@ static int growing_read(hid_t set, const char *name, uint64_t n_blocks,
     unsigned char *all = (unsigned char *)calloc(1, n_bytes + 1);
 
     if (!all)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s", PROGRESS, name);
+        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s in %s", OUTPUT_PROGRESS,
+                              name);
     int rc = map_read(set, name, all, err);
     if (rc == SWIM_OK) {
         memset(bits, 0, wanted);
@@ -244,7 +244,7 @@ static int bytes_remove(hid_t file, const char *name, const char *path,
 
 int progress_remove(hid_t file, const char *name, swim_error_t *err)
 {
-    int rc = bytes_remove(file, name, PROGRESS, err);
+    int rc = bytes_remove(file, name, OUTPUT_PROGRESS, err);
 
     return rc == SWIM_OK ? bytes_remove(file, name, DESCRIPTION, err) : rc;
 }
@@ -279,7 +279,7 @@ int progress_open(hid_t file, const char *name, struct progress **out,
         return swim_error_set(err, SWIM_ERR_ARG,
                               "open %s: it does not say which blocks of the job are "
                               "done (%s)",
-                              name, PROGRESS);
+                              name, OUTPUT_PROGRESS);
     }
     p->grows = p->n_blocks == OUTPUT_GROWS;
     p->n_bytes = bytes_count(p->set);
@@ -320,7 +320,7 @@ static int part_move(const struct progress *p, size_t start, size_t count,
                : H5Dread(p->set, H5T_NATIVE_UINT8, in_memory, in_file, H5P_DEFAULT,
                          bytes)) < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "%s %s in %s", write ? "write" : "read",
-                     PROGRESS, p->name);
+                     OUTPUT_PROGRESS, p->name);
     h5_release(in_memory);
     h5_release(in_file);
     return rc;
@@ -361,7 +361,8 @@ static int pages_add(struct progress *p, size_t n_pages, swim_error_t *err)
     if (!pages || !touched)
         return swim_error_set(err, SWIM_ERR_NOMEM, "write %s", p->name);
     if (H5Dset_extent(p->set, &dim) < 0)
-        return h5_fail(err, SWIM_ERR_IO, "make %s in %s longer", PROGRESS, p->name);
+        return h5_fail(err, SWIM_ERR_IO, "make %s in %s longer", OUTPUT_PROGRESS,
+                       p->name);
     for (size_t i = p->n_pages; i < n_pages; i++)
         p->pages[i] = NULL;
     p->n_pages = n_pages;

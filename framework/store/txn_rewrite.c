@@ -49,6 +49,12 @@ int txn_open_anew(const struct txn *t, struct io_file *file, mode_t mode,
                               "create %s: a symbolic link is there, which is not "
                               "followed (look who put it there, and remove it)",
                               file->path);
+    if (errno == EACCES || errno == EPERM || errno == EROFS)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "create %s: %s (this user cannot make files in the "
+                              "folder, which is needed to change one in it: change its "
+                              "rights, or use another folder)",
+                              file->path, strerrordesc_np(errno));
     return swim_error_sys(err, errno, "create %s", file->path);
 }
 

@@ -125,7 +125,7 @@ says 2 'in.h5:1:1: this is an HDF5 file, and no job file.*h5swim view' "$h5swim"
 # What to do.
 start_redis "$tmp/pw.sock" --requirepass sesame
 says 1 'wants a password.*redis://:PASSWORD@HOST' "$h5swim" locks --redis "unix://$tmp/pw.sock"
-says 1 'open kernel ./nosuch.so: No such file' "$h5swim" kernel info ./nosuch.so
+says 2 'open kernel ./nosuch.so: No such file' "$h5swim" kernel info ./nosuch.so
 cat >silent.c <<'C'
 #include <h5swim/kernel.h>
 static int apply(void *state, const struct swim_block *block, swim_error_t *err)
@@ -146,6 +146,12 @@ outputs: {y: {file: silent.h5, dataset: Y}}
 YAML
 says 1 'returned 5 .unknown. and did not say why, as swim_error_set' \
     "$h5swim" run silent.yaml --fail-fast
+for what in silent.h5 silent.h5:Y; do
+    expect_status 0 "$h5swim" view $what
+    grep -q '^  state  *unfinished: .*--resume goes on' "$tmp/out" || fail "view $what: $(cat "$tmp/out")"
+done
+expect_status 0 "$h5swim" view out.h5
+if grep -q unfinished "$tmp/out"; then fail "a finished output: $(cat "$tmp/out")"; fi
 # An input that a job has not finished is used, and that is said.
 expect_status 3 "$h5swim" run silent.yaml --overwrite --quiet
 unfinished=(--set inputs.u.file=silent.h5 --set inputs.u.dataset=Y)

@@ -77,7 +77,7 @@ expect_status 0 "$command" kernel info "$SWIM_SOURCE/kernels/wind_speed.c" --jso
 "$python" -c 'import json, sys
 k = json.load(open(sys.argv[1]))
 assert k["kind"] == "map" and [i["name"] for i in k["inputs"]] == ["u", "v"], k' "$tmp/out"
-expect_status 1 "$command" kernel info wind_sped
+expect_status 2 "$command" kernel info wind_sped
 expect_line 'wind_speed'
 "$python" -c 'import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
