@@ -57,9 +57,8 @@ function headline() {
             "made" + (stored && stored !== made ? ", " + size(stored) + " stored" : "")
         ],
         [
-            count(ranks) + (ranks === 1 ? " rank" : " ranks"),
-            count(ofRole("reader").length) + " readers, " + count(ofRole("writer").length) +
-                " writers"
+            several(ranks, "rank"), several(ofRole("reader").length, "reader") + ", " +
+                                        several(ofRole("writer").length, "writer")
         ],
         [
             time(totals.lock_wait_s * 1e6),
@@ -88,7 +87,7 @@ function notices() {
         say("warn", "Of these ranks the record was not found, so they are not shown: " +
                         run.missing_ranks.join(", ") + ".");
     if (run.joined && run.joined.ranks)
-        say("soft", count(run.joined.ranks) + (run.joined.ranks === 1 ? " rank" : " ranks") +
+        say("soft", several(run.joined.ranks, "rank") +
                         " joined the job while it ran and did " + count(run.joined.blocks) +
                         " of its blocks, which are not shown.");
     if (lostRanks.length)

@@ -48,6 +48,11 @@ const wholeTime = (() => {
 
 // --- numbers for people ---------------------------------------------------------------
 
+// "1 rank", "2 ranks"
+function several(n, what) {
+    return count(n) + " " + what + (n === 1 ? "" : "s");
+}
+
 function count(n) {
     return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
