@@ -13,6 +13,8 @@
 #include "store/codec.h"
 #include "store/types.h"
 
+#define ROW_MOST 512 /* elements that are converted at once */
+
 /* A kernel before the last one: its buffers, for what is computed at once. */
 struct stage {
     const struct setup *setup;
@@ -217,29 +219,28 @@ static int apply(const struct wish *w, const struct block_range *range,
     return rc == SWIM_OK ? rc : block_failed(s->setup, range, c->block, rc, &said, err);
 }
 
-/* To the unit that the taker wants, as a file's values would be. */
-static void put_units(const struct wish *w, uint32_t input, const uint64_t *count,
-                      const uint64_t *buf_shape, const uint64_t *buf_start)
+/* Numbers of one kernel in the unit that the next one wants (setup_units.c): in
+ * doubles, as those of a file are. */
+static int put_units(const struct setup_output *from, const void *src,
+                     const struct setup_input *in, void *dst, uint64_t n,
+                     swim_error_t *err)
 {
-    const struct setup_input *in = &w->taker->inputs[input];
-    const double scale = in->info->scale, offset = in->info->offset;
-    struct box box;
+    const size_t from_size = swim_type_size(from->type),
+                 to_size = swim_type_size(in->type);
+    double values[ROW_MOST];
+    int rc = SWIM_OK;
 
-    for (bool more =
-             box_begin(&box, w->taker->blocks.ndim, buf_shape, buf_start, count);
-         more; more = box_next(&box)) {
-        void *row = (char *)w->bufs[input] + box.offset * swim_type_size(in->type);
-        float *f = row;
-        double *d = row;
-        long double *l = row;
-        for (size_t i = 0; i < box.row; i++)
-            if (in->type == SWIM_TYPE_F32)
-                f[i] = (float)((double)f[i] * scale + offset);
-            else if (in->type == SWIM_TYPE_F64)
-                d[i] = d[i] * scale + offset;
-            else
-                l[i] = (long double)((double)l[i] * scale + offset);
+    for (uint64_t at = 0; rc == SWIM_OK && at < n; at += ROW_MOST) {
+        const uint64_t now = n - at < ROW_MOST ? n - at : ROW_MOST;
+        rc = chain_convert(from->type, (const char *)src + at * from_size,
+                           SWIM_TYPE_F64, values, now, from->missing, err);
+        for (uint64_t i = 0; i < now; i++)
+            values[i] = values[i] * in->info->scale + in->info->offset;
+        if (rc == SWIM_OK)
+            rc = codec_convert(SWIM_TYPE_F64, values, in->type,
+                               (char *)dst + at * to_size, now, false, 0, err);
     }
+    return rc;
 }
 
 /* What was computed, to where it is wanted. */
@@ -254,20 +255,26 @@ static int put(const struct wish *w, uint32_t input, const uint64_t *count,
     struct box box;
     int rc = SWIM_OK;
 
-    if (in_place(w, input, count, buf_shape))
+    const bool placed = in_place(w, input, count, buf_shape);
+
+    if (placed && !in->info->packed)
         return rc;
-    if (from->type == in->type) {
+    if (from->type == in->type && !in->info->packed) {
         box_copy(ndim, count, swim_type_size(in->type), s->out[in->from], count, zero,
                  w->bufs[input], buf_shape, buf_start);
         return rc;
     }
     for (bool more = box_begin(&box, ndim, buf_shape, buf_start, count);
-         more && rc == SWIM_OK; more = box_next(&box))
-        rc = chain_convert(
-            from->type,
-            (char *)s->out[in->from] + box.done * swim_type_size(from->type), in->type,
-            (char *)w->bufs[input] + box.offset * swim_type_size(in->type), box.row,
-            from->missing, err);
+         more && rc == SWIM_OK; more = box_next(&box)) {
+        char *dst = (char *)w->bufs[input] + box.offset * swim_type_size(in->type);
+        const char *src =
+            (const char *)s->out[in->from] + box.done * swim_type_size(from->type);
+        if (in->info->packed)
+            rc = put_units(from, placed ? dst : src, in, dst, box.row, err);
+        else
+            rc = chain_convert(from->type, src, in->type, dst, box.row, from->missing,
+                               err);
+    }
     return rc;
 }
 
@@ -290,9 +297,6 @@ static int piece_compute(void *wish, const uint64_t *start, const uint64_t *coun
         rc = apply(w, &range, buf_shape, err);
     for (uint32_t i = 0; rc == SWIM_OK && i < w->taker->n_inputs; i++)
         rc = put(w, i, count, buf_shape, buf_start, err);
-    for (uint32_t i = 0; rc == SWIM_OK && i < w->taker->n_inputs; i++)
-        if (w->taker->inputs[i].info->packed) /* setup_units.c */
-            put_units(w, i, count, buf_shape, buf_start);
     return rc;
 }
 

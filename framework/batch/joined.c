@@ -52,7 +52,7 @@ static void rank_over(struct coordinator *c, struct coordinator_rank *ranks,
 {
     uint32_t rank = rank_of(c, place);
 
-    if (why[0])
+    if (why[0] && place->counted)
         coordinator_note_loss(c, ranks, rank, now_ns, why);
     coordinator_gone(c, ranks, rank);
     place->left = true;

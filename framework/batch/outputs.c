@@ -197,6 +197,9 @@ static int plan_file(const struct outputs *o, struct plan *plan, swim_error_t *e
     int rc = refuse_shard(o, t->file, err);
 
     plan->action = o->overwrite ? PLAN_REPLACE : PLAN_CREATE;
+    /* Before the first of them is replaced. */
+    if (rc == SWIM_OK && (o->overwrite || (!o->resume && !partial)))
+        rc = output_replace_check(t->file, err);
     if (rc != SWIM_OK || o->overwrite)
         return rc;
     if (!o->resume && !partial)

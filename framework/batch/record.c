@@ -367,7 +367,8 @@ const char *record_write(struct record *record, const struct rank *r,
     take_all(record);
     record->lists[RECORD_PROCESSES].most = RECORD_PROCESSES_ALL;
     record->lists[RECORD_REPLACEMENTS].most = RECORD_PROCESSES_ALL;
-    for (uint32_t k = 1; ranks && k < record->n_ranks; k++)
+    /* Of a run that was refused there are none, but perhaps of one that still runs. */
+    for (uint32_t k = 1; ranks && r->created && k < record->n_ranks; k++)
         if (!record_part_take(record, k, r->report.run_id))
             ranks[missing.n++] = k;
     missing.ranks = ranks;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -177,9 +178,10 @@ static int stdout_check(const struct run_result *r)
         return r->exit_status;
     fprintf(stderr,
             "h5swim: write the %s of job %s to stdout: %s (is the disk full, or stdout "
-            "closed?); the outputs are as they should be\n",
+            "closed?)%s\n",
             r->options->json ? "JSON object" : "summary", r->job->name,
-            errno ? strerror(errno) : "it failed");
+            errno ? strerror(errno) : "it failed",
+            r->exit_status == 0 ? "; the outputs are as they should be" : "");
     __fpurge(stdout);
     clearerr(stdout);
     return r->options->json && r->exit_status == 0 ? run_exit_status(SWIM_ERR_IO, 0)
@@ -190,6 +192,7 @@ int report_result(const struct run_result *r)
 {
     struct run_sums s;
 
+    signal(SIGPIPE, SIG_IGN); /* nobody reads: that is told of, too */
     report_sum_up(r, &s);
     if (r->error.code != SWIM_OK)
         fprintf(stderr, "h5swim: %s\n", r->error.text);
@@ -244,8 +247,7 @@ static void plan_inputs_outputs(const struct setup *setup)
                in->info->chunked ? "chunks " : "contiguous",
                in->info->chunked ? chunk : "");
         if (in->info->units_from)
-            printf(", in \"%s\" (the file: \"%s\")", in->info->units,
-                   in->info->units_from);
+            printf(", in \"%s\" (from \"%s\")", in->info->units, in->info->units_from);
         putchar('\n');
     }
     for (uint32_t i = 0; i < setup->n_outputs; i++) {

@@ -94,6 +94,9 @@ static int describe_input(const struct setup *setup, uint32_t number, FILE *to,
     if (in->info->units_from) {
         fprintf(to, "input.%s.units: ", port);
         put_value(to, in->info->units);
+        if (in->info->packed)
+            fprintf(to, "input.%s.becomes: * %.17g + %.17g\n", port, in->info->scale,
+                    in->info->offset);
     }
     if (in->info->raw)
         fprintf(to, "input.%s.raw: yes\n", port);

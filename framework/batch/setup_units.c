@@ -28,7 +28,12 @@ static const char *unit_wanted(const struct setup *setup, uint32_t number, char 
     for (uint32_t i = 0; i < number; i++)
         if (strcmp(ports[i].name, unit + 1) == 0) {
             snprintf(whose, size, "input %s", ports[i].name);
-            return setup->inputs[i].info ? setup->inputs[i].info->units : NULL;
+            const char *units =
+                setup->inputs[i].info ? setup->inputs[i].info->units : NULL;
+            /* One without is taken to be in the kernel's. */
+            return units && !*units && ports[i].unit
+                       ? unit_wanted(setup, i, whose, size)
+                       : units;
         }
     return NULL; /* kernel_load() refuses those */
 }
@@ -92,16 +97,25 @@ int setup_take_units(struct setup *setup, uint32_t number,
     case UNITS_SAME:
         return SWIM_OK;
     case UNITS_CONVERTIBLE:
-        if (setup->before && !swim_type_is_float(type ? type : info->stored_type))
+        if (!swim_type_is_float(type ? type : dataset_natural_type(info)))
             return unit_refuse(setup, number, wanted, whose,
-                               "integers that one kernel passes to the next are not "
-                               "converted: run the kernels one after the other, with "
-                               "a file in between",
+                               setup->before
+                                   ? "integers that one kernel passes to the next are "
+                                     "not converted: run the kernels one after the "
+                                     "other, with a file in between"
+                                   : "a kernel that takes integers gets none "
+                                     "converted, as they would be rounded",
                                err);
         return unit_convert(info, wanted, scale, offset, err);
     case UNITS_DIFFERENT:
         return unit_refuse(setup, number, wanted, whose,
                            "one cannot be converted to the other", err);
+    case UNITS_NONE:
+        return unit_refuse(
+            setup, number, wanted, whose,
+            "the database of udunits cannot be read (install libudunits2-0, "
+            "or name it by UDUNITS2_XML_PATH)",
+            err);
     case UNITS_UNKNOWN:
         break;
     }

@@ -9,6 +9,7 @@ enum units_relation {
     UNITS_CONVERTIBLE, /* value * scale + offset is the value in the other unit */
     UNITS_DIFFERENT,   /* of other quantities, or not in a line: decibels and watts */
     UNITS_UNKNOWN,     /* one of them is no unit that udunits knows */
+    UNITS_NONE,        /* udunits has not found its database */
 };
 
 /* Texts that are alike are the same unit, known or not. */

@@ -1,5 +1,6 @@
 /* error.c - the error record that callers pass in. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,25 @@
 #define CUT "..."     /* stands for what has no room */
 #define TAIL_MOST 240 /* of a long text: the cause and what to do are at its end */
 
+static bool is_continued(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
 /* The beginning and the end of a text that is longer than err has room for. */
 static void text_fit(swim_error_t *err, const char *text, size_t length)
 {
     size_t head = sizeof(err->text) - 1 - strlen(CUT) - TAIL_MOST;
+    const char *tail = text + length - TAIL_MOST;
 
+    /* Not in the middle of a character of UTF-8. */
+    while (head > 0 && is_continued(text[head]))
+        head--;
+    while (is_continued(*tail))
+        tail++;
     memcpy(err->text, text, head);
     memcpy(err->text + head, CUT, strlen(CUT));
-    memcpy(err->text + head + strlen(CUT), text + length - TAIL_MOST, TAIL_MOST + 1);
+    memcpy(err->text + head + strlen(CUT), tail, strlen(tail) + 1);
 }
 
 /* reason: "", or what comes behind the text. */

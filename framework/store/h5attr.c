@@ -185,7 +185,8 @@ static int attr_copy_one(hid_t attr, hid_t to, const char *name, swim_error_t *e
     size_t n = attr_count(attr);
     int rc = SWIM_OK;
 
-    if (class != H5T_INTEGER && class != H5T_FLOAT && class != H5T_STRING)
+    /* Texts of variable length, and what means nothing but itself. */
+    if (class != H5T_STRING && !h5_type_is_flat(type))
         goto out;
     buf = calloc(n ? n : 1, H5Tget_size(type));
     if (!buf)

@@ -61,11 +61,10 @@ static bool file_has_signature(int fd)
 /* Say what HDF5 would not: a directory, no permission, not an HDF5 file. */
 static int file_check(const char *file, swim_error_t *err)
 {
-    struct stat st;
+    struct stat st = {0};
     char magic[4] = {0};
     int rc = SWIM_OK;
-    /* Not to wait for somebody who writes into a pipe. */
-    int fd = io_open(&swim_io_system, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    int fd = io_open_existing(&swim_io_system, file, O_RDONLY);
 
     if (fd < 0) {
         int code = errno == ENOENT || errno == ENOTDIR ? SWIM_ERR_ARG : SWIM_ERR_IO;
@@ -154,7 +153,7 @@ static int file_open(const char *file, bool write, const struct store_access *ac
         if (*out < 0)
             rc = h5_fail(err, SWIM_ERR_IO, "open %s%s", file,
                          write ? " for writing" : "");
-        *unreadable = rc == SWIM_ERR_IO;
+        *unreadable = rc == SWIM_ERR_IO || rc == SWIM_ERR_CORRUPT;
     }
     h5_release(fapl);
     if (rc == SWIM_OK && open)

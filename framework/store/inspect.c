@@ -8,7 +8,9 @@
 #include "store/codec.h"
 #include "store/store_private.h"
 
-#define RANGE_NEAR 1e-6
+#define RANGE_NEAR 1e-6 /* of a stored number, ... */
+#define RANGE_PRECISION \
+    1.2e-7 /* and what limits of float32 may be off, to themselves */
 
 static int no_memory(const struct dataset_info *info, swim_error_t *err)
 {
@@ -200,6 +202,11 @@ static int inspect_missing_one(hid_t set, const char *name, struct dataset_info 
     return rc;
 }
 
+static double range_near(double limit)
+{
+    return RANGE_NEAR + RANGE_PRECISION * fabs(limit);
+}
+
 /* Limits of a floating-point type for packed integers are of the values that these
  * stand for (NetCDF Users Guide, appendix A: valid_range).  Stored numbers are whole:
  * those beside a limit that is nearly one are not to be told apart by its rounding. */
@@ -211,9 +218,9 @@ static void range_packed(struct dataset_info *info)
     info->low = fmin(a, b);
     info->high = fmax(a, b);
     if (isfinite(info->low))
-        info->low = ceil(info->low - RANGE_NEAR * fmax(1, fabs(info->low)));
+        info->low = ceil(info->low - range_near(info->low));
     if (isfinite(info->high))
-        info->high = floor(info->high + RANGE_NEAR * fmax(1, fabs(info->high)));
+        info->high = floor(info->high + range_near(info->high));
 }
 
 /* Integers without a missing value get that of netCDF's defaults, if that is none of

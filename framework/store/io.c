@@ -101,6 +101,19 @@ int io_open(const struct swim_io *io, const char *path, int flags, mode_t mode)
     return fd;
 }
 
+int io_open_existing(const struct swim_io *io, const char *path, int flags)
+{
+    struct stat st;
+    int fd = io_open(io, path, flags | O_CLOEXEC | O_NONBLOCK, 0);
+
+    /* Somebody's lease of the file (fcntl(2)) is being ended, as of a file server. */
+    if (fd < 0 && errno == EAGAIN && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        return io_open(io, path, flags | O_CLOEXEC, 0);
+    if (fd >= 0) /* it was for the opening alone */
+        (void)fcntl(fd, F_SETFL, flags & O_APPEND);
+    return fd;
+}
+
 int io_fstat(const struct swim_io *io, int fd, struct stat *st)
 {
     int rc;

@@ -55,6 +55,10 @@ extern const struct swim_io swim_io_system;
 /* As those of the system, but for EINTR.  When the interrupted call has removed the
  * file, or renamed it, the next finds none: that is success. */
 int io_open(const struct swim_io *io, const char *path, int flags, mode_t mode);
+
+/* Open what should be a regular file, without waiting for the other end of a pipe; what
+ * it is the caller looks at. */
+int io_open_existing(const struct swim_io *io, const char *path, int flags);
 int io_fstat(const struct swim_io *io, int fd, struct stat *st);
 int io_lstat(const struct swim_io *io, const char *path, struct stat *st);
 int io_flock(const struct swim_io *io, int fd, int how);

@@ -247,8 +247,9 @@ void openfile_leave(struct openfile *f)
     session_put(f);
 }
 
-/* Nobody else may have it open: only tried. */
-static void checkpoint_try(struct openfile *f)
+/* Nobody else may have it open: only tried.  Who gave up a transaction has most often
+ * been told of the same already. */
+static void checkpoint_try(struct openfile *f, bool tell)
 {
     const struct swim_lock_options opt = {.struct_size = sizeof(opt),
                                           .wait_ms = SWIM_LOCK_TRY};
@@ -257,7 +258,7 @@ static void checkpoint_try(struct openfile *f)
         return;
     swim_error_t why = {0};
     int rc = txn_checkpoint(f->txn, &why);
-    if (rc != SWIM_OK && rc != SWIM_ERR_TIMEOUT)
+    if (tell && rc != SWIM_OK && rc != SWIM_ERR_TIMEOUT)
         fprintf(stderr, "h5swim: %s\n", why.text);
 }
 
@@ -322,7 +323,7 @@ int openfile_finish(struct openfile *f, bool commit, swim_error_t *err)
         else
             rc = txn_abort(f->txn, err);
         if (rc == SWIM_OK && (commit || !f->is_new) && !f->keep_journal)
-            checkpoint_try(f);
+            checkpoint_try(f, commit);
     }
     openfile_leave(f);
     if (f->how == OPENFILE_READ && !f->keep_journal)

@@ -1,12 +1,15 @@
 /* output.c - creating output files. */
 #include "store/output.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <h5swim/store.h>
 
@@ -382,23 +385,53 @@ static int put_output(hid_t file, struct scales *scales, const struct output_spe
 /* --- the file
  * --------------------------------------------------------------------------- */
 
+/* The folder that a file is in. */
+static void folder_of(const char *file, char dir[PATH_MAX])
+{
+    const char *base = h5_path_base(file);
+
+    snprintf(dir, PATH_MAX, "%.*s", base == file ? 1 : (int)(base - file),
+             base == file ? "." : file);
+}
+
 /* Whether a file can be there at all. */
 static int place_check(const char *file, swim_error_t *err)
 {
-    const char *base = h5_path_base(file);
     char dir[PATH_MAX];
     struct stat st;
 
-    snprintf(dir, sizeof(dir), "%.*s", base == file ? 1 : (int)(base - file),
-             base == file ? "." : file);
-    if (!base[0])
+    folder_of(file, dir);
+    if (!h5_path_base(file)[0])
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is a directory", file);
     if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
         return swim_error_set(err, SWIM_ERR_ARG, "create %s: no directory %s", file,
                               dir);
     if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
-        return swim_error_set(err, SWIM_ERR_ARG, "create %s: it is not a regular file",
-                              file);
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "make the output %s: a %s is there; give it another name",
+                              file, S_ISDIR(st.st_mode) ? "directory" : "special file");
+    return SWIM_OK;
+}
+
+int output_replace_check(const char *file, swim_error_t *err)
+{
+    char dir[PATH_MAX];
+    struct stat st;
+    int rc = place_check(file, err);
+
+    if (rc != SWIM_OK)
+        return rc;
+    folder_of(file, dir);
+    if (access(dir, W_OK | X_OK) != 0)
+        return swim_error_set(err, SWIM_ERR_IO,
+                              "make the output %s: this user cannot make files in %s: "
+                              "%s (change its rights, or give it another folder)",
+                              file, dir, strerrordesc_np(errno));
+    if (stat(file, &st) == 0 && st.st_nlink > 1)
+        return swim_error_set(err, SWIM_ERR_ARG,
+                              "make the output %s: the file there has %ju names (hard "
+                              "links); give it another name",
+                              file, (uintmax_t)st.st_nlink);
     return SWIM_OK;
 }
 

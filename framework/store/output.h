@@ -83,6 +83,10 @@ struct output_job {
                                   output_progress() has them; NULL: none */
 };
 
+/* Whether a file of that name can be made, or replaced, as far as one can know before:
+ * folder, rights, what is there.  SWIM_ERR_ARG, SWIM_ERR_IO. */
+int output_replace_check(const char *file, swim_error_t *err);
+
 /* SWIM_OK when file does not exist.  Else SWIM_ERR_ARG with a text that says whether it
  * is an unfinished output of a job or something else, and that --overwrite replaces it;
  * SWIM_ERR_TIMEOUT and others of swim_lock_acquire(), SWIM_ERR_CORRUPT. */

@@ -46,10 +46,6 @@ int output_refuse_existing(const char *file, const struct store_access *access,
 
     if (stat(file, &st) < 0 && errno == ENOENT)
         return SWIM_OK;
-    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
-        return swim_error_set(err, SWIM_ERR_ARG,
-                              "make the output %s: a %s is there; give it another name",
-                              file, S_ISDIR(st.st_mode) ? "directory" : "special file");
     int rc = h5_file_look(file, access, &id, err);
     if (rc != SWIM_OK)
         return rc;

@@ -27,6 +27,9 @@ enum swim_type types_from_h5(hid_t type);
  * SWIM_TYPE_ANY: there are none, or an element refers to what is elsewhere. */
 enum swim_type types_carrier(hid_t type);
 
+/* Whether an element is all that it means: no variable length, no reference. */
+bool h5_type_is_flat(hid_t type);
+
 /* "a compound type", ...: an HDF5 type in words, for messages. */
 const char *types_describe(hid_t type);
 
@@ -64,8 +67,9 @@ int h5_attr_put_text(hid_t object, const char *name, const char *text,
 int h5_attr_put_number(hid_t object, const char *name, hid_t type, const void *value,
                        swim_error_t *err);
 
-/* Copy the numeric and text attributes that skip() does not name and the target does
- * not have; attributes of other types are left out, as nothing could resolve them. */
+/* Copy the attributes that skip() does not name and the target does not have; those of
+ * references and of variable length, but texts, are left out, as nothing could resolve
+ * them. */
 int h5_attr_copy_all(hid_t from, hid_t to, bool (*skip)(const char *name),
                      swim_error_t *err);
 

@@ -73,8 +73,7 @@ static int txn_open_main(struct txn *t, swim_error_t *err)
 {
     int how = t->opt.write ? O_RDWR : O_RDONLY;
 
-    /* A pipe would wait for its other end; it is no regular file, as is said below. */
-    t->main.fd = io_open(t->io, t->path, how | O_CLOEXEC | O_NONBLOCK, 0);
+    t->main.fd = io_open_existing(t->io, t->path, how);
     if (t->main.fd < 0)
         return swim_error_sys(err, errno, "open %s", t->path);
     int rc = txn_flock(t, &t->main, LOCK_SH, err);

@@ -187,7 +187,7 @@ enum swim_type types_from_h5(hid_t type)
     }
 }
 
-/* Whether an element is all that it means: no variable length, no reference. */
+/* To a depth that no type of a file has by mistake. */
 static bool type_is_flat(hid_t type, int depth)
 {
     H5T_class_t class = H5Tget_class(type);
@@ -209,6 +209,11 @@ static bool type_is_flat(hid_t type, int depth)
         h5_release(member);
     }
     return flat;
+}
+
+bool h5_type_is_flat(hid_t type)
+{
+    return type_is_flat(type, 0);
 }
 
 enum swim_type types_carrier(hid_t type)

@@ -32,6 +32,7 @@ says() {
     passed "$(cat "$tmp/err")"
 }
 full() { "$h5swim" "$@" >/dev/full; }
+broken() { "$h5swim" "$@" >&9; }
 
 # What was asked for and cannot be written is a failure; not so the summary of a job that
 # is done.
@@ -47,6 +48,15 @@ if [ -c /dev/full ]; then
     says 0 'summary of job good.*No space left.*outputs are as they should be' \
         full run good.yaml --overwrite
 fi
+
+# Nor is it when nobody reads any more.
+mkfifo unread
+exec 8<>unread
+exec 9>unread
+exec 8>&-
+says 0 'summary of job good.*Broken pipe.*outputs are as they should be' \
+    broken run good.yaml --overwrite
+exec 9>&-
 
 # A file that is opened does not get the number of a closed descriptor.
 cp out.h5 whole.h5
@@ -82,6 +92,44 @@ says 2 'output .*/folder: a directory is there; give it another name' \
     "$h5swim" run good.yaml --set outputs.speed.file=folder
 says 2 "pipe: (it is a pipe|a special file is there)" \
     timeout 60 "$h5swim" run good.yaml --set outputs.speed.file=pipe
+cat >two.c <<'C'
+#include <string.h>
+
+#include <h5swim/kernel.h>
+static int apply(void *state, const struct swim_block *block, swim_error_t *err)
+{
+    (void)state;
+    (void)err;
+    for (int i = 0; i < 2; i++)
+        memcpy(block->outputs[i]->data, block->inputs[0]->data, block->inputs[0]->count * 4);
+    return SWIM_OK;
+}
+static const struct swim_port in[] = {{.name = "x", .type = SWIM_TYPE_F32}};
+static const struct swim_port out[] = {{.name = "a", .type = SWIM_TYPE_F32},
+                                       {.name = "b", .type = SWIM_TYPE_F32}};
+SWIM_KERNEL_DEFINE(.name = "two", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 2,
+                   .inputs = in, .outputs = out, .apply = apply);
+C
+cat >two.yaml <<'YAML'
+kernel: two.c
+inputs: {x: {file: in.h5, dataset: U}}
+outputs: {a: {file: first.h5, dataset: A}, b: {file: second.h5, dataset: B}}
+YAML
+expect_status 0 "$h5swim" run two.yaml
+was=$(sha256sum first.h5)
+rm second.h5
+mkfifo second.h5
+says 2 'second.h5: a special file is there; give it another name' \
+    timeout 60 "$h5swim" run two.yaml --overwrite
+[ "$(sha256sum first.h5)" = "$was" ] || fail "one output is lost, and the other one refused"
+rm second.h5
+ln first.h5 second.h5
+says 2 'second.h5: the file there has 2 names' \
+    timeout 60 "$h5swim" run two.yaml --overwrite --set outputs.a.file=third.h5
+[ ! -e third.h5 ] || fail "the first output was begun"
+head -c 2000 in.h5 >cut.h5
+says 2 'cut.h5 exists already and is no readable HDF5 file; --overwrite replaces it' \
+    "$h5swim" run good.yaml --set outputs.speed.file=cut.h5
 says 2 "pipe: it is a pipe" \
     timeout 60 "$h5swim" run good.yaml --overwrite --set inputs.u.file=pipe
 

@@ -29,6 +29,8 @@ with h5py.File("in.h5", "w") as f:
                              dtype=f["kinds"] if name == "enum" else None,
                              fillvalue=9 if name == "enum" else None)
         d.attrs["long_name"] = name
+        d.attrs.create("_FillValue", values[0, 0], dtype=d.dtype)
+        d.attrs["checked"] = True
         d.dims[1].attach_scale(x)
     f.create_dataset("flat", data=sets["enum"], dtype=kind)
     f.create_dataset("one", data=np.bool_(True))
@@ -59,6 +61,9 @@ with h5py.File("in.h5") as f:
         assert a[()].tobytes() == b[()].tobytes(), name
         assert a.fillvalue == b.fillvalue, (name, b.fillvalue)
         assert name in ("flat", "one") or b.attrs["long_name"] == name.encode(), dict(b.attrs)
+        for mark in a.attrs.keys() & {"_FillValue", "checked"}:
+            assert b.attrs[mark] == a.attrs[mark], (name, mark)
+            assert b.attrs.get_id(mark).get_type().equal(a.attrs.get_id(mark).get_type()), name
         assert name in ("flat", "one") or (b.dims[1][0][:] == f["x"][:]).all(), name
     enum = h5py.File("enum.h5")["enum"]
     assert h5py.check_enum_dtype(enum.dtype)["storm"] == 9

@@ -135,7 +135,7 @@ passed "a job whose input is in shards reads all of them, or ends"
 expect_status 0 "$h5swim" run pair.yaml --resume "${by_rank[@]}"
 grep -q 'complete already' "$tmp/out" || fail "a finished job is done again"
 expect_status 2 "$h5swim" run pair.yaml --quiet "${sharded[@]}"
-expect_line 'out.h5 exists already .*--overwrite replaces it'
+expect_line 'out.h5 exists already: it is the finished output of this job; .*--overwrite'
 rm out.h5
 expect_status 2 "$h5swim" run pair.yaml --quiet "${sharded[@]}"
 expect_line "$(shard 0) exists already .*--overwrite replaces it"

@@ -78,7 +78,7 @@ is 'np.hypot(f["u"], f["packed"] / 3.6)' m/s
 wind fast u
 is 'np.hypot(f["fast"], f["u"] * 3.6)' km/h
 run --dry-run
-grep -F 'input v        ' out | grep -qF ', in "km/h" (the file: "m/s")' || fail "$(cat out)"
+grep -F 'input v        ' out | grep -qF ', in "km/h" (from "m/s")' || fail "$(cat out)"
 passed "an input in the unit of another, packed ones too"
 
 wind bare bare
@@ -121,12 +121,24 @@ is 'f["celsius"] + 273.15' K
 job ./warm.c x=bare y
 run
 is 'f["bare"]' ''
+# Another unit is another job, whatever it becomes.
+for units in degC degF; do
+    expect_status 2 "$h5swim" run job.yaml --quiet --record none --resume --set "inputs.x.units=$units"
+    expect_line 'it is a finished output; changed since: the inputs'
+done
+run --set inputs.x.units=degC
+expect_status 2 "$h5swim" run job.yaml --quiet --record none --resume --set inputs.x.units=degF
+expect_line 'it is a finished output; changed since: the inputs'
 expected=2
 job ./warm.c x=turn y
 run
 expect_line 'the unit of kernel warm is "K": one cannot be converted to the other'
 run --set "inputs.x.units=lg(re 1 K)"
 expect_line 'cannot be converted'
+sed 's/F64/I64/g' warm.c >whole.c
+job ./whole.c x=celsius y
+run
+expect_line 'a kernel that takes integers gets none converted'
 kernel wrong '=x'
 job ./wrong.c x=u y
 expected=1 run
@@ -164,6 +176,14 @@ sed -i '/memcpy/c\    const struct swim_array *x = b->inputs[0];\n    double *y 
 chain ./near.c
 run
 is 'np.roll(np.hypot(f["u"], f["v"]) * 3.6, 1, 0) + np.roll(np.hypot(f["u"], f["v"]) * 3.6, -1, 1)' 'km h-1'
+# In doubles, though the next kernel takes floats.
+sed -e 's/SWIM_TYPE_F64/SWIM_TYPE_F32/' -e 's/"K"/"degC"/' -e 's/(double)/(float)/' \
+    -e 's/"warm"/"cold"/' warm.c >cold.c
+printf '%s\n' 'kernels: [{kernel: ./warm.c}, {kernel: ./cold.c}]' \
+    'inputs: {x: {file: in.h5, dataset: celsius}}' \
+    'outputs: {y: {file: out.nc, dataset: y}}' >job.yaml
+run
+is 'f["celsius"]' degC
 expected=2
 kernel hot K
 chain ./hot.c

@@ -34,6 +34,9 @@ static void units_of_one_quantity_are_converted(void **state)
     assert_becomes("degC", "K", 20, 293.15);
     assert_becomes("degF", "degC", 212, 100);
     assert_becomes("%", "1", 50, 0.5);
+    assert_becomes(" m s-1  ", "km/h ", 10, 36);
+    assert_becomes("milliseconds since 1970-01-01", "days since 1970-01-02", 86400e6,
+                   999);
     assert_becomes("hours since 2000-01-02", "days since 2000-01-01", 12, 1.5);
 }
 
@@ -61,6 +64,9 @@ static void what_is_no_line_is_not_converted(void **state)
     (void)state;
     assert_is("lg(re 1 K)", "K", UNITS_DIFFERENT);
     assert_is("K", "lg(re 1 K)", UNITS_DIFFERENT);
+    assert_is("dBZ", "mm6 m-3", UNITS_DIFFERENT);
+    assert_is("0.1 lg(re 1 mW)", "W", UNITS_DIFFERENT);
+    assert_is("Hz", "s", UNITS_DIFFERENT);
 }
 
 static void texts_that_are_no_units_are_unknown(void **state)

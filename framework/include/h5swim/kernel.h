@@ -15,11 +15,12 @@
  * Missing values: in floating-point arrays a missing value is NaN, whatever the file
  * stores (_FillValue, missing_value, numbers beyond valid_range, valid_min or
  * valid_max); a NaN in an output is stored as the output's fill value.  In integer
- * arrays missing values stay as they are, and what is beyond the range becomes one; see
- * swim_array.missing.
- * An output's fill value is the job's "fill", else the first input's; tables, and ports
- * with an integer type of their own, which are counts or the like, have netCDF's
- * default.  A true value that is equal to it reads as missing.
+ * arrays missing values stay as they are, and what is beyond the range becomes one, as
+ * far as there is one: that which the file names, or netCDF's default where that is
+ * beyond the range itself; see swim_array.missing.
+ * An output's fill value is the job's "fill", else the first input's, unless that was
+ * packed or converted to another unit; those, tables, and ports with an integer type of
+ * their own, which are counts or the like, have netCDF's default.  A true value that is equal to it reads as missing.
  * Packed values (scale_factor, add_offset) arrive unpacked, and integers whose
  * attribute _Unsigned says so with, or without, a sign.  An input that is raw, by
  * the job file or by SWIM_KERNEL_RAW, arrives as it is stored: nothing is unpacked, and
@@ -113,7 +114,8 @@ struct swim_param {
  * unit of an input: one that udunits knows ("m s-1"), or that of an input before it, as
  * "=" and its name ("=u").  Data in another unit that is convertible arrive converted,
  * with it as swim_field.units; in one that is not, the job is refused.  Data without a
- * unit are taken to be in the kernel's.  Raw inputs are not looked at.
+ * unit are taken to be in the kernel's.  Raw inputs are not looked at, and integers are
+ * not converted but refused.
  * unit of an output: for people; what is stored is swim_output.units. */
 struct swim_port {
     const char *name;        /* as in job files; [A-Za-z_][A-Za-z0-9_]* */
