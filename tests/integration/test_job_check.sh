@@ -258,7 +258,7 @@ passed "warnings"
 # Outputs that exist: a warning, or what run would say with these options.
 expect_status 0 "$h5swim" run good.yaml --quiet
 check 0 good.yaml
-has '^good.yaml:5:1: warning: .*out.h5 exists already.*--overwrite replaces it'
+has '^good.yaml:5:1: warning: .*out.h5 exists already.*--overwrite'
 check 0 good.yaml --overwrite
 has
 check 0 good.yaml --resume
