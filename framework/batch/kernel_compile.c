@@ -190,7 +190,7 @@ static int compiler_killed(const struct compile *c, int signo, swim_error_t *err
         poll(&ours, 1, OURS_MS);
     if (swim_signals_check("compile the kernel", err) != SWIM_OK)
         return SWIM_ERR_CANCELLED;
-    return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s ended by signal %d",
+    return swim_error_set(err, SWIM_ERR_IO, "compile %s: %s ended by signal %d",
                           c->source, c->args[0], signo);
 }
 
@@ -209,7 +209,7 @@ static int run_verdict(const struct compile *c, struct kernel_run *run,
     if (line && strncmp(line, c->source, length) == 0 && line[length] == ':')
         return swim_error_set(err, SWIM_ERR_ARG, "compile %s", line);
     if (line)
-        return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s", c->source, line);
+        return swim_error_set(err, SWIM_ERR_IO, "compile %s: %s", c->source, line);
     return swim_error_set(err, SWIM_ERR_ARG, "compile %s: %s exited with status %d",
                           c->source, c->args[0], WEXITSTATUS(run->status));
 }

@@ -134,7 +134,7 @@ int kernel_run(char *const *argv, struct kernel_run *run, swim_error_t *err)
     rc = child_wait(pid, &run->status, err);
     if (rc == SWIM_OK && read(failed[0], &code, sizeof(code)) == sizeof(code))
         rc = code == ENOENT
-                 ? swim_error_set(err, SWIM_ERR_ARG,
+                 ? swim_error_set(err, SWIM_ERR_IO,
                                   "%s not found: install it with apt install gcc, or "
                                   "name another by CC",
                                   argv[0])

@@ -50,7 +50,7 @@ with h5py.File("a.h5", "w") as f:
     f["e\x1b[31m\n\u202e\\"] = [1]
     f["e\x1b[31m\n\u202e\\"].attrs["a\x07\x9b"] = "x\x1b]0;y\x07"
     f.attrs["title"] = "a file"
-    f.attrs["version"] = "of two\nlines\n"
+    f.attrs["version"] = "of two\nlines"
     f.create_dataset("large/month", (8300, 8300), "u1", chunks=(830, 830), fillvalue=3)
     f.create_dataset("large/endless", (10**6, 10**6), "f8", chunks=(1000, 1000))
 PY
@@ -74,8 +74,8 @@ PY
 view a.h5
 has '^  /g/speed +5 x 37 x 73 +float32$'
 has '^  /pair +1 +compound \{a: float32, b: int32, big-endian, s: strings of 3 bytes\}$'
-has '^  attributes  title = "a file"$'
-grep -A 1 'version = "of two$' "$tmp/out" | grep -qE '^ {16}lines' || fail "an attribute of two lines: $(cat "$tmp/out")"
+has 'title = "a file"$'
+grep -A 1 'version = "of two$' "$tmp/out" | grep -qE '^ {16}lines"$' || fail "an attribute of two lines: $(cat "$tmp/out")"
 [ "$(head -n 1 "$tmp/out")" = "24 datasets below /" ] || fail "a list: $(cat "$tmp/out")"
 view a.h5:large
 [ "$(head -n 1 "$tmp/out")" = "2 datasets below large" ] || fail "of a group: $(cat "$tmp/out")"

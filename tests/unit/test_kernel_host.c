@@ -225,7 +225,7 @@ static void a_missing_compiler_is_named(void **state)
 
     source_write(s, "a.c", "int a;\n", "");
     setenv("CC", "no-such-cc -x", 1);
-    assert_int_equal(find(s, "a.c"), SWIM_ERR_ARG);
+    assert_int_equal(find(s, "a.c"), SWIM_ERR_IO);
     assert_says(s, "a.c: no-such-cc not found: install it with apt install gcc");
 }
 
