@@ -20,11 +20,11 @@
  * beyond the range itself; see swim_array.missing.
  * An output's fill value is the job's "fill", else the first input's, unless that was
  * packed or converted to another unit; those, tables, and ports with an integer type of
- * their own, which are counts or the like, have netCDF's default.  A true value that is equal to it reads as missing.
- * Packed values (scale_factor, add_offset) arrive unpacked, and integers whose
- * attribute _Unsigned says so with, or without, a sign.  An input that is raw, by
- * the job file or by SWIM_KERNEL_RAW, arrives as it is stored: nothing is unpacked, and
- * no value is missing.
+ * their own, which are counts or the like, have netCDF's default.  A true value that is
+ * equal to it reads as missing. Packed values (scale_factor, add_offset) arrive
+ * unpacked, and integers whose attribute _Unsigned says so with, or without, a sign. An
+ * input that is raw, by the job file or by SWIM_KERNEL_RAW, arrives as it is stored:
+ * nothing is unpacked, and no value is missing.
  *
  * Versions: the host compares abi and struct_size before anything else.  New members
  * are only ever appended, and a member that a kernel's headers did not have reads as
