@@ -27,21 +27,17 @@ static void add_sums(struct run_sums *s, const struct joined_sums *more)
 
 void report_sum_up(const struct run_result *r, struct run_sums *s)
 {
+    struct joined_sums own = r->coordinator->gone_sums;
+
     memset(s, 0, sizeof(*s));
     s->blocks = coordinator_done(r->coordinator);
     for (uint32_t i = 0; i < r->coordinator->n_ranks; i++) {
-        const struct rank_report *rank = &r->ranks[i].report;
-        s->readers += rank->n_readers;
-        s->bytes_read += rank->bytes_read;
-        s->bytes_written += rank->bytes_written;
-        s->bytes_stored += rank->bytes_stored;
-        s->locks += rank->locks;
-        s->locks_waited += rank->locks_waited;
-        s->lock_wait_ns += rank->lock_wait_ns;
+        s->readers += r->ranks[i].report.n_readers;
+        coordinator_add_counters(&own, &r->ranks[i].report);
     }
+    add_sums(s, &own);
     s->joined = joined_sum_up(r->coordinator, r->ranks);
     add_sums(s, &s->joined);
-    add_sums(s, &r->coordinator->gone_sums);
     if (r->seconds > 0)
         s->gb_per_s = (double)(s->bytes_read + s->bytes_written) / 1e9 / r->seconds;
 }
