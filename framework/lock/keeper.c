@@ -180,7 +180,7 @@ static void keeper_end(const struct keeper *k, bool idle)
  * when its folder is gone. */
 static void keeper_end_if_unused(struct keeper *k)
 {
-    int fd = server_lock_start(k->place, 0);
+    int fd = server_lock_start(k->place, LOCK_EX, 0);
 
     if (fd < 0 && errno != ENOENT)
         return; /* somebody is looking for the server at this moment */

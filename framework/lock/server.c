@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -86,59 +87,80 @@ static int place_start(struct server_place *p, const struct server_options *o,
     return rc;
 }
 
-int place_lock(struct server_place *p, const char *verb, int *fd, swim_error_t *err)
+static int server_error_taken(const struct server_place *p, const char *verb,
+                              swim_error_t *err)
+{
+    return swim_error_set(err, SWIM_ERR_IO,
+                          "%s the private lock server in %s: others have been at it "
+                          "for %d s (see h5swim serve status)",
+                          verb, p->dir, 2 * SERVER_START_MS / 1000);
+}
+
+int place_lock(struct server_place *p, int how, const char *verb, int *fd,
+               swim_error_t *err)
 {
     int rc = place_fill(p, err);
     if (rc == SWIM_OK)
         rc = place_check_dir(p->dir, err);
     if (rc != SWIM_OK)
         return rc;
-    *fd = server_lock_start(p, 2 * SERVER_START_MS);
+    *fd = server_lock_start(p, how, 2 * SERVER_START_MS);
     if (*fd >= 0)
         return SWIM_OK;
     if (errno == EWOULDBLOCK)
-        return swim_error_set(
-            err, SWIM_ERR_IO,
-            "%s the private lock server in %s: others have been at it "
-            "for %d s (see h5swim serve status)",
-            verb, p->dir, 2 * SERVER_START_MS / 1000);
+        return server_error_taken(p, verb, err);
     return swim_error_sys(err, errno, "lock %s to %s the private lock server", p->lock,
                           verb);
 }
 
-/* With start.lock held.  Nobody may be about to start one either: a keeper whose
- * starter was killed, which does not when its configuration has gone. */
-static enum place_state place_look(const struct server_place *p)
+/* Change a hold on start.lock to look into one to start a server, unless others hold
+ * it: -1.  Nobody may be about to start one either: a keeper whose starter was killed,
+ * which does not when its configuration has gone. */
+static int place_hold_alone(const struct server_place *p, int fd,
+                            enum place_state *state)
 {
-    enum place_state state = place_ask(p);
-
-    if (state != PLACE_EMPTY)
-        return state;
+    server_unlock(fd);
+    fd = server_lock_start(p, LOCK_EX, 0);
+    if (fd < 0)
+        return -1;
+    *state = place_ask(p);
+    if (*state != PLACE_EMPTY)
+        return fd;
     server_config_sweep(p);
-    return place_is_taken(p) ? PLACE_SILENT : PLACE_EMPTY;
+    if (place_is_taken(p))
+        *state = PLACE_SILENT;
+    return fd;
 }
 
-/* Take start.lock, and find whether one runs.  One that does not answer is asked again:
- * it may be about to end.  It is never replaced: others may hold its locks. */
+/* Find whether one runs: start.lock is held then, to look, or to start one when there
+ * is none.  One that does not answer is asked again: it may be about to end.  It is
+ * never replaced: others may hold its locks. */
 static int place_find(struct server_place *p, int *fd, bool *runs, swim_error_t *err)
 {
-    int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
+    int64_t start_ns = swim_clock_mono_ns();
+    enum place_state state = PLACE_EMPTY;
 
     for (;;) {
-        int rc = place_lock(p, "use", fd, err);
+        int rc = place_lock(p, LOCK_SH, "use", fd, err);
         if (rc != SWIM_OK)
             return rc;
-        enum place_state state = place_look(p);
+        state = place_ask(p);
+        if (state == PLACE_EMPTY)
+            *fd = place_hold_alone(p, *fd, &state);
         *runs = state == PLACE_ANSWERS;
-        if (state != PLACE_SILENT)
+        if (*fd >= 0 && state != PLACE_SILENT)
             return SWIM_OK;
-        server_unlock(*fd); /* others may want to end it */
-        if (swim_clock_mono_ns() >= until_ns)
-            break;
-        swim_clock_nap_ns(5000000);
+        if (*fd >= 0)
+            server_unlock(*fd); /* others may want to end it */
+        int64_t past_ms = (swim_clock_mono_ns() - start_ns) / 1000000;
+        if (state == PLACE_SILENT && past_ms >= SERVER_START_MS)
+            return server_error_silent("use", p->dir, place_server_pid(p),
+                                       place_keeper_pid(p), err);
+        if (past_ms >= 2LL * SERVER_START_MS)
+            return server_error_taken(p, "use", err);
+        /* Not in step with others, who would be in the way each time. */
+        swim_clock_nap_ns(5000000 + getpid() % 16 * 200000);
     }
-    return server_error_silent("use", p->dir, place_server_pid(p), place_keeper_pid(p),
-                               err);
 }
 
 int place_socket_url(const struct server_place *p, char *url, size_t size,

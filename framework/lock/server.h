@@ -5,8 +5,9 @@
  * it when nobody was connected for $SWIM_SERVER_IDLE_S (60) seconds.  server_start()
  * makes one that stays, and that other hosts can reach if that is wanted.
  *
- * Whoever starts it, finds it running or ends it holds start.lock meanwhile; so a
- * server that was found is counted as used before the keeper can end it.
+ * Whoever starts or ends it holds start.lock meanwhile, alone, and whoever looks for it
+ * holds it together with others who look; so a server that was found is counted as used
+ * before the keeper can end it.
  *
  * A server that ended otherwise than idle leaves the file "used": those who held its
  * locks may be alive, so the next server begins with a grace.  One that is silent,

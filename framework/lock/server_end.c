@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -164,7 +165,7 @@ int server_private_stop(swim_error_t *err)
     int rc = place_look_at(&p, &is_there, err);
     if (rc != SWIM_OK || !is_there)
         return rc;
-    rc = place_lock(&p, "stop", &lock, err);
+    rc = place_lock(&p, LOCK_EX, "stop", &lock, err);
     if (rc != SWIM_OK)
         return rc;
     enum place_state state = place_ask(&p);

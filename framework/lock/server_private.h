@@ -75,13 +75,14 @@ long long server_info_number(const char *info, const char *name);
 /* As a word of a configuration or an inline command; false: too long. */
 bool server_quote(const char *text, char *out, size_t size);
 
-/* Take start.lock, waiting at most wait_ms: a descriptor, or -1 and errno. */
-int server_lock_start(const struct server_place *place, int wait_ms);
+/* Take start.lock, waiting at most wait_ms: a descriptor, or -1 and errno.  how:
+ * LOCK_SH to look, LOCK_EX to start or end the server. */
+int server_lock_start(const struct server_place *place, int how, int wait_ms);
 /* Close a descriptor that was locked, and give the lock up even if another thread's
  * child has a copy of it. */
 void server_unlock(int fd);
 /* The same, of the right directory; verb is for errors: what is done to the server. */
-int place_lock(struct server_place *place, const char *verb, int *fd,
+int place_lock(struct server_place *place, int how, const char *verb, int *fd,
                swim_error_t *err);
 
 /* Take away configurations: whoever is about to start a server by one does not. */

@@ -186,12 +186,13 @@ long place_server_pid(const struct server_place *p)
     return rc == 0 ? (long)who.pid : 0;
 }
 
-int server_lock_start(const struct server_place *place, int wait_ms)
+int server_lock_start(const struct server_place *place, int how, int wait_ms)
 {
     int64_t until_ns = swim_clock_mono_ns() + wait_ms * 1000000LL;
+    int64_t nap_ns = 1000000;
     int fd = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    while (fd >= 0 && flock(fd, how | LOCK_NB) != 0) {
         if ((errno != EWOULDBLOCK && errno != EINTR) ||
             swim_clock_mono_ns() >= until_ns) {
             int saved = errno;
@@ -199,7 +200,9 @@ int server_lock_start(const struct server_place *place, int wait_ms)
             errno = saved;
             return -1;
         }
-        swim_clock_nap_ns(2000000);
+        swim_clock_nap_ns(nap_ns);
+        if (nap_ns < 16000000) /* a hundred that wait leave the cores to who works */
+            nap_ns *= 2;
     }
     return fd;
 }

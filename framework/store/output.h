@@ -41,20 +41,20 @@ struct output_spec {
                                       new: it is made without rows, whatever shape[0]
                                       says, and has those of output_rows() */
     bool shuffle, fletcher32;
-    int deflate;      /* 0: none; 1 to 9 */
-    bool plain;       /* data alone: no _FillValue, no dimension scales, no like */
-    bool bare;        /* of like, what its file has alone: no attributes of its own, nor
-                         what these name */
-    const char *mark; /* what h5swim_unfinished must say at output_open(),
-                         output_progress() and output_finish(); NULL: anything */
+    bool plain;        /* data alone: no _FillValue, no dimension scales, no like */
+    int deflate;       /* 0: none; 1 to 9 */
+    const char *mark;  /* what h5swim_unfinished must say at output_open(),
+                          output_progress() and output_finish(); NULL: anything */
     const char *parts; /* h5swim_job says it behind the digest and "-"; NULL: nothing */
     double fill;       /* NaN: stored as NaN (floating point only); as it is stored */
-    bool packed;       /* its numbers times scale plus offset are the values */
-    double scale, offset;
+    double scale, offset;                         /* see packed */
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
     const char *more_methods; /* stands behind these cell_methods; NULL: nothing */
     const struct dataset_info *like;  /* attributes come from it and its file, ... */
     const struct source *like_source; /* which is open; NULL when like is */
+    bool bare;     /* of like, what its file has alone: no attributes of its own, nor
+                      what these name */
+    bool packed;   /* its numbers times scale plus offset are the values */
     bool verbatim; /* its numbers are like's: so are the fill value, which that here
                       gives way to, and the attributes that say what they mean */
     bool opaque;   /* with verbatim: its elements are of the type of like, which is no

@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,13 +107,15 @@ static void it_is_started_and_nobody_else_gets_in(void **state)
 
 static void many_that_start_at_once_share_one(void **state)
 {
-    pid_t pids[8];
+    enum { N = 100 };
+    pid_t pids[N];
     long first = 0;
     int pipes[2];
 
     (void)state;
+    setenv("SWIM_SERVER_IDLE_S", "20", 1);
     assert_int_equal(pipe(pipes), 0);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < N; i++) {
         pids[i] = fork();
         if (pids[i] == 0) {
             char url[256];
@@ -121,7 +125,7 @@ static void many_that_start_at_once_share_one(void **state)
             _exit(write(pipes[1], &pid, sizeof(pid)) == sizeof(pid) ? 0 : 2);
         }
     }
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < N; i++) {
         int status = -1;
         long pid = 0;
         assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
@@ -142,6 +146,26 @@ static bool ended_by(int64_t until)
         else
             test_nap_ms(300); /* each look is a use for a moment, but not a long one */
     return true;
+}
+
+/* A hundred that come at once would wait for each other's looks. */
+static void who_looks_is_in_nobodys_way(void **state)
+{
+    struct scene *s = *state;
+    char url[256];
+    swim_session_t *session = session_new();
+
+    assert_true(path_is(s, "start.lock", 0600));
+    int fd = open(s->path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), 0);
+    int64_t start = test_now_ms();
+    assert_int_equal(server_private_url(url, sizeof(url), NULL), SWIM_OK);
+    assert_in_range(test_now_ms() - start, 0, 5000);
+    swim_session_close(session);
+    test_nap_ms(2500);
+    assert_true(server_pid() > 0); /* one that looks may be about to use it */
+    close(fd);
 }
 
 static void it_ends_when_idle_and_not_before(void **state)
@@ -548,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_is_started_and_nobody_else_gets_in),
         TEST(many_that_start_at_once_share_one),
+        TEST(who_looks_is_in_nobodys_way),
         TEST(it_ends_when_idle_and_not_before),
         TEST(one_whose_folder_is_gone_ends_when_idle),
         TEST(a_killed_one_is_replaced),
