@@ -5,7 +5,9 @@
  * header counts as a change; of the compiler's version and the flags; and of the macros
  * it predefines, because -march=native means another processor on another machine that
  * shares the home directory.  The compiler writes to a temporary name in the cache and
- * the result is renamed: others see a whole file or none. */
+ * the result gets its own name when it is whole and on the disk.  What is there by then
+ * stays: a job that has begun with it opens it again in each of its processes, and
+ * looks whether it is the same. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -40,6 +42,7 @@ struct compile {
     const char *source;
     const char *stem; /* of the name in the cache, ... */
     size_t stem_length;
+    bool is_text;                       /* source is a name that is made up each time */
     char *cc, *flags, *include, *cache; /* cc and flags: cut into words */
     char *args[ARGS_MAX];
     size_t n_args; /* the compiler and its flags */
@@ -276,6 +279,25 @@ static int cached_name(const struct compile *c, const XXH128_canonical_t *hash,
                     c->stem, hex);
 }
 
+/* Give a whole file its name; one that has it already stays. */
+static int built_name(const char *temporary, const char *so, swim_error_t *err)
+{
+    int fd = open(temporary, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    if (!good)
+        return swim_error_sys(err, saved, "sync %s", temporary);
+    /* Not all file systems have hard links. */
+    if (link(temporary, so) == 0 || errno == EEXIST)
+        return SWIM_OK;
+    if (rename(temporary, so) != 0)
+        return swim_error_sys(err, errno, "rename %s to %s", temporary, so);
+    return SWIM_OK;
+}
+
 static int source_build(struct compile *c, const char *so, swim_error_t *err)
 {
     char *temporary = NULL;
@@ -291,12 +313,14 @@ static int source_build(struct compile *c, const char *so, swim_error_t *err)
         return rc;
     }
     close(fd);
-    const char *const build[] = {"-shared", "-o", temporary, c->source, "-lm", NULL};
+    /* The name of a made up source would stand in the symbols, and be another one in
+     * each file: --resume would not know the kernel again. */
+    const char *const build[] = {
+        "-shared", "-o", temporary, c->source, "-lm", c->is_text ? "-s" : NULL, NULL};
     rc = compiler_run(c, build, NULL, err);
-    if (rc == SWIM_OK && rename(temporary, so) != 0)
-        rc = swim_error_sys(err, errno, "rename %s to %s", temporary, so);
-    if (rc != SWIM_OK)
-        unlink(temporary);
+    if (rc == SWIM_OK)
+        rc = built_name(temporary, so, err);
+    unlink(temporary);
     free(temporary);
     return rc;
 }
@@ -379,7 +403,8 @@ static int text_write(struct compile *c, const char *text, char **path,
 int kernel_compile_text(const char *name, const char *text, char **so,
                         swim_error_t *err)
 {
-    struct compile c = {.source = name, .stem = name, .stem_length = strlen(name)};
+    struct compile c = {
+        .source = name, .stem = name, .stem_length = strlen(name), .is_text = true};
     char *path = NULL;
     int rc = args_make(&c, err);
 

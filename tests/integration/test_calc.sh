@@ -163,7 +163,11 @@ PY
 
 cat > "$tmp/counting-cc" <<'SH'
 #!/bin/sh
-case " $* " in *" -shared "*) echo "$*" >> "$(dirname "$0")/compiled" ;; esac
+case " $* " in *" -shared "*)
+    echo "$*" >> "$(dirname "$0")/compiled"
+    while [ "${HELD:-}" ] && [ ! -e "$HELD" ]; do sleep 0.01; done
+    ;;
+esac
 exec cc "$@"
 SH
 chmod +x "$tmp/counting-cc"
@@ -176,6 +180,19 @@ expect_status 0 calc "u*2 - v" u=in.h5:/N v=in.h5:/V out=c.h5:/S --quiet --overw
 [ "$(compiled)" = 1 ] || fail "compiled again for the same expression"
 expect_status 0 calc "u*2 - v - 1" "${uv[@]}" out=c.h5:/S --quiet --overwrite
 [ "$(compiled)" = 2 ] || fail "not compiled for another expression"
+# Of two jobs that compile it at once the second one takes what the first one made.
+# shellcheck disable=SC2016 # it is known when the test ends
+on_exit 'touch "$tmp/go"'
+HELD=$tmp/go "$h5swim" calc "u*5 - v" "${uv[@]}" out=d.h5:/S --quiet 2>"$tmp/held" &
+held=$!
+have_compiled() { [ "$(compiled)" = "$1" ]; }
+await have_compiled 3
+expect_status 0 calc "u*5 - v" "${uv[@]}" out=c.h5:/S --quiet --overwrite
+made=$(find "$tmp/cache" -name '*.so' -printf '%T@ %i %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
+touch "$tmp/go"
+wait $held || fail "compiled beside another: $(cat "$tmp/held")"
+[ "$(compiled)" = 4 ] || fail "compiled $(compiled) times by two at once"
+[ "$(stat -c '%i %n' "${made#* }")" = "$made" ] || fail "a kernel in use is replaced: $made"
 [ -z "$(find "$tmp/cache" -name '.*')" ] || fail "left in the cache: $(find "$tmp/cache" -name '.*')"
 unset CC
 passed "an expression is compiled once"
@@ -212,7 +229,9 @@ wait $pid || status=$?
 if "$h5swim" calc "$slow" u=large.h5:/U out=k.h5:/S --quiet 2>"$tmp/err"; then fail "a stopped job is begun again"; fi
 expect_status 2 calc "$slow+1" u=large.h5:/U out=k.h5:/S --quiet --resume --set 'block=[1,100,100]'
 grep -q 'params.expression is' "$tmp/err" || fail "not told: $(cat "$tmp/err")"
-expect_status 0 calc "$slow" u=large.h5:/U out=k.h5:/S --quiet --resume --set 'block=[1,100,100]'
+# Also when it has to be compiled again.
+expect_status 0 env "SWIM_CACHE_DIR=$tmp/empty" "$h5swim" calc "$slow" u=large.h5:/U out=k.h5:/S --quiet --resume \
+    --set 'block=[1,100,100]'
 expect_status 0 calc "$slow" u=large.h5:/U out=whole.h5:/S --quiet --set 'block=[1,100,100]'
 compare k.h5 S whole.h5 S
 
