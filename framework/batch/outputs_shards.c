@@ -230,7 +230,8 @@ int finish_left_shards(const struct outputs *o, const struct plan *plans, size_t
 
 static void join_or_say(const struct outputs *o, const struct setup_target *t)
 {
-    const struct store_access access = {o->access.session, SWIM_LOCK_TRY};
+    const struct store_access access = {.session = o->access.session,
+                                        .wait_ms = SWIM_LOCK_TRY};
     swim_error_t why = {0};
     uint64_t missing;
     int rc = join(o, t, &access, &missing, &why);

@@ -80,7 +80,8 @@ static int await_states(struct rank *r, swim_error_t *err)
  * one that follows a rank 0 that died. */
 static int prepare_setup(struct rank *r, swim_error_t *err)
 {
-    struct setup_access access = {.store = {r->session, r->options->wait_ms}};
+    bool tells = r->link->rank == 0 && !r->options->quiet && !r->options->json;
+    struct setup_access access = {.store = {r->session, r->options->wait_ms, tells}};
     struct region *region = r->worker.region;
 
     if (r->job->follow) {

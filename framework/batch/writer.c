@@ -122,7 +122,8 @@ static uint32_t slots_ready(const struct writer *w)
 
 static int session_begin(struct writer *w, uint32_t phase, swim_error_t *err)
 {
-    const struct store_access access = {w->session, w->worker->wait_ms};
+    const struct store_access access = {.session = w->session,
+                                        .wait_ms = w->worker->wait_ms};
     int rc = SWIM_OK;
 
     (void)swim_meter_set(SWIM_AT_WRITE);

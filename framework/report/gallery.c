@@ -48,7 +48,7 @@ static int look(struct gallery *g, const char *file, const char *dataset,
 
     if (!g->session)
         rc = swim_session_open(&opt, &g->session, err);
-    const struct store_access access = {g->session, WAIT_MS};
+    const struct store_access access = {.session = g->session, .wait_ms = WAIT_MS};
     if (rc == SWIM_OK)
         rc = source_open(file, &access, NULL, &source, err);
     if (rc == SWIM_OK)

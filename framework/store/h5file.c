@@ -88,7 +88,7 @@ static int file_check(const char *file, swim_error_t *err)
     return rc;
 }
 
-/* By the driver, waiting in silence: others of the job would say the same.  To write
+/* By the driver.  What there is to wait for was waited for before.  To write
  * without HDF5's sieve, which would write 64 KiB where a byte is changed.
  * Virtual datasets are of HDF5 1.10; all else stays in the forms of 1.8. */
 static hid_t access_fapl(const struct store_access *access, bool write,
@@ -117,7 +117,7 @@ static int file_enter(const char *file, bool write, const struct store_access *a
                       swim_error_t *err)
 {
     struct openfile_options opt = {
-        .session = access->session, .quiet = true, .at_snapshot = at != NULL};
+        .session = access->session, .quiet = !access->tells, .at_snapshot = at != NULL};
 
     *out = NULL;
     if (at)

@@ -346,7 +346,7 @@ int output_close(struct output *o, bool more, swim_error_t *err)
 
 void output_settle(const char *file, swim_session_t *session)
 {
-    const struct store_access access = {session, SWIM_LOCK_TRY};
+    const struct store_access access = {.session = session, .wait_ms = SWIM_LOCK_TRY};
     hid_t id = H5I_INVALID_HID;
 
     if (h5_file_open(file, false, &access, NULL, &id, NULL, NULL) == SWIM_OK)

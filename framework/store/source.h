@@ -23,6 +23,7 @@ struct store_access {
     swim_session_t *session;
     int64_t
         wait_ms; /* as in struct swim_lock_options; 0: $SWIM_WAIT seconds, else 60 */
+    bool tells;  /* on stderr, for whom or what it waits: for one process of a job */
 };
 
 /* A state of a file: the bytes of a swim_snapshot_t. */

@@ -3,6 +3,8 @@
 # unit.progress.
 # shellcheck source=tests/support/testlib.sh
 . "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/locklib.sh
+. "$(dirname "$0")/../support/locklib.sh"
 
 mkdir "$tmp/work"
 cd "$tmp/work"
@@ -56,3 +58,22 @@ grep -qE '^slow \[=*\.*\] [0-9]+/20 blocks  [0-9.]+ GB/s in, [0-9.]+ out  ETA [0
     fail "no line in a log: $(cat log)"
 if grep -q $'\033\|\r' log; then fail "escapes in a log: $(cat -v log)"; fi
 passed "a log has lines now and then"
+
+# Who waits for an input is told why, by one line of one process.
+hold in.h5 WRITE
+"$h5swim" calc "u + 1" u=in.h5:/U out=told.h5:/Y --readers 2 >/dev/null 2>told &
+told=$!
+"$h5swim" calc "u + 1" u=in.h5:/U out=quiet.h5:/Y --quiet >/dev/null 2>quiet &
+quiet=$!
+for ((i = 0; i < 200; i++)); do
+    if [ -s told ]; then break; fi
+    sleep 0.05
+done
+sleep 0.2 # by now the other one would have spoken too
+[ ! -s quiet ] || fail "told in spite of --quiet: $(cat quiet)"
+let_go
+wait $told || fail "the job that told did not end: $(cat told)"
+wait $quiet || fail "the quiet job did not end: $(cat quiet)"
+[ "$(grep -cE "^h5swim: waiting: READ of .*/in.h5: [0-9.]+ s waited: WRITE held by .*job hold" told)" = 1 ] ||
+    fail "not told once for whom the job waits: $(cat told)"
+passed "a job tells for whom it waits"

@@ -13,7 +13,7 @@
 #include "store/dataset.h"
 
 /* In the session of the process; nothing is waited for. */
-static const struct store_access store_now = {NULL, SWIM_LOCK_TRY};
+static const struct store_access store_now = {.wait_ms = SWIM_LOCK_TRY};
 
 static struct redis_fixture store_server;
 
