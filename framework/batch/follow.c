@@ -144,8 +144,11 @@ static int open_last(const struct rank *r, const char *file, bool named,
                      struct source **source, struct source_state *state,
                      swim_error_t *err)
 {
-    const struct store_access access = {.session = r->session,
-                                        .wait_ms = r->worker.wait_ms};
+    const struct store_access access = {
+        .session = r->session,
+        .wait_ms = r->worker.wait_ms,
+        .tells = !r->options->quiet && !r->options->json,
+    };
     int rc = SWIM_ERR_IO;
 
     for (int i = 0; rc == SWIM_ERR_IO && i < LOOKS; i++) {

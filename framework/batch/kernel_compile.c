@@ -25,7 +25,8 @@
 #include "core/log.h"
 #include "core/signals.h"
 
-#define ARGS_MAX 64
+#define WORDS_MAX 64 /* with CC and SWIM_KERNEL_CFLAGS */
+#define ARGS_MAX 96  /* and with those of our own */
 #define STEM_MAX 100
 #define OURS_MS 1000
 
@@ -60,7 +61,7 @@ static int words_add(struct compile *c, char *text, swim_error_t *err)
 
     for (char *word = strtok_r(text, " \t\n", &rest); word;
          word = strtok_r(NULL, " \t\n", &rest)) {
-        if (c->n_args >= ARGS_MAX - 8)
+        if (c->n_args >= WORDS_MAX)
             return swim_error_set(err, SWIM_ERR_ARG,
                                   "compile %s: too many words in CC and "
                                   "SWIM_KERNEL_CFLAGS",
@@ -255,6 +256,7 @@ static int source_hash(struct compile *c, XXH128_canonical_t *out, swim_error_t 
         return compile_nomem(c, err);
     XXH3_128bits_reset(c->hash);
     hash_sink(c->hash, &abi, sizeof(abi));
+    hash_sink(c->hash, &c->is_text, sizeof(c->is_text));
     for (size_t i = 0; i < c->n_args; i++)
         hash_sink(c->hash, c->args[i], strlen(c->args[i]) + 1);
     rc = compiler_run(c, version, hash_sink, err);
@@ -279,23 +281,25 @@ static int cached_name(const struct compile *c, const XXH128_canonical_t *hash,
                     c->stem, hex);
 }
 
-/* Give a whole file its name; one that has it already stays. */
+/* Give a whole file its name, or take it away: one that can be read and has the name
+ * already stays. */
 static int built_name(const char *temporary, const char *so, swim_error_t *err)
 {
     int fd = open(temporary, O_RDONLY | O_CLOEXEC);
     bool good = fd >= 0 && fsync(fd) == 0;
-    int saved = errno;
+    int rc = good ? SWIM_OK : swim_error_sys(err, errno, "sync %s", temporary);
 
     if (fd >= 0)
         close(fd);
-    if (!good)
-        return swim_error_sys(err, saved, "sync %s", temporary);
-    /* Not all file systems have hard links. */
-    if (link(temporary, so) == 0 || errno == EEXIST)
-        return SWIM_OK;
-    if (rename(temporary, so) != 0)
-        return swim_error_sys(err, errno, "rename %s to %s", temporary, so);
-    return SWIM_OK;
+    bool linked = good && (link(temporary, so) == 0 ||
+                           (errno == EEXIST && access(so, R_OK) == 0));
+    if (good && !linked) { /* not all file systems have hard links */
+        if (rename(temporary, so) == 0)
+            return SWIM_OK;
+        rc = swim_error_sys(err, errno, "rename %s to %s", temporary, so);
+    }
+    unlink(temporary);
+    return rc;
 }
 
 static int source_build(struct compile *c, const char *so, swim_error_t *err)
@@ -320,7 +324,8 @@ static int source_build(struct compile *c, const char *so, swim_error_t *err)
     rc = compiler_run(c, build, NULL, err);
     if (rc == SWIM_OK)
         rc = built_name(temporary, so, err);
-    unlink(temporary);
+    else
+        unlink(temporary);
     free(temporary);
     return rc;
 }

@@ -15,7 +15,7 @@
 #include "core/clock.h"
 #include "core/signals.h"
 
-#define GO_MS 500   /* to go when the socket is closed */
+#define GO_MS 5000  /* to go when the socket is closed, also on a busy host */
 #define TOLD_MS 700 /* to go when told so */
 #define CHILD_FD 3
 

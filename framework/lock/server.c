@@ -113,9 +113,9 @@ int place_lock(struct server_place *p, int how, const char *verb, int *fd,
                           verb);
 }
 
-/* Change a hold on start.lock to look into one to start a server, unless others hold
- * it: -1.  Nobody may be about to start one either: a keeper whose starter was killed,
- * which does not when its configuration has gone. */
+/* Change a hold on start.lock to look into one to start a server: -1 and errno,
+ * EWOULDBLOCK when others hold it.  Nobody may be about to start one either: a keeper
+ * whose starter was killed, which does not when its configuration has gone. */
 static int place_hold_alone(const struct server_place *p, int fd,
                             enum place_state *state)
 {
@@ -132,12 +132,25 @@ static int place_hold_alone(const struct server_place *p, int fd,
     return fd;
 }
 
+/* One that does not answer is asked again: it may be about to end.  It is never
+ * replaced: others may hold its locks. */
+static enum place_state place_ask_again(const struct server_place *p)
+{
+    int64_t until_ns = swim_clock_mono_ns() + SERVER_START_MS * 1000000LL;
+    enum place_state state = PLACE_SILENT;
+
+    while (state == PLACE_SILENT && swim_clock_mono_ns() < until_ns) {
+        swim_clock_nap_ns(5000000);
+        state = place_ask(p);
+    }
+    return state;
+}
+
 /* Find whether one runs: start.lock is held then, to look, or to start one when there
- * is none.  One that does not answer is asked again: it may be about to end.  It is
- * never replaced: others may hold its locks. */
+ * is none. */
 static int place_find(struct server_place *p, int *fd, bool *runs, swim_error_t *err)
 {
-    int64_t start_ns = swim_clock_mono_ns();
+    int64_t until_ns = swim_clock_mono_ns() + 2LL * SERVER_START_MS * 1000000;
     enum place_state state = PLACE_EMPTY;
 
     for (;;) {
@@ -147,16 +160,18 @@ static int place_find(struct server_place *p, int *fd, bool *runs, swim_error_t 
         state = place_ask(p);
         if (state == PLACE_EMPTY)
             *fd = place_hold_alone(p, *fd, &state);
+        if (*fd < 0 && errno != EWOULDBLOCK && errno != EINTR)
+            return swim_error_sys(err, errno, "lock %s to use the private lock server",
+                                  p->lock);
         *runs = state == PLACE_ANSWERS;
         if (*fd >= 0 && state != PLACE_SILENT)
             return SWIM_OK;
         if (*fd >= 0)
             server_unlock(*fd); /* others may want to end it */
-        int64_t past_ms = (swim_clock_mono_ns() - start_ns) / 1000000;
-        if (state == PLACE_SILENT && past_ms >= SERVER_START_MS)
+        if (state == PLACE_SILENT && place_ask_again(p) == PLACE_SILENT)
             return server_error_silent("use", p->dir, place_server_pid(p),
                                        place_keeper_pid(p), err);
-        if (past_ms >= 2LL * SERVER_START_MS)
+        if (swim_clock_mono_ns() >= until_ns)
             return server_error_taken(p, "use", err);
         /* Not in step with others, who would be in the way each time. */
         swim_clock_nap_ns(5000000 + getpid() % 16 * 200000);

@@ -26,7 +26,7 @@
 
 /* The URL of the private server, which is started when it does not run.
  * SWIM_ERR_IO: no redis-server, a directory that is not ours, a server that runs and
- * does not answer; SWIM_ERR_ARG: a path that is too long.  Blocks for at most 20 s. */
+ * does not answer; SWIM_ERR_ARG: a path that is too long.  Blocks for at most 30 s. */
 int server_private_url(char *url, size_t size, swim_error_t *err);
 
 /* How one is to be started that stays. */
@@ -42,7 +42,7 @@ struct server_options {
 
 /* Start it, or have the one that runs stay; *was_running.  SWIM_ERR_ARG: what is asked
  * for cannot be, or a server runs that is not what is asked for; SWIM_ERR_IO: it does
- * not start or does not answer.  Blocks for at most 20 s. */
+ * not start or does not answer.  Blocks for at most 30 s. */
 int server_start(const struct server_options *options, bool *was_running,
                  swim_error_t *err);
 
@@ -67,7 +67,7 @@ int server_error_silent(const char *verb, const char *dir, long pid, long keeper
                         swim_error_t *err);
 
 /* End it now, by SIGKILL when it does not answer.  SWIM_OK also when it does not run,
- * SWIM_ERR_IO when it does not end.  Blocks for at most 20 s. */
+ * SWIM_ERR_IO when it does not end.  Blocks for at most 25 s. */
 int server_private_stop(swim_error_t *err);
 
 /* Be the keeper of the server of this directory and configuration; does not return

@@ -201,7 +201,8 @@ int server_lock_start(const struct server_place *place, int how, int wait_ms)
             return -1;
         }
         swim_clock_nap_ns(nap_ns);
-        if (nap_ns < 16000000) /* a hundred that wait leave the cores to who works */
+        /* A hundred that want to look leave the cores to who starts a server. */
+        if (how == LOCK_SH && nap_ns < 16000000)
             nap_ns *= 2;
     }
     return fd;

@@ -138,7 +138,7 @@ int source_keep(struct source *s, swim_error_t *err)
 int source_last(const char *file, const struct store_access *access,
                 struct source_state *state, swim_error_t *err)
 {
-    struct openfile_options opt = {.session = access->session};
+    struct openfile_options opt = {.session = access->session, .quiet = !access->tells};
     struct txn_snapshot is;
 
     memset(state, 0, sizeof(*state));

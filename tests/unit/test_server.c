@@ -312,6 +312,39 @@ static void one_that_hangs_can_be_ended(void **state)
     swim_session_close(session);
 }
 
+/* Those who look never leave the place to who wants to end it, if they look with
+ * start.lock held all the time. */
+static void one_that_hangs_can_be_ended_while_others_look(void **state)
+{
+    enum { N = 6 };
+    pid_t pids[N];
+    char url[256];
+
+    (void)state;
+    setenv("SWIM_SERVER_IDLE_S", "20", 1);
+    swim_session_close(session_new());
+    long pid = server_pid();
+    assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+    for (int i = 0; i < N; i++) {
+        test_nap_ms(150);
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            while (server_private_url(url, sizeof(url), NULL) != SWIM_OK)
+                ;
+            _exit(0);
+        }
+    }
+    swim_error_t err = {0};
+    if (server_private_stop(&err) != SWIM_OK)
+        fail_msg("%s", err.text);
+    for (int i = 0; i < N; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_true(server_pid() > 0 && server_pid() != pid);
+}
+
 /* Its starter may have been killed before the server came up, and another follows. */
 static void a_place_has_one_keeper(void **state)
 {
@@ -580,6 +613,7 @@ int main(void)
         TEST(one_that_hangs_holds_nobody_up),
         TEST(one_that_hangs_is_not_idle),
         TEST(one_that_hangs_can_be_ended),
+        TEST(one_that_hangs_can_be_ended_while_others_look),
         TEST(a_place_has_one_keeper),
         TEST(one_whose_keeper_hangs_too_can_be_ended),
         TEST(one_without_its_socket_can_be_ended),
