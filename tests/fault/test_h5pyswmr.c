@@ -6,6 +6,9 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
+#define HELD_MS 4000  /* a lease that must not end, however busy the machine is */
+#define LATE_MS 15000 /* what is waited for in vain takes longer */
+
 /* --- a holder killed while others retry ------------------------------------------- */
 
 /* Like the waiters of h5pySWMR: try, give up, try again; the second half of them waits
@@ -13,7 +16,7 @@
 static void retry_main(struct victim *v)
 {
     const struct scene *s = v->scene;
-    swim_session_t *session = session_new(s, LEASE_MS, NULL);
+    swim_session_t *session = session_new(s, LONG_LEASE_MS, NULL);
     int64_t wait_ms = v == s->v[0] || v == s->v[1] ? 20 : 20000;
     int64_t until = test_now_ms() + 20000;
     swim_lock_t *lock = NULL;
@@ -49,7 +52,7 @@ static void a_holder_killed_while_others_retry_does_not_deadlock(void **state)
         actor_kill(&s->a);
         for (int i = 0; i < WAITERS; i++)
             assert_int_equal(victim_exit_status(s->v[i]), 0);
-        assert_in_range(test_now_ms() - begin, 0, LEASE_MS + SLACK_MS);
+        assert_in_range(test_now_ms() - begin, 0, LATE_MS);
     }
 }
 
@@ -93,10 +96,10 @@ static void a_lock_held_longer_than_20_s(void **state)
     struct scene *s = *state;
 
     for (enum swim_lock_mode mode = SWIM_LOCK_READ; mode <= SWIM_LOCK_WRITE; mode++) {
-        /* The usual lease of 10 s in the long run, else all in a tenth of the time. */
+        /* The usual lease of 10 s in the long run, else all in a third of the time. */
         bool real = is_long && mode != SWIM_LOCK_UPDATE;
-        start_holding(&s->redis, &s->a, real ? 0 : LEASE_MS, mode);
-        int64_t until = test_now_ms() + (real ? 25000 : 3 * LEASE_MS + 200);
+        start_holding(&s->redis, &s->a, real ? 0 : HELD_MS, mode);
+        int64_t until = test_now_ms() + (real ? 25000 : 2 * HELD_MS + 200);
         while (test_now_ms() < until) {
             assert_closed(s);
             test_nap_ms(100);
@@ -258,7 +261,7 @@ static void killed_between_any_two_steps_nothing_stays_for_ever(void **state)
     int64_t begin = test_now_ms();
     release(&s->a);
     take_all(s, killed);
-    assert_in_range(test_now_ms() - begin, 0, STEPS_LEASE_MS + SLACK_MS);
+    assert_in_range(test_now_ms() - begin, 0, STEPS_LEASE_MS + 6000);
     test_nap_ms(STEPS_LEASE_MS + 50);
     assert_nothing_is_for_ever(s, all);
 }
@@ -295,7 +298,7 @@ static void a_failing_child_is_noticed(void **state)
     atomic_store(&v->values[0], 0);
     int64_t begin = test_now_ms();
     assert_int_equal(victim_start(v, fail_main, s), -1);
-    assert_in_range(test_now_ms() - begin, 0, 2000);
+    assert_in_range(test_now_ms() - begin, 0, 8000); /* 10 s: it was waited for */
     assert_int_equal(victim_exit_status(v), 3);
     start(&s->redis, &s->a, LONG_LEASE_MS, SWIM_LOCK_READ, 1000);
     kill(s->a.pid, SIGKILL);

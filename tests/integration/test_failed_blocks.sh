@@ -97,8 +97,8 @@ passed "a kernel that ends with the status of a signal costs its blocks, not the
 
 # A block that is done just as its time is over, and the one after it.
 echo '0 wait' >where
-NAP_MS=100 "$h5swim" run map.yaml -n 1 --readers 1 --quiet --overwrite \
-    --set kernel.timeout=2 2>err &
+NAP_MS=200 "$h5swim" run map.yaml -n 1 --readers 1 --quiet --overwrite \
+    --set kernel.timeout=4 2>err &
 job=$!
 reader_there() {
     rank=$(below $job | head -n 1)
@@ -107,11 +107,12 @@ reader_there() {
     [ -n "$spawner" ] && [ "$(below "$spawner" | wc -l)" = 2 ] || return
     reader=$(of_rank "$rank" reader)
 }
+is_at_another() { kill -USR1 $job && sleep 0.05 && grep -q 'reader 0 at block [1-9]' err; }
 await reader_there
 kill -STOP "$spawner"
-sleep 4 # the rank has told the spawner to end the reader
+sleep 6 # the rank has told the spawner to end the reader
 touch where.go
-sleep 0.3 # the reader is at the next one
+await is_at_another
 kill -CONT "$spawner"
 sleep 0.3
 [ -e "/proc/$reader" ] || fail "a reader was ended in a block that had only begun: $(cat err)"

@@ -97,6 +97,7 @@ PY
 }
 
 # Opens out.h5 until it is finished; how often it had become longer goes to "lengths".
+# Once it reads there is a file "reading".
 output_reader() {
     "$h5swim" exec -- "$python" - <<'PY'
 import h5py, numpy as np, os, time
@@ -105,6 +106,7 @@ while not os.path.exists("out.h5"):
     time.sleep(0.01)
 while time.time() < until:
     with h5py.File("out.h5", "r") as f:
+        open("reading", "w").close()
         y, n, running = f["Y"][:], f["time"].shape[0], "h5swim_unfinished" in f["Y"].attrs
     rows = y.shape[0]
     assert n == rows, "%d rows, %d times" % (rows, n)
@@ -138,7 +140,7 @@ grep -q 'blocks  *0 of 1 x ' plan || fail "the plan: $(cat plan)"
 job=$!
 output_reader &
 reader=$!
-until [ -e out.h5 ]; do sleep 0.02; done
+await test -e reading
 h5py_instrument 40 end || fail "the instrument"
 wait $job || fail "the job: $(cat report)"
 wait $reader || fail "the reader of the output"
@@ -151,7 +153,7 @@ passed "40 rows of h5py from an empty dataset, $(cat lengths) lengths seen"
 # --- rows that do not fill a block, late, to the time-out -------------------------------
 job '{timeout: 1.5}'
 input in.h5 8 1003
-"$h5swim" run job.yaml --readers 2 --quiet &
+"$h5swim" run job.yaml --readers 2 --quiet --set follow.timeout=20 & # whenever the rows come
 job=$!
 "$instrument" in.h5 50 20 >commits || fail "the instrument"
 wait $job || fail "the job"

@@ -14,25 +14,23 @@ import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.ones((600, 64), dtype="f4"), chunks=(1, 64))
 PY
-slow_job 20 "$PWD/enough"
+slow_job 200 "$PWD/enough"
 "$h5swim" run slow.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
 
 said() { await grep -qE -- "$1" state; } # PATTERN: there is a line with it
+asked() { kill -USR1 "$1" && sleep 0.1 && grep -qE -- "$2" state; }
+says() { await asked "$@"; } # PID PATTERN: so it says, if it is asked until it is so
 # ask PID: the job that runs as PID; then somebody else has the output.
 ask() {
     await test -e out.h5.swimlog
-    sleep 0.5 # for the first commits
-    kill -USR1 "$1"
-    said 'job slow: [1-9][0-9]* of 600 blocks done, 0 failed; [0-9.]+ blocks/s'
+    says "$1" 'job slow: [1-9][0-9]* of 600 blocks done, 0 failed; [0-9.]+ blocks/s'
     for rank in 0 1; do
-        said "rank $rank: [0-9]+ blocks committed, [0-9]+ queued, .*reader 0 (at block [0-9]+ for 0.[0-9]+ s|waits)"
+        says "$1" "rank $rank: [0-9]+ blocks committed, [0-9]+ queued, .*reader 0 (at block [0-9]+ for 0.[0-9]+ s|waits)"
     done
     said 'locks of .*/in.h5: READ held by .*job slow, rank 0'
     hold out.h5 update
-    sleep 0.3
     : >state
-    kill -USR1 "$1"
-    said 'locks of .*/out.h5: UPDATE held by .*job hold.* UPDATE wanted by .*job slow'
+    says "$1" 'locks of .*/out.h5: UPDATE held by .*job hold.* UPDATE wanted by .*job slow'
     let_go
     touch enough
 }

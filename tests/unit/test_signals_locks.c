@@ -214,21 +214,26 @@ static void handler(int signo)
         exit(handler_ends_with); /* NOLINT: what programs do */
 }
 
-static void with_a_handler(struct victim *v)
+static void handled(struct victim *v, uint32_t grace_ms)
 {
     signal(SIGTERM, handler);
     signal(SIGINT, handler);
-    victim_install(0, 0, 0);
+    victim_install(grace_ms, 0, 0);
     hold(v);
     start_writer(v);
     victim_ready(v);
     victim_write(v);
 }
 
+static void with_a_handler(struct victim *v)
+{
+    handled(v, 0);
+}
+
 static void with_a_handler_that_exits(struct victim *v)
 {
     handler_ends_with = 5;
-    with_a_handler(v);
+    handled(v, SOON_MS * 2);
 }
 
 /* It sees the signal and goes, without a word to the lock server. */
