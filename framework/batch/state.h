@@ -15,7 +15,8 @@ struct rank;
  * wait are interrupted by it. */
 void state_listen(void);
 
-/* In the spawner, for it and its children: be deaf to it. */
+/* Be deaf to it, children as well: the spawner, and a job that is not ready to answer.
+ */
 void state_deafen(void);
 
 /* Has it come since this was asked last? */

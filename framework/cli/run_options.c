@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch/state.h"
 #include "cli/options.h"
 #include "core/text.h"
 
@@ -50,6 +51,7 @@ int run_options_begin(const char *command, struct run_options *run)
 {
     const char *wait = getenv("SWIM_WAIT");
 
+    state_deafen(); /* who asks before the job can answer is no reason to end it */
     return wait ? parse_wait(command, "SWIM_WAIT", wait, &run->wait_ms) : 0;
 }
 

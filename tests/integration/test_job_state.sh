@@ -64,3 +64,24 @@ if command -v mpirun >/dev/null; then
     wait $job || fail "the job under mpirun did not go on: $(cat state)"
     passed "so does one under mpirun, which passes the signal on"
 fi
+
+# One that is not ready to answer: its expression is being compiled.
+cat > slow-cc <<'SH'
+#!/bin/sh
+case " $* " in *" -shared "*)
+    touch compiling
+    while [ ! -e compile ]; do sleep 0.01; done
+    ;;
+esac
+exec cc "$@"
+SH
+chmod +x slow-cc
+on_exit "touch '$PWD/compile'"
+rm -f out.h5
+CC=$PWD/slow-cc "$h5swim" calc 'u + 1' u=in.h5:/U out=out.h5:/Y --quiet 2>early &
+job=$!
+await test -e compiling
+kill -USR1 $job
+touch compile
+wait $job || fail "asked while it compiled, the job ended: $?, $(cat early)"
+passed "a job that cannot answer yet goes on"
