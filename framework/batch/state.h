@@ -15,8 +15,8 @@ struct rank;
  * wait are interrupted by it. */
 void state_listen(void);
 
-/* Be deaf to it, children as well: the spawner, and a job that is not ready to answer.
- */
+/* Ignore it, here and in children: for the spawner, and for a job that cannot answer
+ * yet. */
 void state_deafen(void);
 
 /* Has it come since this was asked last? */

@@ -39,14 +39,15 @@ int server_dial(const char *socket_path)
     return -1;
 }
 
-/* A bulk answer is whole when "$N" more bytes are there, a line at its end. */
+/* A bulk answer is whole when "$N" more bytes are there, a line at its end; "$-1" is
+ * nothing. */
 static int answer_is_whole(const char *answer, size_t size)
 {
     const char *line = memchr(answer, '\n', size);
 
     if (!line)
         return 0;
-    if (answer[0] != '$')
+    if (answer[0] != '$' || answer[1] == '-')
         return 1;
     return size >= (size_t)(line + 1 - answer) + strtoul(answer + 1, NULL, 10) + 2;
 }

@@ -109,6 +109,7 @@ reader_there() {
 }
 is_at_another() { kill -USR1 $job && sleep 0.05 && grep -q 'reader 0 at block [1-9]' err; }
 await reader_there
+on_exit "kill -CONT $spawner 2>/dev/null"
 kill -STOP "$spawner"
 sleep 6 # the rank has told the spawner to end the reader
 touch where.go

@@ -14,6 +14,7 @@ import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.ones((600, 64), dtype="f4"), chunks=(1, 64))
 PY
+on_exit "touch '$PWD/enough'"
 slow_job 200 "$PWD/enough"
 "$h5swim" run slow.yaml --dry-run >/dev/null # compiles the kernel, starts the lock server
 

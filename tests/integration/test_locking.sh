@@ -14,6 +14,7 @@ import h5py, numpy as np
 with h5py.File("in.h5", "w") as f:
     f.create_dataset("U", data=np.arange(25600, dtype="f4").reshape(400, 64), chunks=(1, 64))
 PY
+on_exit "touch '$PWD/enough'"
 slow_job 150 "$PWD/enough" # a minute in all, so that each job is there until it may go on
 
 read_by_job() { # of the input, by rank 0 and a reader

@@ -100,13 +100,7 @@ standing() {
     job=$!
     await stands_at "$1"
 }
-# Once it has ranks it hears the signal, which would end it before: also while the compiler,
-# a child as well, is asked.
-hears() {
-    local mask
-    mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$job/status") && [ $((0x$mask >> 9 & 1)) = 1 ]
-}
-stands_at() { [ -n "$(below $job)" ] && hears && kill -USR1 $job && grep -qs "job stands: $1 of 40 blocks done" err; }
+stands_at() { [ -n "$(below $job)" ] && kill -USR1 $job && grep -qs "job stands: $1 of 40 blocks done" err; }
 another() { # PID N: of N ranks, in its place
     local all
     mapfile -t all < <(below $job)

@@ -62,7 +62,7 @@ nothing_left "jobs that were done"
 
 # --- who reaches it -----------------------------------------------------------------
 : >"$tmp/began"
-job_nap_ms=2000 # a minute in all: it is looked at for a while, and ended then
+job_nap_ms=6000 # three minutes in all: it is looked at for a while, and ended then
 job_begin
 job_nap_ms=200 # of those that come to their end
 port=$(hosts_net h1 ss -Hltnp | sed -n "s/.*:\([0-9]*\) .*pid=${server[0]},.*/\1/p" | sort -u)

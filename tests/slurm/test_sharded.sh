@@ -15,7 +15,7 @@ slurm_up 4 4
 mkdir "$tmp/work"
 cd "$tmp/work"
 export SWIM_CACHE_DIR=$tmp/cache SWIM_LEASE_MS=4000
-slow_job_under_slurm 100 where # /HOST of its output tells which node was at it
+slow_job_under_slurm 400 where # /HOST of its output tells which node was at it
 "$h5swim" run slow.yaml --quiet --set params.ms=0 --set outputs.y.file=one.h5 \
     --set outputs.host.file=one.h5
 sharded=(--set outputs.y.layout=sharded --set outputs.host.layout=sharded)

@@ -121,12 +121,13 @@ void redis_fixture_close(struct redis_fixture *f)
     rmdir(f->dir);
 }
 
-/* A bulk answer is whole when "$N" more bytes are there, a line at its end. */
+/* A bulk answer is whole when "$N" more bytes are there, a line at its end; "$-1" is
+ * nothing. */
 static bool answer_is_whole(const char *answer, size_t size)
 {
     const char *line = memchr(answer, '\n', size);
 
-    if (!line || answer[0] != '$')
+    if (!line || answer[0] != '$' || answer[1] == '-')
         return line != NULL;
     return size >= (size_t)(line + 1 - answer) + strtoul(answer + 1, NULL, 10) + 2;
 }

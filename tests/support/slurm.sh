@@ -6,6 +6,8 @@
 # folder, on free ports of the loopback interface.  They write no cgroup.
 #   - Each slurmd has a UTS namespace: Open MPI names its shared memory by host name, job
 #     and local rank, and ranks of two nodes must not meet there.
+#   - Jobs have numbers of their own in each cluster: Open MPI knows ranks by them, takes
+#     connections of such a rank, and all clusters have one network.
 #   - Each has a TmpFS: PMIx makes a folder per step in it.
 #   - Nodes claim CPUs that need not exist (config_overrides).
 #   - The folder is new: sockets that steps of earlier clusters left, with the same numbers,
@@ -75,6 +77,7 @@ slurm_configure() { # NODES CPUS
     port=$(slurm_free_ports "$(($1 + 1))")
     cat <<END
 ClusterName=test
+FirstJobId=$((RANDOM * 1000 + RANDOM % 1000 + 1))
 SlurmctldHost=$(on_hub hostname -s)($(slurm_address 0))
 SlurmUser=root
 SlurmdUser=root

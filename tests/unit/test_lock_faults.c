@@ -124,7 +124,7 @@ static void close_at_a_hung_server(struct scene *s, int64_t *holding, int64_t *a
     swim_session_t *renewing = session_at(s->url, 6000, NULL);
     swim_lock_t *lock = NULL;
 
-    /* READ, as the server may still know those of the last time */
+    /* READ: the server may still have the session of the round before */
     assert_int_equal(take(session, SWIM_LOCK_READ, 0, &lock), SWIM_OK);
     kill(s->redis.pid, SIGSTOP);
     test_nap_ms(800); /* it has asked for a new lease */

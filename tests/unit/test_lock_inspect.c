@@ -15,7 +15,7 @@
 
 #define LONG_MS 60000
 #define SHORT_MS 5000
-#define SLACK_MS 20000 /* a busy machine; leases and waits are longer */
+#define SLACK_MS 20000 /* a busy machine; LONG_MS and WAIT_MS are longer */
 #define WAIT_MS 30000
 
 struct scene {
