@@ -49,7 +49,8 @@ int check_job(const struct check_options *options, struct problems *problems,
         rc = problems_take(problems, NULL, worker_session_open(&worker, &session, err),
                            err);
     }
-    const struct setup_access access = {.store = {session, options->wait_ms}};
+    const struct setup_access access = {
+        .store = {.session = session, .wait_ms = options->wait_ms}};
     if (rc == SWIM_OK && job)
         rc = setup_check(job, &access, &setup, err);
     if (rc == SWIM_OK && setup) {

@@ -137,8 +137,8 @@ static void end_outputs(struct rank *r)
 /* It was refused: if it had got as far as to be compared, in what it differs. */
 static void tell_difference(struct rank *r, swim_error_t *err)
 {
-    const struct outputs outputs = {.setup = r->setup,
-                                    .access = {r->session, SWIM_LOCK_TRY}};
+    const struct outputs outputs = {
+        .setup = r->setup, .access = {.session = r->session, .wait_ms = SWIM_LOCK_TRY}};
     char text[300];
     size_t used = strlen(err->text);
 

@@ -18,7 +18,7 @@
 static struct outputs outputs_of(const struct rank *r, int64_t wait_ms)
 {
     return (struct outputs){.setup = r->setup,
-                            .access = {r->session, wait_ms},
+                            .access = {.session = r->session, .wait_ms = wait_ms},
                             .mark = r->mark,
                             .command = r->options->command,
                             .began_s = r->options->began_s,

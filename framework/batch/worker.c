@@ -23,8 +23,9 @@ int worker_session_open(const struct worker *worker, swim_session_t **out,
 
 struct setup_access worker_access(const struct worker *worker, swim_session_t *session)
 {
-    struct setup_access access = {.store = {session, worker->wait_ms},
-                                  .found = &worker->region->found};
+    struct setup_access access = {
+        .store = {.session = session, .wait_ms = worker->wait_ms},
+        .found = &worker->region->found};
 
     if (!worker->job->follow) { /* otherwise states come with the epochs */
         access.states = worker->region->states;

@@ -316,6 +316,10 @@ static void it_ends_at_once_when_nobody_is_connected(void **state)
             assert_int_equal(setup(state), 0);
         }
         struct scene *s = *state;
+        if (!s) {
+            fail_msg("the scene of turn %d is not there", i);
+            return;
+        }
         int64_t began = test_now_ms();
         starter_end(s);
         assert_true(is_gone_within(s->server, PATIENCE_MS));
@@ -382,7 +386,7 @@ static void one_that_is_killed_is_followed_by_another(void **state)
     assert_int_equal(swim_session_open(&opt, &session, NULL), SWIM_OK);
     assert_int_equal(
         swim_lock_acquire(session, "x", SWIM_LOCK_UPDATE, NULL, &lock, NULL), SWIM_OK);
-    int64_t until = test_now_ms() + 2 * PATIENCE_MS;
+    int64_t until = test_now_ms() + 2LL * PATIENCE_MS;
     server_follow(s);
     while (swim_lock_raise(lock, NULL, NULL) != SWIM_OK)
         assert_true(test_now_ms() < until);
