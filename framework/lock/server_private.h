@@ -52,6 +52,9 @@ int server_dial_place(const struct server_place *place);
 /* Send an inline command and read what comes, up to a whole answer: its length, or -1.
  */
 ssize_t server_say(int fd, const char *command, char *answer, size_t size);
+/* The same, which takes at most wait_ms; that one takes a second. */
+ssize_t server_say_within(int fd, const char *command, char *answer, size_t size,
+                          int64_t wait_ms);
 
 /* The keeper and the server hold an exclusive flock on the directory as long as one of
  * them lives; so whoever cleans /tmp by age leaves it alone, too. */

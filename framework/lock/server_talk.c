@@ -54,7 +54,13 @@ static int answer_is_whole(const char *answer, size_t size)
 
 ssize_t server_say(int fd, const char *command, char *answer, size_t size)
 {
-    int64_t until_ns = swim_clock_mono_ns() + SAY_MS * 1000000LL;
+    return server_say_within(fd, command, answer, size, SAY_MS);
+}
+
+ssize_t server_say_within(int fd, const char *command, char *answer, size_t size,
+                          int64_t wait_ms)
+{
+    int64_t until_ns = swim_clock_mono_ns() + wait_ms * 1000000;
     size_t len = strlen(command), used = 0;
 
     answer[0] = '\0';

@@ -3,13 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,38 +119,6 @@ void redis_fixture_close(struct redis_fixture *f)
     rmdir(f->dir);
 }
 
-/* A bulk answer is whole when "$N" more bytes are there, a line at its end; "$-1" is
- * nothing. */
-static bool answer_is_whole(const char *answer, size_t size)
-{
-    const char *line = memchr(answer, '\n', size);
-
-    if (!line || answer[0] != '$' || answer[1] == '-')
-        return line != NULL;
-    return size >= (size_t)(line + 1 - answer) + strtoul(answer + 1, NULL, 10) + 2;
-}
-
-/* Nothing is asked twice: a question may change what is there. */
-static bool hear(int fd, char *buf, size_t size)
-{
-    int64_t until = test_now_ms() + DEADLINE_MS;
-    size_t used = 0;
-
-    while (used + 1 < size && !answer_is_whole(buf, used)) {
-        struct pollfd p = {fd, POLLIN, 0};
-        int64_t left = until - test_now_ms();
-        int n = left > 0 ? poll(&p, 1, (int)left) : 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        ssize_t got = n > 0 ? recv(fd, buf + used, size - 1 - used, 0) : -1;
-        if (got <= 0)
-            return false;
-        used += (size_t)got;
-        buf[used] = '\0';
-    }
-    return used > 0;
-}
-
 bool redis_fixture_say(const struct redis_fixture *f, const char *command, char *buf,
                        size_t size)
 {
@@ -161,13 +127,11 @@ bool redis_fixture_say(const struct redis_fixture *f, const char *command, char 
 
     if (fd < 0)
         return false;
-    buf[0] = '\0';
-    int len = snprintf(line, sizeof(line), "%s\r\n", command);
-    bool heard = len < (int)sizeof(line) &&
-                 send(fd, line, (size_t)len, MSG_NOSIGNAL) == len &&
-                 hear(fd, buf, size);
+    snprintf(line, sizeof(line), "%s\r\n", command);
+    /* Nothing is asked twice: a question may change what is there. */
+    ssize_t n = server_say_within(fd, line, buf, size, DEADLINE_MS);
     close(fd);
-    return heard;
+    return n > 0;
 }
 
 long redis_fixture_number(const struct redis_fixture *f, const char *command)
