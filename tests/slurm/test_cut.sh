@@ -61,6 +61,10 @@ on_h2() {
 }
 done_on_h3() { [ "$(blocks_there 3)" -ge 4 ]; }
 nobody_on_h2() { [ -z "$(on_h2)" ]; }
+n2_resumed() { # by us, or by itself: whichever of Slurm's messages comes first
+    on_hub scontrol update nodename=n2 state=resume 2>/dev/null ||
+        ! on_hub sinfo -h -n n2 -o %T | grep -q '^down'
+}
 
 begin
 slurm_until 30 both_at_work || slurm_fail "n1 and n2 are not at work: $(cat "$job_out")"
@@ -81,7 +85,7 @@ passed "cut off for longer, $left processes there: $kept of their blocks kept, t
 # Only now: to Slurm the old step on n2 and the new one elsewhere are one, by their number.
 before=$(cksum <out.h5)
 hosts_mend drop h2
-[ $# -gt 0 ] || on_hub scontrol update nodename=n2 state=resume
+slurm_until 60 n2_resumed || slurm_fail "n2 stays down"
 slurm_until 60 nobody_on_h2 || slurm_fail "on the node that was cut off are left: $(on_h2)"
 [ "$before" = "$(cksum <out.h5)" ] || fail "the rank that was cut off has written to the output"
 passed "the node is back: its rank leaves and writes nothing"
