@@ -122,7 +122,7 @@ static void rank_gone(struct driver *d, uint32_t rank)
     if (!swim_signals_pending() && !fork_shared_stopped(d->shared) &&
         fork_shared_ready(d->shared, rank) && d->deaths[rank]++ < DEATHS_MOST) {
         fork_shared_gone(d->shared, rank, err.text);
-        if (!d->options->quiet && !d->options->json)
+        if (run_tells(d->options))
             fprintf(stderr, "h5swim: %s: it is started again\n", err.text);
         if (driver_fork(d, rank) == 0)
             return;

@@ -147,7 +147,7 @@ static int open_last(const struct rank *r, const char *file, bool named,
     const struct store_access access = {
         .session = r->session,
         .wait_ms = r->worker.wait_ms,
-        .tells = !r->options->quiet && !r->options->json,
+        .tells = run_tells(r->options),
     };
     int rc = SWIM_ERR_IO;
 

@@ -80,7 +80,7 @@ static int await_states(struct rank *r, swim_error_t *err)
  * one that follows a rank 0 that died. */
 static int prepare_setup(struct rank *r, swim_error_t *err)
 {
-    bool tells = r->link->rank == 0 && !r->options->quiet && !r->options->json;
+    bool tells = r->link->rank == 0 && run_tells(r->options);
     struct setup_access access = {.store = {r->session, r->options->wait_ms, tells}};
     struct region *region = r->worker.region;
 
@@ -336,7 +336,7 @@ static int rank_run(struct rank *r)
     if (!r->ranks)
         return run_exit_status(SWIM_ERR_NOMEM, 0);
     progress_begin(&r->progress, r->job->name,
-                   r->options->quiet || r->options->json || r->link->rank != 0);
+                   !run_tells(r->options) || r->link->rank != 0);
     int rc = prepare(r, &err);
     if (rc != SWIM_OK && !r->over) {
         r->report.error = err;

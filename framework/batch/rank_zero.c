@@ -197,7 +197,7 @@ static int begin_outputs(struct rank *r, int64_t wait_ms, swim_error_t *err)
 
 int zero_begin(struct rank *r, swim_error_t *err)
 {
-    bool quiet = r->options->quiet || r->options->json;
+    bool quiet = !run_tells(r->options);
     int64_t wait_ms = r->again ? r->worker.wait_ms : r->options->wait_ms;
 
     int rc = zero_make_room(r, err);

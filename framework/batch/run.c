@@ -45,7 +45,7 @@ static int show_plan(const struct run_options *options, const struct job *job,
     if (rc == SWIM_OK)
         rc = worker_session_open(&worker, &session, err);
     const struct setup_access access = {
-        .store = {session, options->wait_ms, !options->quiet && !options->json}};
+        .store = {session, options->wait_ms, run_tells(options)}};
     if (rc == SWIM_OK)
         rc = setup_create(job, &access, &setup, err);
     uint32_t slots_each = 1;

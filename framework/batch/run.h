@@ -27,6 +27,12 @@ struct run_options {
                             NULL: beside the first output */
 };
 
+/* Whether, on stderr, it says how it gets on: errors are said in any case. */
+static inline bool run_tells(const struct run_options *options)
+{
+    return !options->quiet && !options->json;
+}
+
 /* Run the job; prints progress, the result and errors.  Returns an exit status. */
 int run_job(const struct run_options *options);
 
