@@ -99,7 +99,7 @@ void join_letter_write(const struct join_letter *letter, char text[JOIN_LETTER_S
     if (letter->kind == JOIN_REPORT)
         hex_write(&letter->report, sizeof(letter->report), text + used,
                   JOIN_LETTER_SIZE - used);
-    else if (letter->kind == JOIN_REFUSED)
+    else if (letter->kind == JOIN_REFUSED || letter->kind == JOIN_DIFFERS)
         snprintf(text + used, JOIN_LETTER_SIZE - used, "%s", letter->text);
     else
         hex_write(&letter->orders, sizeof(letter->orders), text + used,
@@ -115,6 +115,7 @@ static bool body_read(const char *body, struct join_letter *letter)
     case JOIN_OVER:
         return orders_read(body, &letter->orders);
     case JOIN_REFUSED:
+    case JOIN_DIFFERS:
         snprintf(letter->text, sizeof(letter->text), "%s", body);
         return true;
     default:

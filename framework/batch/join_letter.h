@@ -21,7 +21,7 @@
 #include "batch/coordinator.h"
 #include "batch/joined.h"
 
-#define JOIN_LETTER_FORMAT 1 /* of the words; the bodies have COORDINATOR_EXCHANGE */
+#define JOIN_LETTER_FORMAT 2 /* of the words; the bodies have COORDINATOR_EXCHANGE */
 #define JOIN_LETTER_SIZE 8192
 #define JOIN_BOX_SIZE (JOINED_SESSION_SIZE + 16)
 
@@ -29,6 +29,7 @@ enum join_kind {
     JOIN_REPORT = 'R',
     JOIN_ORDERS = 'O',  /* the answer to SEQ */
     JOIN_REFUSED = 'X', /* also one: text */
+    JOIN_DIFFERS = 'D', /* also one: text; the job there is not the one here */
     JOIN_OVER = 'E',    /* to all, unasked: orders to leave */
 };
 

@@ -278,8 +278,10 @@ static void answer_report(struct join_serve *s, struct link *link,
     link->ops->with(link, ask_coordinator, &ask);
     struct join_letter letter = {
         .seq = from->seq, .rank = ask.answer.rank, .orders = ask.answer.orders};
-    letter.kind = ask.said == JOINED_TOLD ? JOIN_ORDERS : JOIN_REFUSED;
-    if (ask.said == JOINED_REFUSED)
+    letter.kind = ask.said == JOINED_TOLD      ? JOIN_ORDERS
+                  : ask.said == JOINED_DIFFERS ? JOIN_DIFFERS
+                                               : JOIN_REFUSED;
+    if (letter.kind != JOIN_ORDERS)
         snprintf(letter.text, sizeof(letter.text), "%s", ask.answer.text);
     else if (ask.answer.text[0])
         serve_say(s, ask.answer.text);

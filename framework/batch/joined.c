@@ -158,8 +158,10 @@ enum joined_said joined_handle(struct coordinator *c, struct coordinator_rank *r
         !report_fits(c, &ranks[rank_of(c, place)], &report->report))
         return refuse(c, ranks, place, answer,
                       "the job has lost track of what this rank does");
-    if (report->report.ready && c->has_digest && report->report.digest != c->digest)
-        return refuse(c, ranks, place, answer, "it is another job than the one here");
+    if (report->report.ready && c->has_digest && report->report.digest != c->digest) {
+        refuse(c, ranks, place, answer, "it is another job than the one here");
+        return JOINED_DIFFERS;
+    }
     place->begun = report->seq;
     handle(c, ranks, place, &report->report, answer);
     place->orders = answer->orders;

@@ -49,6 +49,7 @@ struct joined {
 enum joined_said {
     JOINED_TOLD,    /* orders are the answer */
     JOINED_REFUSED, /* it cannot take part, or not any more: text says why */
+    JOINED_DIFFERS, /* the same, as what it is to do is not what the job does */
     JOINED_LATE,    /* nothing is to be said: a later report has been answered */
 };
 

@@ -42,7 +42,6 @@ struct join_link {
     struct join_letter mine;      /* the last question */
     bool asked;                   /* it is under way */
     uint32_t in_vain;             /* answers without blocks, since one that had some */
-    bool accepted;                /* its job is the same as this one */
     int64_t since_ns;             /* when it was asked first, and */
     int64_t sent_ns;              /* last */
     int64_t answered_ns, looked_ns, opened_ns;
@@ -125,15 +124,16 @@ static void take_answer(struct join_link *j, const struct join_letter *letter,
         return; /* of a question that was answered before */
     j->asked = false;
     j->answered_ns = swim_clock_mono_ns();
-    bool ends = j->mine.seq == 1 && letter->rank == 0; /* it has got no number */
-    if (letter->kind == JOIN_REFUSED || ends) {
-        swim_error_set(&j->refused, j->accepted ? SWIM_ERR_LOST : SWIM_ERR_ARG,
+    bool first = j->mine.seq == 1;
+    bool ends = first && letter->rank == 0; /* it has got no number */
+    if (letter->kind != JOIN_ORDERS || ends) {
+        bool lost = !first && letter->kind == JOIN_REFUSED;
+        swim_error_set(&j->refused, lost ? SWIM_ERR_LOST : SWIM_ERR_ARG,
                        "join the job at the output %s: %s", j->file,
                        ends ? "it is about to end" : letter->text);
         return;
     }
-    j->accepted = j->mine.report.ready;
-    if (j->mine.seq == 1)
+    if (first)
         j->link.rank = letter->rank;
     *orders = letter->orders;
     *answered = true;
@@ -158,7 +158,8 @@ static int take_letter(struct join_link *j, const char *text,
     if (letter.kind == JOIN_OVER && letter.rank == j->link.rank) {
         j->over = true;
         j->last = letter.orders;
-    } else if (letter.kind == JOIN_ORDERS || letter.kind == JOIN_REFUSED) {
+    } else if (letter.kind == JOIN_ORDERS || letter.kind == JOIN_REFUSED ||
+               letter.kind == JOIN_DIFFERS) {
         take_answer(j, &letter, orders, answered);
     }
     return SWIM_OK;

@@ -167,7 +167,7 @@ static void another_job_is_refused_and_the_job_goes_on(void **state)
     a.report.ready = 1;
     a.report.digest = DIGEST + 1;
     a.report.want = 4;
-    assert_int_equal(ask(s, &a), JOINED_REFUSED);
+    assert_int_equal(ask(s, &a), JOINED_DIFFERS);
     assert_true(s->answer.text[0]);
     assert_int_equal(ask(s, &a), JOINED_REFUSED);
     assert_int_equal(s->c.stop, 0);
