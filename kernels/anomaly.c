@@ -68,7 +68,7 @@ static int anomaly_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     if (rc != SWIM_OK)
         return rc;
     /* Computed in double precision; as exact as in the file they are kept. */
-    plan->outputs[0]->type = swim_type_floating(x->stored_type);
+    plan->outputs[0]->type = swim_type_floating(x->natural_type);
     return swim_plan_window(plan, a->time, SWIM_WINDOW_WHOLE, SWIM_WINDOW_WHOLE, 1,
                             err);
 }

@@ -106,24 +106,28 @@ static void sums_merge(struct sums a, struct sums b, uint64_t n)
     }
 }
 
-/* Of n pairs (at most PIECE) the sums, then the products of what differs from the
+/* Of n pairs (at most PIECE) the sums of what differs from the first of them, so that
+ * the mean of a constant is that constant, then the products of what differs from the
  * means. */
 static void piece_sums(double *restrict x, double *restrict y, uint64_t n,
                        struct sums out)
 {
     double count[LANES] = {0}, sum_x[LANES] = {0}, sum_y[LANES] = {0};
     double xx[LANES] = {0}, yy[LANES] = {0}, xy[LANES] = {0};
-    uint64_t whole = (n + LANES - 1) / LANES * LANES;
+    uint64_t whole = (n + LANES - 1) / LANES * LANES, first = 0;
 
     for (uint64_t i = n; i < whole; i++)
         x[i] = y[i] = (double)NAN;
+    while (first < n && (isnan(x[first]) || isnan(y[first])))
+        first++;
+    const double x0 = first < n ? x[first] : 0, y0 = first < n ? y[first] : 0;
     for (uint64_t i = 0; i < whole; i += LANES)
         for (uint64_t l = 0; l < LANES; l++) {
             const double a = x[i + l], b = y[i + l];
             const int there = (a == a) & (b == b);
             count[l] += there ? 1.0 : 0.0;
-            sum_x[l] += there ? a : 0.0;
-            sum_y[l] += there ? b : 0.0;
+            sum_x[l] += there ? a - x0 : 0.0;
+            sum_y[l] += there ? b - y0 : 0.0;
         }
     for (int k = 0; k < N_SUMS; k++)
         out.count[k] = 0; /* one accumulator: all six lie side by side */
@@ -132,9 +136,9 @@ static void piece_sums(double *restrict x, double *restrict y, uint64_t n,
         *out.x += sum_x[l];
         *out.y += sum_y[l];
     }
-    *out.x /= *out.count > 0 ? *out.count : 1;
-    *out.y /= *out.count > 0 ? *out.count : 1;
-    const double mean_x = *out.x, mean_y = *out.y;
+    const double some = *out.count > 0 ? *out.count : 1;
+    const double mean_x = *out.x = x0 + *out.x / some;
+    const double mean_y = *out.y = y0 + *out.y / some;
     for (uint64_t i = 0; i < whole; i += LANES)
         for (uint64_t l = 0; l < LANES; l++) {
             const double a = x[i + l], b = y[i + l];

@@ -71,6 +71,17 @@ static int histogram_edges(struct histogram *h, swim_error_t *err)
     return SWIM_OK;
 }
 
+/* As numpy has it: edges are of the type of the values, so that 0.7 is 0.7. */
+static void histogram_round(struct histogram *h, enum swim_type type)
+{
+    h->low = swim_type_round(type, h->low);
+    h->high = swim_type_round(type, h->high);
+    for (uint64_t i = 0; i < h->bins; i++) {
+        h->from[i] = swim_type_round(type, h->from[i]);
+        h->below[i] = swim_type_round(type, h->below[i]);
+    }
+}
+
 static int histogram_open(const swim_params_t *params, void **state, swim_error_t *err)
 {
     struct histogram *h = calloc(1, sizeof(*h));
@@ -106,6 +117,7 @@ static int histogram_plan(void *state, struct swim_plan *plan, swim_error_t *err
     if (rc != SWIM_OK)
         return rc;
     memcpy(h->reduced, plan->reduced, sizeof(h->reduced));
+    histogram_round(h, plan->inputs[0]->type);
     h->axis.units = plan->inputs[0]->units;
     counts->from_axis[counts->ndim] = -1;
     counts->shape[counts->ndim] = h->axis.length;

@@ -5,9 +5,9 @@
  * updated by B. P. Welford, "Note on a method for calculating corrected sums of squares
  * and products" (1962), merged by T. F. Chan, G. H. Golub and R. J. LeVeque,
  * "Algorithms for computing the sample variance" (1983), formulas 1.5.  Missing values
- * are left out; where there are none else, all but the count is missing. */
+ * are left out; where there are none else, all but the count is missing.  With an
+ * infinite value the mean is infinite and the deviation missing, as numpy has it. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,6 @@ struct stats {
     const swim_params_t *params;
     uint8_t reduced[SWIM_NDIM_MAX];
     double ddof;
-    char methods[N_OUTPUTS][512];
 };
 
 /* An accumulator: of each output element. */
@@ -50,24 +49,6 @@ static int stats_open(const swim_params_t *params, void **state, swim_error_t *e
     return SWIM_OK;
 }
 
-/* CF conventions, section 7.3: "time: mean", "lat: lon: mean". */
-static void stats_method(const struct stats *s, const struct swim_field *x,
-                         const char *method, char *text, size_t size)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (uint32_t a = 0; a < x->ndim && used < size; a++) {
-        const char *name = x->axes[a]->name;
-        if (s->reduced[a] && *name)
-            used += (size_t)snprintf(text + used, size - used, "%s: ", name);
-        else if (s->reduced[a])
-            used += (size_t)snprintf(text + used, size - used, "dim_%u: ", a);
-    }
-    if (used < size)
-        snprintf(text + used, size - used, "%s", method);
-}
-
 /* float32 where that holds each value of the input. */
 static enum swim_type stats_type(enum swim_type type)
 {
@@ -88,8 +69,7 @@ static int stats_plan(void *state, struct swim_plan *plan, swim_error_t *err)
     memcpy(s->reduced, plan->reduced, sizeof(s->reduced));
     for (int i = 0; i < COUNT; i++) {
         plan->outputs[i]->type = stats_type(x->type);
-        stats_method(s, x, methods[i], s->methods[i], sizeof(s->methods[i]));
-        plan->outputs[i]->cell_methods = s->methods[i];
+        plan->outputs[i]->cell_methods = methods[i];
     }
     plan->outputs[COUNT]->units = "1";
     plan->outputs[COUNT]->long_name = "number of values";
@@ -103,20 +83,29 @@ static uint64_t stats_acc_bytes(void *state, const struct swim_block *block)
     return block->outputs[0]->count * 5 * sizeof(double);
 }
 
+/* Whether an infinite value, or a mean of some, is among a and b, which then have no
+ * difference to be updated by. */
+static inline int any_infinite(double a, double b)
+{
+    return (a - a) + (b - b) != 0;
+}
+
 /* One more value for each of n accumulators, or none where it is missing. */
 static void sums_add_each(struct sums s, const double *restrict x, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
         const int there = x[i] == x[i];
         const double before = s.count[i], after = before + (there ? 1 : 0);
+        const int endless = there & any_infinite(x[i], s.mean[i]);
         const double delta = there ? x[i] - s.mean[i] : 0;
-        const double mean = s.mean[i] + delta / (after > 0 ? after : 1);
+        const double mean =
+            endless ? s.mean[i] + x[i] : s.mean[i] + delta / (after > 0 ? after : 1);
         const double rest = there ? x[i] - mean : 0;
         const double low = before > 0 ? s.low[i] : x[i];
         const double high = before > 0 ? s.high[i] : x[i];
         s.count[i] = after;
         s.mean[i] = mean;
-        s.square[i] += delta * rest;
+        s.square[i] += endless ? (double)NAN : delta * rest;
         s.low[i] = after > 0 ? (x[i] < low ? x[i] : low) : 0;
         s.high[i] = after > 0 ? (x[i] > high ? x[i] : high) : 0;
     }
@@ -130,12 +119,14 @@ static void sums_merge(struct sums a, struct sums b, uint64_t n)
         const double share = b.count[i] / (count > 0 ? count : 1);
         const double delta = b.mean[i] - a.mean[i];
         const int none = a.count[i] == 0, some = b.count[i] > 0;
+        const int endless = any_infinite(a.mean[i], b.mean[i]);
+        const double mean = endless ? a.mean[i] + b.mean[i] : a.mean[i] + delta * share;
+        const double square =
+            endless ? (double)NAN : delta * delta * a.count[i] * share;
         const double low = none ? b.low[i] : a.low[i];
         const double high = none ? b.high[i] : a.high[i];
-        a.mean[i] = none ? b.mean[i] : some ? a.mean[i] + delta * share : a.mean[i];
-        a.square[i] += (none | !some)
-                           ? b.square[i]
-                           : b.square[i] + delta * delta * a.count[i] * share;
+        a.mean[i] = none ? b.mean[i] : some ? mean : a.mean[i];
+        a.square[i] += (none | !some) ? b.square[i] : b.square[i] + square;
         a.low[i] = (some & (b.low[i] < low)) ? b.low[i] : low;
         a.high[i] = (some & (b.high[i] > high)) ? b.high[i] : high;
         a.count[i] = count;
@@ -183,6 +174,8 @@ static void piece_sums(const double *x, uint64_t n, struct sums out)
         }
     for (uint64_t l = 0; l < LANES; l++)
         *out.square += square[l];
+    if (any_infinite(mean, 0))
+        *out.square = (double)NAN;
 }
 
 static int stats_partial(void *state, const struct swim_block *block, void *acc,

@@ -95,7 +95,7 @@ static int rolling_plan(void *state, struct swim_plan *plan, swim_error_t *err)
         plan->edge[axis] = SWIM_EDGE_NONE;
     plan->edge_value = (double)NAN;
     /* Computed in double precision; as exact as in the file they are kept. */
-    plan->outputs[0]->type = swim_type_floating(x->stored_type);
+    plan->outputs[0]->type = swim_type_floating(x->natural_type);
     const char *name = x->axes[axis]->name;
     if (*name) {
         snprintf(r->cell_methods, sizeof(r->cell_methods), "%s: mean", name);

@@ -93,6 +93,8 @@ static int threshold_plan(void *state, struct swim_plan *plan, swim_error_t *err
     if (x->ndim == 0)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "threshold: %s is a single number, not a field", x->name);
+    t->value = swim_type_round(x->stored_type, t->value);
+    t->upper = swim_type_round(x->stored_type, t->upper);
     t->axes = x->axes;
     t->column = (struct swim_axis){.name = "axis",
                                    .units = "",
@@ -111,7 +113,7 @@ static int threshold_plan(void *state, struct swim_plan *plan, swim_error_t *err
     coordinate->long_name = t->coordinate_name;
     value->units = x->units;
     value->long_name = x->long_name;
-    value->type = swim_type_floating(x->stored_type);
+    value->type = swim_type_floating(x->natural_type);
     return SWIM_OK;
 }
 

@@ -197,6 +197,7 @@ int setup_plan_input(struct setup *setup, uint32_t number,
         .shape = in->info->shape,
         .axes = in->axes,
         .missing = in->info->missing,
+        .natural_type = dataset_natural_type(in->info),
     };
     return SWIM_OK;
 }

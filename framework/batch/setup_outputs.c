@@ -323,6 +323,7 @@ static void shape_axis(const struct setup *setup, struct setup_output *out, uint
     bool own = a < 0 || ratio > 1 || renamed; /* not the input's coordinates */
 
     out->spec.from_axis[d] = own ? -1 : a;
+    out->spec.made_of[d] = own && a >= 0 ? (uint32_t)a + 1 : 0;
     out->spec.axes[d] = renamed ? &w->coordinates : own ? planned->axes[d] : NULL;
     out->spec.shape[d] = renamed ? w->rows
                          : a < 0 ? planned->shape[d]

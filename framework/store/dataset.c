@@ -39,11 +39,23 @@ uint64_t dataset_chunk_bytes(const struct dataset_info *info)
     return bytes;
 }
 
+/* Whether values are made of stored ones in a buffer: see dataset_values.c. */
+static bool is_buffered(const struct dataset_info *info, enum swim_type mem)
+{
+    bool special = info->packed || info->ranged;
+
+    if (info->resigned) /* HDF5 would convert what the file says, and cut it off */
+        return true;
+    if (!swim_type_is_float(mem))
+        return special; /* missing values stay as they are */
+    return (special || info->n_missing) && !swim_type_fits(info->stored_type, mem);
+}
+
 size_t dataset_staged_bytes(const struct dataset_info *info, enum swim_type mem_type)
 {
     size_t stored = swim_type_size(info->stored_type), mem = swim_type_size(mem_type);
 
-    if (info->packed || info->ranged || info->resigned)
+    if (is_buffered(info, mem_type))
         return stored;
     if (!dataset_is_direct(info) || info->opaque ||
         (info->native && info->stored_type == mem_type))
@@ -140,7 +152,7 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
     ds->high = info->high;
     ds->n_missing = info->n_missing;
     memcpy(ds->missing_raw, info->missing_raw, sizeof(ds->missing_raw));
-    for (uint32_t i = 0; i < 2 && rc == SWIM_OK; i++) {
+    for (uint32_t i = 0; i < DATASET_MISSING_MOST && rc == SWIM_OK; i++) {
         _Alignas(16) unsigned char mem[16];
         ds->missing_mem[i] = (long double)NAN; /* equal to nothing */
         if (i >= ds->n_missing)
@@ -151,13 +163,7 @@ static int dataset_prepare(struct dataset *ds, const struct dataset_info *info,
             rc = codec_convert(ds->mem, mem, SWIM_TYPE_LDOUBLE, &ds->missing_mem[i], 1,
                                false, 0, err);
     }
-    if (!swim_type_is_float(ds->mem))
-        ds->buffered = ds->packed || ds->ranged; /* missing values stay as they are */
-    else if (ds->packed || ds->ranged ||
-             (ds->n_missing && !swim_type_is_float(ds->stored)))
-        ds->buffered = !swim_type_fits(ds->stored, ds->mem);
-    /* HDF5 would convert what the file says, and cut it off. */
-    ds->buffered = ds->buffered || info->resigned;
+    ds->buffered = is_buffered(info, ds->mem);
     return rc;
 }
 

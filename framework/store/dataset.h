@@ -17,6 +17,8 @@
 
 #define DATASET_UNCACHED UINT64_MAX
 
+#define DATASET_MISSING_MOST 8 /* values that mean that there is none */
+
 /* A dataset as found in a file; all memory is its own. */
 struct dataset_info {
     char *file;
@@ -40,11 +42,12 @@ struct dataset_info {
     bool raw;    /* dataset_take_raw() */
     bool packed; /* scale_factor or add_offset */
     double scale, offset;
-    bool has_missing; /* _FillValue or missing_value (the two may differ) */
+    bool has_missing; /* _FillValue or missing_value (these may differ) */
     bool implied;     /* it names none, and has a range: netCDF's default is the one */
     uint32_t n_missing;
-    unsigned char missing_raw[2][16]; /* as stored_type in native byte order */
-    double missing;                   /* the first, rounded */
+    unsigned char missing_raw[DATASET_MISSING_MOST][16]; /* as stored_type in native
+                                                            byte order */
+    double missing;                                      /* the first, rounded */
     bool ranged;      /* stored values below low or above high are missing, too */
     double low, high; /* valid_range, or valid_min and valid_max; one may be infinite */
     char *units, *long_name; /* "" when there are none */
@@ -87,8 +90,8 @@ int dataset_coordinates(const struct source *source, const struct dataset_info *
                         uint64_t start, uint64_t count, void *buf, size_t *n_bytes,
                         swim_error_t *err);
 
-/* The type in which a kernel that asks for SWIM_TYPE_ANY gets it: the stored one, or a
- * floating-point one for packed data. */
+/* The type in which a kernel that asks for SWIM_TYPE_ANY gets it: the stored one; for
+ * packed data float32, or float64 where their steps need it. */
 enum swim_type dataset_natural_type(const struct dataset_info *info);
 
 /* The stored numbers are wanted: nothing is packed, and no value is missing. */

@@ -17,8 +17,9 @@ struct dataset {
     bool opaque;                     /* no numbers: nothing is converted */
     double scale, offset, low, high; /* of packed and of ranged */
     uint32_t n_missing;
-    _Alignas(16) unsigned char missing_raw[2][16]; /* as stored */
-    long double missing_mem[2]; /* converted to mem, then to long double */
+    _Alignas(16) unsigned char missing_raw[DATASET_MISSING_MOST][16]; /* as stored */
+    long double missing_mem[DATASET_MISSING_MOST]; /* converted to mem, then to long
+                                                      double */
     unsigned char *buffer;
     size_t buffer_bytes;
 };

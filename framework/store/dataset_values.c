@@ -46,14 +46,14 @@ FINISH_ROW(ldouble, long double)
         for (size_t i = 0; i < n; i++)                                \
             v[i] = ((v[i] < low) | (v[i] > high)) ? (type)NAN : v[i]; \
     } while (0)
-/* Integers have one missing value as a kernel sees them: the second becomes the first.
- */
+/* Integers have one missing value as a kernel sees them, and rows of others are
+ * finished for two: those behind become the first. */
 #define MERGE_ROW(type)                                                          \
     do {                                                                         \
-        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1]; \
+        const type m0 = (type)ds->missing_mem[0], mk = (type)ds->missing_mem[k]; \
         type *restrict v = (type *)row;                                          \
         for (size_t i = 0; i < n; i++)                                           \
-            v[i] = v[i] == m1 ? m0 : v[i];                                       \
+            v[i] = v[i] == mk ? m0 : v[i];                                       \
     } while (0)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
@@ -67,7 +67,7 @@ static void limit_row(const struct dataset *ds, void *row, size_t n)
         LIMIT_ROW(long double);
 }
 
-static void merge_row(const struct dataset *ds, void *row, size_t n)
+static void merge_row(const struct dataset *ds, void *row, size_t n, uint32_t k)
 {
     switch (ds->mem) {
     case SWIM_TYPE_I8:
@@ -94,6 +94,15 @@ static void merge_row(const struct dataset *ds, void *row, size_t n)
     case SWIM_TYPE_U64:
         MERGE_ROW(uint64_t);
         break;
+    case SWIM_TYPE_F32:
+        MERGE_ROW(float);
+        break;
+    case SWIM_TYPE_F64:
+        MERGE_ROW(double);
+        break;
+    case SWIM_TYPE_LDOUBLE:
+        MERGE_ROW(long double);
+        break;
     default:
         break;
     }
@@ -114,9 +123,11 @@ void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t
         void *row = buf + box.offset * swim_type_size(ds->mem);
         if (ds->ranged && !merged)
             limit_row(ds, row, box.row);
+        for (uint32_t k = merged ? 1 : 2; k < ds->n_missing; k++)
+            merge_row(ds, row, box.row, k);
         if (merged)
-            merge_row(ds, row, box.row);
-        else if (ds->mem == SWIM_TYPE_F32)
+            continue;
+        if (ds->mem == SWIM_TYPE_F32)
             finish_float((float *)row, box.row, ds);
         else if (ds->mem == SWIM_TYPE_F64)
             finish_double((double *)row, box.row, ds);
@@ -128,14 +139,35 @@ void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t
 
 /* --- values through a buffer ------------------------------------------------------ */
 
-static bool raw_is_missing(const struct dataset *ds, const unsigned char *raw)
-{
-    size_t size = swim_type_size(ds->stored);
+/* NOLINTBEGIN(bugprone-macro-parentheses): type cannot stand in parentheses */
+#define FIND_MISSING(type)                                  \
+    do {                                                    \
+        const type *restrict v = (const type *)raw;         \
+        type missing;                                       \
+        memcpy(&missing, ds->missing_raw[k], sizeof(type)); \
+        for (size_t i = 0; i < n; i++)                      \
+            gone[i] |= v[i] == missing;                     \
+    } while (0)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
-    for (uint32_t m = 0; m < ds->n_missing; m++)
-        if (memcmp(raw, ds->missing_raw[m], size) == 0)
-            return true;
-    return false;
+/* Floating-point numbers by their values, for which there are two zeros. */
+static void find_missing(const struct dataset *ds, uint32_t k, const void *raw,
+                         uint8_t *restrict gone, size_t n)
+{
+    if (ds->stored == SWIM_TYPE_F32)
+        FIND_MISSING(float);
+    else if (ds->stored == SWIM_TYPE_F64)
+        FIND_MISSING(double);
+    else if (ds->stored == SWIM_TYPE_LDOUBLE)
+        FIND_MISSING(long double);
+    else if (swim_type_size(ds->stored) == 1)
+        FIND_MISSING(uint8_t);
+    else if (swim_type_size(ds->stored) == 2)
+        FIND_MISSING(uint16_t);
+    else if (swim_type_size(ds->stored) == 4)
+        FIND_MISSING(uint32_t);
+    else
+        FIND_MISSING(uint64_t);
 }
 
 static void element_set(enum swim_type type, unsigned char *at, long double value)
@@ -196,13 +228,17 @@ static int range_part(const struct dataset *ds, const unsigned char *raw,
 static int buffered_part(const struct dataset *ds, const unsigned char *raw,
                          unsigned char *dst, size_t n, swim_error_t *err)
 {
-    size_t raw_size = swim_type_size(ds->stored), size = swim_type_size(ds->mem);
+    const size_t size = swim_type_size(ds->mem);
+    uint8_t gone[PART];
     int rc = ds->packed
                  ? unpack_part(ds, raw, dst, n, err)
                  : codec_convert(ds->stored, raw, ds->mem, dst, n, false, 0, err);
 
+    memset(gone, 0, n);
+    for (uint32_t k = 0; k < ds->n_missing; k++)
+        find_missing(ds, k, raw, gone, n);
     for (size_t i = 0; i < n && rc == SWIM_OK && ds->n_missing; i++)
-        if (raw_is_missing(ds, raw + i * raw_size))
+        if (gone[i])
             rc = element_gone(ds, dst + i * size, err);
     return rc == SWIM_OK && ds->ranged ? range_part(ds, raw, dst, n, err) : rc;
 }

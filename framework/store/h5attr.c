@@ -80,6 +80,16 @@ int h5_attr_text(hid_t object, const char *name, char **out, swim_error_t *err)
     return *out ? SWIM_OK : swim_error_set(err, SWIM_ERR_NOMEM, "read %s", name);
 }
 
+size_t h5_attr_count(hid_t object, const char *name)
+{
+    if (!h5_attr_exists(object, name))
+        return 0;
+    hid_t attr = H5Aopen(object, name, H5P_DEFAULT);
+    size_t n = attr < 0 ? 0 : attr_count(attr);
+    h5_release(attr);
+    return n;
+}
+
 bool h5_attr_numbers(hid_t object, const char *name, hid_t mem_type, size_t count,
                      void *out, bool *is_float)
 {

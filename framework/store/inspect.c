@@ -1,16 +1,10 @@
-/* inspect.c - what a dataset is: shape, type, filters, missing values, axes. */
+/* inspect.c - what a dataset is: shape, type, filters, axes. */
 #include <hdf5_hl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "store/codec.h"
 #include "store/store_private.h"
-
-#define RANGE_NEAR 1e-6 /* of a stored number, ... */
-#define RANGE_PRECISION \
-    1.2e-7 /* and what limits of float32 may be off, to themselves */
 
 static int no_memory(const struct dataset_info *info, swim_error_t *err)
 {
@@ -135,159 +129,6 @@ static int inspect_layout(hid_t set, struct dataset_info *info, swim_error_t *er
     return SWIM_OK;
 }
 
-/* --- attributes ------------------------------------------------------------------ */
-
-/* _Unsigned of the NetCDF Users Guide (appendix B): formats without unsigned integers
- * store them as signed ones; OPeNDAP has no signed bytes, which it says the other way
- * round. */
-static int inspect_sign(hid_t set, enum swim_type *type, bool *resigned,
-                        swim_error_t *err)
-{
-    char *says = NULL;
-    int rc = h5_attr_text(set, "_Unsigned", &says, err);
-
-    *resigned = rc == SWIM_OK && !swim_type_is_float(*type) &&
-                strcasecmp(says, swim_type_is_signed(*type) ? "true" : "false") == 0;
-    if (*resigned)
-        *type = swim_type_other_sign(*type);
-    free(says);
-    return rc;
-}
-
-/* A number as an integer type with the sign of the file has it, as one of the other
- * sign.  Those that are given as what they mean stay. */
-static double resign(enum swim_type type, double value)
-{
-    const double all = ldexp(1, 8 * (int)swim_type_size(type));
-
-    if (!swim_type_is_signed(type))
-        return value < 0 && value >= -all / 2 ? value + all : value;
-    return value >= all / 2 && value < all ? value - all : value;
-}
-
-/* The number of an attribute as elements of type, if it is one of its values. */
-static bool missing_bits(hid_t set, const char *name, enum swim_type type,
-                         unsigned char raw[16])
-{
-    double value = 0, back = 0;
-    swim_error_t why = {0};
-
-    memset(raw, 0, 16);
-    return h5_attr_number(set, name, H5T_NATIVE_DOUBLE, &value) &&
-           h5_attr_number(set, name, types_native(type), raw) &&
-           codec_convert(type, raw, SWIM_TYPE_F64, &back, 1, false, 0, &why) ==
-               SWIM_OK &&
-           (swim_type_is_float(type) || back == value);
-}
-
-/* Add the missing value that an attribute names.  One that the stored type cannot hold
- * (1e20 for 16-bit integers) marks nothing, so it is left out.  With _Unsigned it is
- * given as it is stored, or as what it means. */
-static int inspect_missing_one(hid_t set, const char *name, struct dataset_info *info,
-                               swim_error_t *err)
-{
-    _Alignas(16) unsigned char raw[16];
-    const enum swim_type type = info->stored_type;
-    int rc = SWIM_OK;
-
-    if (!(info->resigned && missing_bits(set, name, swim_type_other_sign(type), raw)) &&
-        !missing_bits(set, name, type, raw))
-        return rc;
-    if (info->n_missing == 1 && memcmp(info->missing_raw[0], raw, sizeof(raw)) == 0)
-        return rc;
-    if (info->n_missing == 0)
-        rc = codec_convert(type, raw, SWIM_TYPE_F64, &info->missing, 1, false, 0, err);
-    memcpy(info->missing_raw[info->n_missing++], raw, sizeof(raw));
-    info->has_missing = true;
-    return rc;
-}
-
-static double range_near(double limit)
-{
-    return RANGE_NEAR + RANGE_PRECISION * fabs(limit);
-}
-
-/* Limits of a floating-point type for packed integers are of the values that these
- * stand for (NetCDF Users Guide, appendix A: valid_range).  Stored numbers are whole:
- * those beside a limit that is nearly one are not to be told apart by its rounding. */
-static void range_packed(struct dataset_info *info)
-{
-    double a = (info->low - info->offset) / info->scale;
-    double b = (info->high - info->offset) / info->scale;
-
-    info->low = fmin(a, b);
-    info->high = fmax(a, b);
-    if (isfinite(info->low))
-        info->low = ceil(info->low - range_near(info->low));
-    if (isfinite(info->high))
-        info->high = floor(info->high + range_near(info->high));
-}
-
-/* Integers without a missing value get that of netCDF's defaults, if that is none of
- * the valid ones: what is beyond the range becomes it. */
-static int range_missing(struct dataset_info *info, swim_error_t *err)
-{
-    double fill = swim_type_default_fill(info->stored_type);
-
-    if (info->has_missing || swim_type_is_float(info->stored_type) ||
-        (fill >= info->low && fill <= info->high))
-        return SWIM_OK;
-    info->has_missing = info->implied = true;
-    info->n_missing = 1;
-    info->missing = fill;
-    return codec_convert(SWIM_TYPE_F64, &fill, info->stored_type, info->missing_raw[0],
-                         1, false, 0, err);
-}
-
-/* valid_range or valid_min and valid_max.  What is no range limits nothing. */
-static int inspect_range(hid_t set, struct dataset_info *info, swim_error_t *err)
-{
-    const bool narrow = info->stored_type == SWIM_TYPE_F32;
-    double limits[2] = {-(double)INFINITY, (double)INFINITY};
-    bool real[2] = {false, false};
-    bool some =
-        h5_attr_numbers(set, "valid_range", H5T_NATIVE_DOUBLE, 2, limits, &real[0]);
-
-    if (!some) {
-        some =
-            h5_attr_numbers(set, "valid_min", H5T_NATIVE_DOUBLE, 1, limits, &real[0]);
-        some = h5_attr_numbers(set, "valid_max", H5T_NATIVE_DOUBLE, 1, &limits[1],
-                               &real[1]) ||
-               some;
-    }
-    for (int i = 0; info->resigned && i < 2; i++)
-        if (!real[i] && isfinite(limits[i]))
-            limits[i] = resign(info->stored_type, limits[i]);
-    if (!some || !(limits[0] <= limits[1]))
-        return SWIM_OK;
-    info->ranged = true;
-    info->low = narrow ? (double)(float)limits[0] : limits[0];
-    info->high = narrow ? (double)(float)limits[1] : limits[1];
-    if (info->packed && !swim_type_is_float(info->stored_type) && (real[0] || real[1]))
-        range_packed(info);
-    return range_missing(info, err);
-}
-
-static int inspect_attributes(hid_t set, struct dataset_info *info, swim_error_t *err)
-{
-    bool scaled, shifted;
-    int rc = h5_attr_text(set, "units", &info->units, err);
-
-    if (rc == SWIM_OK)
-        rc = h5_attr_text(set, "long_name", &info->long_name, err);
-    info->scale = 1;
-    scaled = h5_attr_number(set, "scale_factor", H5T_NATIVE_DOUBLE, &info->scale);
-    shifted = h5_attr_number(set, "add_offset", H5T_NATIVE_DOUBLE, &info->offset);
-    info->packed = scaled || shifted;
-    if (rc == SWIM_OK && !info->opaque)
-        rc = inspect_sign(set, &info->stored_type, &info->resigned, err);
-    if (rc == SWIM_OK)
-        rc = inspect_missing_one(set, "_FillValue", info, err);
-    if (rc == SWIM_OK)
-        rc = inspect_missing_one(set, "missing_value", info, err);
-    return rc == SWIM_OK ? inspect_range(set, info, err) : rc;
-}
-
 /* --- axes ------------------------------------------------------------------------ */
 
 bool inspect_is_pure_dimension(hid_t scale)
@@ -331,13 +172,13 @@ int inspect_scale_path(hid_t dataset, uint32_t dim, char **out, swim_error_t *er
     return SWIM_OK;
 }
 
-/* Coordinates as double; none when they are not one number per element. */
+/* Coordinates as double, unpacked; none when they are not one number per element. */
 static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
 {
     hid_t type = H5Dget_type(scale), space = H5Dget_space(scale);
     double *values = NULL;
     enum swim_type means = type < 0 ? SWIM_TYPE_ANY : types_from_h5(type);
-    bool resigned = false;
+    struct dataset_info how = {.stored_type = means};
     int rc = SWIM_OK;
 
     if (type < 0 || space < 0 || means == SWIM_TYPE_ANY ||
@@ -351,9 +192,9 @@ static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
              0)
         rc = h5_fail(err, SWIM_ERR_IO, "read coordinates of %s", axis->name);
     if (rc == SWIM_OK)
-        rc = inspect_sign(scale, &means, &resigned, err);
-    for (uint64_t i = 0; values && resigned && i < axis->length; i++)
-        values[i] = resign(means, values[i]);
+        rc = inspect_meaning(scale, &how, err);
+    for (uint64_t i = 0; values && i < axis->length; i++)
+        values[i] = inspect_value(&how, values[i]);
     if (rc == SWIM_OK) {
         axis->values = values;
         values = NULL;
@@ -528,22 +369,4 @@ void dataset_info_destroy(struct dataset_info *info)
     free(info->path);
     free(info->file);
     free(info);
-}
-
-void dataset_take_raw(struct dataset_info *info)
-{
-    if (info->resigned)
-        info->stored_type = swim_type_other_sign(info->stored_type);
-    info->resigned = false;
-    info->raw = true;
-    info->packed = info->has_missing = info->ranged = false;
-    info->n_missing = 0;
-}
-
-enum swim_type dataset_natural_type(const struct dataset_info *info)
-{
-    if (!info->packed || info->stored_type == SWIM_TYPE_LDOUBLE)
-        return info->stored_type;
-    return swim_type_fits(info->stored_type, SWIM_TYPE_F32) ? SWIM_TYPE_F32
-                                                            : SWIM_TYPE_F64;
 }

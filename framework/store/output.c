@@ -201,7 +201,8 @@ static bool spec_skip_attribute(const char *name)
     static const char *const skipped[] = {
         "_FillValue",  "missing_value", "scale_factor", "add_offset", "units",
         "long_name",   "cell_methods",  "valid_range",  "valid_min",  "valid_max",
-        "valid_count", "actual_range",  "bounds",       "_Unsigned"};
+        "valid_count", "actual_range",  "bounds",       "_Unsigned",  "flag_values",
+        "flag_masks",  "flag_meanings", "dtype"};
 
     for (size_t i = 0; i < sizeof(skipped) / sizeof(*skipped); i++)
         if (strcmp(name, skipped[i]) == 0)

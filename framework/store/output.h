@@ -62,6 +62,8 @@ struct output_spec {
     int32_t from_axis[SWIM_NDIM_MAX]; /* axis of like that this one is, attributes and
                                          all; -1: new, see axes */
     const struct swim_axis *axes[SWIM_NDIM_MAX]; /* new axes; NULL: no coordinates */
+    uint32_t made_of[SWIM_NDIM_MAX]; /* new axes: 1 + the axis of like whose coordinates
+                                        theirs were made of; 0: of none */
     const struct output_pieces *pieces; /* NULL: the data are in the file; else it is
                                            virtual, chunks and filters do not apply */
 };

@@ -44,6 +44,7 @@ struct want {
     const double *values;
     hid_t like_file;
     const char *source_file, *source_path; /* "" : no dataset to copy */
+    const char *made_of; /* in like_file, what new coordinates were made of; or NULL */
 };
 
 int scales_create(hid_t file, const struct output_spec *specs, size_t n_specs,
@@ -328,6 +329,25 @@ static int scale_set(struct scales *scales, hid_t scale, const char *name, bool 
     return h5_attr_put_number(scale, "_Netcdf4Dimid", H5T_NATIVE_INT, &id, err);
 }
 
+/* What is still so of coordinates that were made of others. */
+static int scale_describe(const struct want *want, hid_t scale, swim_error_t *err)
+{
+    static const char *const names[] = {"long_name", "positive", "axis"};
+    hid_t source = want->made_of ? H5Dopen2(want->like_file, want->made_of, H5P_DEFAULT)
+                                 : H5I_INVALID_HID;
+    int rc = SWIM_OK;
+
+    for (size_t i = 0; source >= 0 && rc == SWIM_OK && i < 3; i++) {
+        char *text = NULL;
+        rc = h5_attr_text(source, names[i], &text, err);
+        if (rc == SWIM_OK && *text)
+            rc = h5_attr_put_text(scale, names[i], text, err);
+        free(text);
+    }
+    h5_release(source);
+    return rc;
+}
+
 static int scale_make_new(struct scales *scales, const struct want *want,
                           const char *name, hid_t *out, swim_error_t *err)
 {
@@ -350,6 +370,8 @@ static int scale_make_new(struct scales *scales, const struct want *want,
         rc = h5_attr_put_text(*out, "calendar", axis->calendar, err);
     if (rc == SWIM_OK && !pure && axis && axis->standard_name && axis->standard_name[0])
         rc = h5_attr_put_text(*out, "standard_name", axis->standard_name, err);
+    if (rc == SWIM_OK && !pure)
+        rc = scale_describe(want, *out, err);
     if (rc == SWIM_OK)
         rc = scale_set(scales, *out, name, pure, want->length, err);
     h5_release(space);
@@ -491,12 +513,15 @@ static void want_of_spec(const struct output_spec *spec, uint32_t dim, hid_t lik
         }
     } else {
         want->axis = spec->axes[dim];
+        if (like && like_file >= 0 && spec->made_of[dim])
+            want->made_of = like->axis_paths[spec->made_of[dim] - 1];
     }
     want->grows = dim == 0 && spec->grows;
     if (want->grows)
         want->length = 0;
     want->values = want->axis && !want->grows ? want->axis->values : NULL;
-    snprintf(plain, plain_size, "dim_%u", dim);
+    /* An axis without a name keeps the one that kernels know it by. */
+    snprintf(plain, plain_size, "dim_%u", from >= 0 ? (uint32_t)from : dim);
     want->name = want->axis && want->axis->name && want->axis->name[0]
                      ? want->axis->name
                      : plain;

@@ -54,6 +54,9 @@ bool h5_attr_exists(hid_t object, const char *name);
 /* A text attribute, allocated; "" when there is none or it is no text. */
 int h5_attr_text(hid_t object, const char *name, char **out, swim_error_t *err);
 
+/* Elements of an attribute; 0 when there is none. */
+size_t h5_attr_count(hid_t object, const char *name);
+
 /* The first element of a numeric attribute as mem_type; false when there is none. */
 bool h5_attr_number(hid_t object, const char *name, hid_t mem_type, void *out);
 
@@ -132,6 +135,19 @@ bool inspect_is_pure_dimension(hid_t scale);
 
 /* Path of the dimension scale of one dimension, allocated; NULL: none. */
 int inspect_scale_path(hid_t dataset, uint32_t dim, char **out, swim_error_t *err);
+
+/* --- inspect_values.c ------------------------------------------------------------ */
+
+/* How the numbers of a dataset are stored, into info, whose stored_type is the type of
+ * the file: stored_type, resigned, packed, scale and offset. */
+int inspect_meaning(hid_t set, struct dataset_info *info, swim_error_t *err);
+
+/* What a number means that was read as the file has it. */
+double inspect_value(const struct dataset_info *info, double stored);
+
+/* All that attributes say of the numbers, into info: those, units, long_name, missing
+ * values and range. */
+int inspect_attributes(hid_t set, struct dataset_info *info, swim_error_t *err);
 
 /* --- scales.c ------------------------------------------------------------------- */
 

@@ -56,6 +56,8 @@ assert np.allclose(of("map", "Y"), 2 * x("map") + 1, rtol=1e-6)
 p = np.pad(x("stencil"), ((0, 0), (1, 1)), mode="edge")
 assert np.allclose(of("stencil", "Y"), (p[:, :-2] + p[:, 1:-1] + p[:, 2:]) / 3, rtol=1e-6)
 assert np.allclose(of("reduce", "MEAN"), x("reduce").mean(0), rtol=1e-6)
+methods = h5py.File("reduce-my_reduce/my_reduce.h5")["MEAN"].attrs["cell_methods"]
+assert methods in ("dim_0: mean", b"dim_0: mean"), methods
 w = x("window")
 assert np.allclose(of("window", "Y"), (w[1:] + w[:-1]) / 2, rtol=1e-6)
 f = x("filter").astype("f4")

@@ -42,9 +42,13 @@ statistics_like_numpy() {
         job minmax_mean_std stats.nc "axes: '$axes', ddof: 1" x=D "$statistics" "$@"
         check minmax stats.nc D axes="$axes" ddof=1
     done
-    for x in F I P L; do
+    for x in F I P L V; do
         job minmax_mean_std stats.nc "axes: time" "x=$x" "$statistics" "$@"
         check minmax stats.nc "$x" axes=time
+    done
+    for axes in 'lat, lon' 'lon, time'; do # with infinite values
+        job minmax_mean_std stats.nc "axes: '$axes'" x=V "$statistics" "$@"
+        check minmax stats.nc V axes="$axes"
     done
 }
 # One block; then many, of which the partial results are merged.
@@ -62,6 +66,12 @@ job correlate r.nc 'axes: time, min_pairs: 25' 'x=F y=P' 'r n'
 check correlate r.nc F P axes=time min_pairs=25
 job correlate r.nc 'axes: time' 'x=C y=D' 'r n'
 check correlate r.nc C D axes=time
+for axes in all time 'lat, lon'; do
+    for block in auto '[5, 11, 13]'; do
+        job correlate r.nc "axes: '$axes'" 'x=E y=C1' 'r n' --set "block=$block"
+        check correlate r.nc E C1 axes="$axes"
+    done
+done
 passed "correlation like numpy's; of a constant it is missing"
 
 for axes in all time 'lat, lon' 'lon, time'; do
@@ -76,6 +86,8 @@ job histogram h.nc 'low: -300, high: 300, bins: 600' x=I counts
 check histogram h.nc I -300 300 bins=600
 job histogram h.nc 'low: 0.1, high: 0.7, bins: 600, outside: bins' x=G counts
 check histogram h.nc G 0.1 0.7 bins=600 outside=bins
+job histogram h.nc 'low: 0.1, high: 0.9, bins: 8' x=S counts # 0.7 is none in float32
+check histogram h.nc S 0.1 0.9 bins=8
 job histogram h.nc 'low: 0.1, high: 350.1, bins: 1000' x=P counts
 check histogram h.nc P 0.1 350.1 bins=1000
 passed "histograms like numpy's, to the last count"

@@ -84,7 +84,7 @@ static int bench_plan(struct bench *b, uint32_t ndim)
         f->port = f->name = i ? "v" : "u";
         f->units = f->units ? f->units : "m";
         f->long_name = "";
-        f->type = f->stored_type = SWIM_TYPE_F32;
+        f->type = f->stored_type = f->natural_type = SWIM_TYPE_F32;
         f->ndim = ndim;
         f->shape = b->shape;
         f->axes = b->axes;

@@ -149,6 +149,9 @@ struct swim_field {
     const uint64_t *shape;               /* ndim lengths, the last one varies fastest */
     const struct swim_axis *const *axes; /* ndim of them */
     double missing;                      /* rounded to double */
+    /* What a port of SWIM_TYPE_ANY sees: stored_type; of packed values float32 or
+     * float64, whichever holds them. */
+    enum swim_type natural_type;
 };
 
 /* What an output will be.  The host sets it up as the kind suggests: map, stencil and
@@ -169,7 +172,8 @@ struct swim_output {
     const char *units;        /* NULL: as the first input's; filter: none */
     const char *long_name;    /* likewise */
     const char *cell_methods; /* CF, e.g. "time: mean"; NULL: as the first input's; "":
-                                 none; see SWIM_KERNEL_ADDS_METHODS */
+                                 none; see SWIM_KERNEL_ADDS_METHODS.  reduce: "mean"
+                                 alone is that of the axes which go */
     /* map: so many elements of from_axis[] are one of the output, the last of them
      * fewer; 0 and 1: one each.  The output axis has (shape + ratio - 1) / ratio
      * elements, and axes[] its coordinates; offset[] of the blocks are in the same
@@ -367,6 +371,10 @@ SWIM_API const char *swim_type_name(enum swim_type type);
  * as far as one does: SWIM_TYPE_F32 up to 16 bits and for itself, else SWIM_TYPE_F64.
  */
 SWIM_API enum swim_type swim_type_floating(enum swim_type type);
+
+/* A number as values of the type have it: for SWIM_TYPE_F32 the nearest float, so that
+ * a limit of 0.7 is equal to a stored 0.7; for others as it is. */
+SWIM_API double swim_type_round(enum swim_type type, double value);
 
 /* What an axis runs along. */
 enum swim_axis_kind {
