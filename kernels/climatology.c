@@ -10,6 +10,7 @@
 #include <h5swim/kernel.h>
 
 #define MONTHS 12
+#define PIECE 512 /* elements that are made doubles at a time */
 
 struct climatology {
     int time;        /* which axis */
@@ -67,6 +68,7 @@ static int climatology_plan(void *state, struct swim_plan *plan, swim_error_t *e
     snprintf(c->cell_methods, sizeof(c->cell_methods),
              "%s: mean within years %s: mean over years", name, name);
     plan->outputs[0]->cell_methods = c->cell_methods;
+    plan->outputs[0]->type = swim_type_floating(x->type);
     return swim_plan_reduce(plan, (uint32_t)c->time, MONTHS, &month_axis, err);
 }
 
@@ -77,16 +79,41 @@ static uint64_t climatology_acc_bytes(void *state, const struct swim_block *bloc
     return block->outputs[0]->count * (sizeof(double) + sizeof(uint64_t));
 }
 
+static void month_add(const float *restrict value, uint64_t n, double *restrict sum,
+                      uint64_t *restrict count)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        sum[i] += isnan(value[i]) ? 0.0 : (double)value[i];
+        count[i] += isnan(value[i]) ? 0u : 1u;
+    }
+}
+
+/* The same of any other type, from element first of the array on. */
+static void month_add_any(const struct swim_array *x, uint64_t first, uint64_t n,
+                          double *restrict sum, uint64_t *restrict count)
+{
+    double value[PIECE];
+
+    for (uint64_t done = 0; done < n; done += PIECE) {
+        uint64_t part = n - done < PIECE ? n - done : PIECE;
+        swim_array_doubles(x, first + done, part, value);
+        for (uint64_t i = 0; i < part; i++) {
+            sum[done + i] += isnan(value[i]) ? 0.0 : value[i];
+            count[done + i] += isnan(value[i]) ? 0u : 1u;
+        }
+    }
+}
+
 static int climatology_partial(void *state, const struct swim_block *block, void *acc,
                                swim_error_t *err)
 {
     const struct climatology *c = state;
     const struct swim_array *x = block->inputs[0];
     const uint64_t n_times = x->shape[c->time], first = x->offset[c->time];
-    const float *value = x->data;
     double *sums = acc;
     uint64_t *counts = (uint64_t *)(sums + block->outputs[0]->count);
     uint64_t outer = 1, inner = 1; /* elements before and behind the time axis */
+    uint64_t at = 0;
 
     (void)err;
     for (int d = 0; d < c->time; d++)
@@ -95,14 +122,14 @@ static int climatology_partial(void *state, const struct swim_block *block, void
         inner *= x->shape[d];
 
     for (uint64_t o = 0; o < outer; o++)
-        for (uint64_t t = 0; t < n_times; t++, value += inner) {
+        for (uint64_t t = 0; t < n_times; t++, at += inner) {
             uint64_t month = c->months[first + t] - 1u;
             double *restrict sum = sums + (o * MONTHS + month) * inner;
             uint64_t *restrict count = counts + (o * MONTHS + month) * inner;
-            for (uint64_t i = 0; i < inner; i++) {
-                sum[i] += isnan(value[i]) ? 0.0 : (double)value[i];
-                count[i] += isnan(value[i]) ? 0u : 1u;
-            }
+            if (x->type == SWIM_TYPE_F32)
+                month_add((const float *)x->data + at, inner, sum, count);
+            else
+                month_add_any(x, at, inner, sum, count);
         }
     return SWIM_OK;
 }
@@ -131,20 +158,27 @@ static int climatology_finish(void *state, const struct swim_block *block,
     const uint64_t n = block->outputs[0]->count;
     const double *sum = acc;
     const uint64_t *count = (const uint64_t *)(sum + n);
-    float *mean = block->outputs[0]->data;
+    struct swim_array *out = block->outputs[0];
+    float *single = out->data;
+    double *mean = out->data;
 
     (void)state;
     (void)err;
-    for (uint64_t i = 0; i < n; i++)
-        mean[i] = count[i] ? (float)(sum[i] / (double)count[i]) : NAN;
+    for (uint64_t i = 0; i < n; i++) {
+        const double value = count[i] ? sum[i] / (double)count[i] : (double)NAN;
+        if (out->type == SWIM_TYPE_F32)
+            single[i] = (float)value;
+        else
+            mean[i] = value;
+    }
     return SWIM_OK;
 }
 
 static const struct swim_port inputs[] = {
-    {"x", SWIM_TYPE_F32, NULL, "values with a time axis"},
+    {"x", SWIM_TYPE_ANY, NULL, "values with a time axis"},
 };
 static const struct swim_port outputs[] = {
-    {"mean", SWIM_TYPE_F32, NULL, "mean of each of the 12 months, in the unit of x"},
+    {"mean", SWIM_TYPE_ANY, NULL, "mean of each of the 12 months, in the unit of x"},
 };
 
 SWIM_KERNEL_DEFINE(.name = "climatology",

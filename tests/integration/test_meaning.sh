@@ -31,6 +31,7 @@ with netCDF4.Dataset("in.nc", "w") as f:
     put("t", "f4", dims, t, np.float32(-1), missing_value=np.array([-9999, -8888], "f4"), units="K")
     put("h", "f4", dims[2:], 1000 * r.normal(size=(18, 12)), units="m")
     put("p", "i2", dims, r.integers(-9, 9, t.shape), scale_factor=0.001, add_offset=100000.0, units="Pa")
+    put("n", "i4", dims, 2**24 + r.integers(0, 9, t.shape), np.int32(2**24 + 1), units="1")
     put("qc", "i1", dims[2:], r.integers(1, 4, (18, 12)), flag_values=np.array([1, 2, 3], "i1"),
         flag_meanings="good bad ugly")
     put("mask", "i1", dims[2:], r.integers(0, 2, (18, 12)), dtype="bool")
@@ -81,7 +82,11 @@ for made in 'minmax_mean_std|axes: time|min max mean std count' 'anomaly||anomal
     rolling_mean) is "abs(o('p.nc')['mean'] - i.p.rolling(time=3).mean().values[2:]).max() < 1e-9" ;;
     esac
 done
-passed "packed values that float32 does not resolve are computed in float64"
+job climatology '' x=p mean=p.nc
+is "abs(o('p.nc')['mean'][0] - i.p.mean('time')).max() < 1e-9"
+job climatology '' x=n mean=n.nc
+is "abs(o('n.nc')['mean'][0] - i.n.mean('time')).max() < 1e-6"
+passed "what float32 does not resolve is computed in float64, packed values too"
 
 expect_status 0 "$h5swim" calc t t=in.nc:/t out=t.nc:/t --quiet --record none
 is "np.array_equal(h('t.nc')['t'][:] == h('t.nc')['t'].fillvalue, np.isin(h('in.nc')['t'][:], [-1, -9999, -8888]))"

@@ -28,6 +28,12 @@ static int (*volatile const host_plan_reduce)(struct swim_plan *, uint32_t, uint
                                               const struct swim_axis *,
                                               swim_error_t *) = swim_plan_reduce;
 
+static enum swim_type (*volatile const host_type_floating)(enum swim_type) =
+    swim_type_floating;
+static void (*volatile const host_array_doubles)(const struct swim_array *, uint64_t,
+                                                 uint64_t,
+                                                 double *) = swim_array_doubles;
+
 /* One kernel, opened and planned on up to two inputs of one shape. */
 struct bench {
     struct kernel_host *host;
@@ -51,7 +57,8 @@ static void bench_load(struct bench *b, const char *name)
 
     memset(b, 0, sizeof(*b));
     assert_non_null(build);
-    assert_true(host_field_axis && host_axis_months && host_plan_reduce);
+    assert_true(host_field_axis && host_axis_months && host_plan_reduce &&
+                host_type_floating && host_array_doubles);
     snprintf(so, sizeof(so), "%s/lib/h5swim/kernels/%s.so", build, name);
     if (kernel_load(so, &b->host, &b->err) != SWIM_OK)
         fail_msg("%s", b->err.text);
