@@ -65,16 +65,15 @@ static int refuse_other_job(const struct outputs *o, const char *file, const cha
 static int refuse_finished(const struct outputs *o, const char *file,
                            const char *digest, swim_error_t *err)
 {
-    const char *then = strchr(digest, '-');
     char text[200];
 
-    if (output_same_job(digest, o->mark))
+    if (setup_has_finished(o->setup, digest))
         return swim_error_set(err, SWIM_ERR_ARG,
                               "%s exists already: it is the finished output of this "
                               "job; --resume leaves it as it is, --overwrite computes "
                               "it anew",
                               file);
-    if (!setup_parts_differ(then ? then + 1 : "", o->setup->parts, text, sizeof(text)))
+    if (!setup_parts_differ(o->setup, digest, text, sizeof(text)))
         snprintf(text, sizeof(text), "what decides the result");
     return swim_error_set(err, SWIM_ERR_ARG,
                           "%s exists already: it is a finished output; changed "
@@ -136,9 +135,11 @@ static int plan_resume(const struct outputs *o, struct plan *plan,
         return plan_unfinished(o, plan, found, err);
     case OUTPUT_FINISHED:
         plan->action = PLAN_KEEP;
-        return output_same_job(found->digest, o->mark)
-                   ? SWIM_OK
-                   : refuse_finished(o, plan->target->file, found->digest, err);
+        if (!setup_has_finished(o->setup, found->digest))
+            return refuse_finished(o, plan->target->file, found->digest, err);
+        plan->finished = found->digest;
+        found->digest = NULL;
+        return SWIM_OK;
     case OUTPUT_FOREIGN:
         break;
     }
@@ -225,9 +226,8 @@ static size_t count_files(const struct outputs *o)
     return n;
 }
 
-static int plan_target(const struct outputs *o, uint32_t phase,
-                       const struct setup_target *t, struct plan *plans, size_t *n,
-                       swim_error_t *err)
+static int plan_target(const struct outputs *o, uint32_t phase, struct setup_target *t,
+                       struct plan *plans, size_t *n, swim_error_t *err)
 {
     struct plan *first = &plans[(*n)++];
 
@@ -319,6 +319,12 @@ static int create_file(const struct outputs *o, const struct plan *plan,
                          &job, &o->access, err);
 }
 
+/* A run died in outputs_finish() when the master of the shard was finished. */
+static bool is_left(const struct plan *plan)
+{
+    return plan->shard && plan->action == PLAN_ADOPT && plan->made->action == PLAN_KEEP;
+}
+
 static int carry_out(const struct outputs *o, const struct plan *plan,
                      swim_error_t *err)
 {
@@ -331,7 +337,9 @@ static int carry_out(const struct outputs *o, const struct plan *plan,
     case PLAN_REPLACE:
         return create_file(o, plan, err);
     case PLAN_ADOPT:
-        return output_adopt(t->file, t->specs, t->n, &job, &o->access, err);
+        return is_left(plan)
+                   ? finish_left_shard(o, plan, err)
+                   : output_adopt(t->file, t->specs, t->n, &job, &o->access, err);
     case PLAN_REMOVE:
         return output_remove(t->file, &o->access, err);
     case PLAN_KEEP:
@@ -346,11 +354,13 @@ static int remove_partials(const struct outputs *o, bool any, swim_error_t *err)
 {
     const char *file = o->setup->partials_file;
     struct output_found found = {.state = OUTPUT_ABSENT};
+    char *then = NULL;
     int rc = output_look(file, NULL, 0, &o->access, &found, err);
 
     if (rc == SWIM_OK && found.state == OUTPUT_UNFINISHED &&
-        (any || output_same_job(found.mark, o->mark)))
+        (any || is_ours(o, 0, &found, &then)))
         rc = output_remove(file, &o->access, err);
+    free(then);
     output_found_free(&found);
     return rc;
 }
@@ -378,8 +388,10 @@ static int plan_and_judge(const struct outputs *o, struct plan **plans, size_t *
 
 static void plans_free(struct plan *plans, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         free(plans[i].mark);
+        free(plans[i].finished);
+    }
     free(plans);
 }
 
@@ -400,12 +412,13 @@ int outputs_begin(const struct outputs *o, enum outputs_begun *how, swim_error_t
     size_t n = 0;
     int rc = plan_and_judge(o, &plans, &n, how, err);
     bool complete = rc == SWIM_OK && *how == OUTPUTS_COMPLETE;
-    for (size_t i = 0; rc == SWIM_OK && !complete && i < n; i++)
-        rc = carry_out(o, &plans[i], err);
+    for (size_t i = 0; rc == SWIM_OK && i < n; i++) {
+        plans[i].target->finished = plans[i].action == PLAN_KEEP;
+        if (!complete || is_left(&plans[i]))
+            rc = carry_out(o, &plans[i], err);
+    }
     if (rc == SWIM_OK && overwrite)
         rc = remove_old_shards(o, err);
-    if (rc == SWIM_OK && complete)
-        rc = finish_left_shards(o, plans, n, err);
     plans_free(plans, n);
     return rc;
 }
@@ -424,7 +437,7 @@ static int file_progress(const struct outputs *o, uint32_t phase,
     bool finished = rc == SWIM_OK && found.state == OUTPUT_FINISHED &&
                     output_same_job(found.digest, o->mark);
     output_found_free(&found);
-    if (finished)
+    if (finished || t->finished)
         memset(bits, 0xff, (size_t)((n_blocks + 7) / 8));
     else if (rc == SWIM_OK && t->shards)
         rc = shards_progress(t, &o->access, n_blocks, bits, err);
@@ -526,6 +539,8 @@ int outputs_finish(const struct outputs *o, swim_error_t *err)
     setup_targets_mark(targets, o->mark);
     for (size_t i = 0; rc == SWIM_OK && i < targets->n; i++) {
         const struct setup_target *t = &targets->list[i];
+        if (t->finished)
+            continue;
         rc = t->shards ? finish_sharded(o, t, err)
                        : output_finish(t->file, t->specs, t->n, &o->access, err);
     }

@@ -17,9 +17,10 @@ enum plan_action {
 /* One file of one phase. */
 struct plan {
     uint32_t phase;
-    const struct setup_target *target;
+    struct setup_target *target;
     enum plan_action action;
     char *mark;              /* to be adopted: as it was found */
+    char *finished;          /* to be kept: what h5swim_job says; a shard: NULL */
     struct shard *shard;     /* NULL: a master, or an output in one file */
     const struct plan *made; /* of a shard: that of its master */
     bool left; /* a shard that this job has finished, and its master is to be adopted */
@@ -62,9 +63,9 @@ void shard_anew(const struct outputs *o, struct plan *plan);
 /* Shards of the outputs before, where there are none now. */
 int remove_old_shards(const struct outputs *o, swim_error_t *err);
 
-/* A run died in outputs_finish() when the masters were finished. */
-int finish_left_shards(const struct outputs *o, const struct plan *plans, size_t n,
-                       swim_error_t *err);
+/* One that is unfinished beside its finished master. */
+int finish_left_shard(const struct outputs *o, const struct plan *plan,
+                      swim_error_t *err);
 
 /* The parts of outputs_finish() and outputs_settle() for a target with shards. */
 int finish_sharded(const struct outputs *o, const struct setup_target *target,

@@ -71,7 +71,7 @@ static int plan_found(const struct outputs *o, struct plan *plan,
     if (o->resume && found->state == OUTPUT_UNFINISHED)
         return plan_unfinished(o, plan, found, err);
     if (o->resume && found->state == OUTPUT_FINISHED &&
-        output_same_job(found->digest, o->mark) &&
+        setup_has_finished(o->setup, found->digest) &&
         (made->action == PLAN_KEEP || made->action == PLAN_ADOPT)) {
         plan->action = PLAN_KEEP;
         plan->left = made->action == PLAN_ADOPT;
@@ -209,21 +209,21 @@ int finish_sharded(const struct outputs *o, const struct setup_target *t,
     return rc == SWIM_OK ? finish_shards(o, t->shards, err) : rc;
 }
 
-int finish_left_shards(const struct outputs *o, const struct plan *plans, size_t n,
-                       swim_error_t *err)
+/* Under the digest that the master has, which may not be that of now. */
+int finish_left_shard(const struct outputs *o, const struct plan *plan,
+                      swim_error_t *err)
 {
-    int rc = SWIM_OK;
+    const struct setup_target *t = plan->target;
+    const char *kept = strchr(plan->made->finished, '-');
 
-    setup_targets_mark(targets_of(o), o->mark);
-    for (size_t i = 0; rc == SWIM_OK && i < n; i++) {
-        const struct setup_target *t = plans[i].target;
-        struct output_job job = outputs_job(o, plans[i].phase);
-        if (!plans[i].shard || plans[i].action != PLAN_ADOPT)
-            continue;
-        job.taken = plans[i].mark;
-        rc = output_adopt(t->file, t->specs, t->n, &job, &o->access, err);
-        if (rc == SWIM_OK)
-            rc = output_finish(t->file, t->specs, t->n, &o->access, err);
+    for (size_t i = 0; i < t->n; i++) {
+        t->specs[i].mark = plan->mark;
+        t->specs[i].kept = kept ? kept + 1 : NULL;
+    }
+    int rc = output_finish(t->file, t->specs, t->n, &o->access, err);
+    for (size_t i = 0; i < t->n; i++) {
+        t->specs[i].mark = o->mark;
+        t->specs[i].kept = o->setup->kept;
     }
     return rc;
 }
@@ -234,8 +234,10 @@ static void join_or_say(const struct outputs *o, const struct setup_target *t)
                                         .wait_ms = SWIM_LOCK_TRY};
     swim_error_t why = {0};
     uint64_t missing;
-    int rc = join(o, t, &access, &missing, &why);
 
+    if (t->finished)
+        return;
+    int rc = join(o, t, &access, &missing, &why);
     if (rc != SWIM_OK && rc != SWIM_ERR_TIMEOUT)
         swim_log(SWIM_LOG_WARN, "batch", "the newest blocks are not in %s: %s", t->file,
                  why.text);

@@ -425,9 +425,9 @@ int setup_finish(struct setup *setup, swim_error_t *err)
     if (rc == SWIM_OK && setup->job->follow)
         rc = setup_follow_outputs(setup, err);
     if (rc == SWIM_OK)
-        rc = setup_plan_targets(setup, err);
-    if (rc == SWIM_OK)
         rc = setup_describe(setup, err);
+    if (rc == SWIM_OK)
+        rc = setup_plan_targets(setup, err);
     return rc;
 }
 
@@ -526,6 +526,7 @@ void setup_destroy(struct setup *setup)
     setup_free_targets(setup);
     free(setup->window.values);
     free(setup->description);
+    free(setup->kept);
     for (uint32_t i = 0; setup->outputs && i < setup->n_outputs; i++)
         free(setup->outputs[i].methods);
     free(setup->inputs);

@@ -26,7 +26,6 @@
 /* Where the plug-ins of a job's kernels are, in their order; "", or a kernel that has
  * no place there: it is looked for. */
 #define SETUP_FOUND_MAX 16
-#define SETUP_PARTS_SIZE 36
 struct setup_found {
     char so[SETUP_FOUND_MAX][1024];
 };
@@ -113,6 +112,7 @@ struct setup_target {
     uint32_t *outputs;         /* their numbers in the setup; partial results: 0 */
     size_t n;
     struct shards *shards; /* file is the master of these; NULL: it holds the data */
+    bool finished;         /* outputs_begin() found it so: it is left as it is */
 };
 
 struct setup_targets {
@@ -163,9 +163,9 @@ struct setup {
     uint64_t record_bytes; /* of those, before what the kernel writes there itself */
     struct setup_targets targets[SETUP_PHASES_MAX];
     char partials_file[PATH_MAX];
-    char *description;            /* everything that decides the result */
-    uint64_t digest;              /* of the description */
-    char parts[SETUP_PARTS_SIZE]; /* of its parts */
+    char *description; /* everything that decides the result */
+    uint64_t digest;   /* of the description */
+    char *kept;        /* of it, in finished outputs: setup_keep() */
 };
 
 /* Load the kernel, open and look at the inputs, plan.
@@ -210,12 +210,18 @@ void setup_tell_found(const struct setup *setup, struct setup_found *found);
  * many differences there are; text is "" when that is 0. */
 size_t setup_difference(const char *then, const char *now, char *text, size_t size);
 
-/* Digests of the parts of a description, which finished outputs keep. */
-void setup_parts(const char *description, char text[SETUP_PARTS_SIZE]);
+/* What finished outputs keep of the description beside its digest: digests of its parts
+ * and, in lines as there, the states of inputs that are of journals. */
+int setup_keep(struct setup *setup, swim_error_t *err);
+
+/* Whether a finished output is of this job; finished is what its h5swim_job says, or
+ * anything.  States are compared as by setup_translate(). */
+bool setup_has_finished(const struct setup *setup, const char *finished);
 
 /* Which parts are different, for people: "the kernel, the inputs".  False: none, or
- * then, which may be anything, does not say. */
-bool setup_parts_differ(const char *then, const char *now, char *text, size_t size);
+ * finished does not say. */
+bool setup_parts_differ(const struct setup *setup, const char *finished, char *text,
+                        size_t size);
 
 /* Say of which inputs a job has not done all yet: say(arg, number, what of it). */
 void setup_find_unfinished(const struct setup *setup,
@@ -226,6 +232,10 @@ void setup_find_unfinished(const struct setup *setup,
  * now but for their names (source_is_state()) have the names of now.  The inputs are
  * open.  Allocated; NULL: no memory. */
 char *setup_translate(const struct setup *setup, const char *then);
+
+/* The other way round: the description of now, in which such states have the names that
+ * they have in the lines of then. */
+char *setup_translate_back(const struct setup *setup, const char *then);
 
 /* All that is wrong with a job that job_check() has read, against its kernel and its
  * data, in the job's problems; nothing is changed.  *out is there when the job fits so

@@ -180,9 +180,8 @@ int setup_describe(struct setup *setup, swim_error_t *err)
     describe_blocks(setup, to);
     if (fclose(to) != 0 && rc == SWIM_OK)
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "description of the job");
-    if (rc == SWIM_OK) {
-        setup->digest = XXH3_64bits(setup->description, size);
-        setup_parts(setup->description, setup->parts);
-    }
-    return rc;
+    if (rc != SWIM_OK)
+        return rc;
+    setup->digest = XXH3_64bits(setup->description, size);
+    return setup_keep(setup, err);
 }

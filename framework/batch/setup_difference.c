@@ -84,10 +84,12 @@ static bool is_still(const struct setup *setup, const struct line *line)
     return false;
 }
 
-char *setup_translate(const struct setup *setup, const char *then)
+/* The text, with the states that those lines name as well, and mean the same by it, by
+ * their names there. */
+static char *translate(const struct setup *setup, const char *from, const char *lines)
 {
-    const char *done = then, *at = then;
-    struct line line, now;
+    const char *done = from, *at = from;
+    struct line line, there;
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
@@ -96,9 +98,10 @@ char *setup_translate(const struct setup *setup, const char *then)
         return NULL;
     while (line_next(&at, &line))
         if (is_still(setup, &line) &&
-            line_find(setup->description, line.key, line.key_size, &now)) {
+            line_find(lines, line.key, line.key_size, &there) &&
+            is_still(setup, &there)) {
             fwrite(done, 1, (size_t)(line.value - done), to);
-            fwrite(now.value, 1, now.value_size, to);
+            fwrite(there.value, 1, there.value_size, to);
             done = line.value + line.value_size;
         }
     fputs(done, to);
@@ -106,6 +109,16 @@ char *setup_translate(const struct setup *setup, const char *then)
         return text;
     free(text);
     return NULL;
+}
+
+char *setup_translate(const struct setup *setup, const char *then)
+{
+    return translate(setup, then, setup->description);
+}
+
+char *setup_translate_back(const struct setup *setup, const char *then)
+{
+    return translate(setup, setup->description, then);
 }
 
 /* --- differences in words ------------------------------------------------------ */

@@ -69,7 +69,7 @@ static int list_outputs(const struct setup *setup, struct setup_targets *targets
         const struct output_spec *spec = &setup->outputs[i].spec;
         struct setup_target *t = target_of(targets, spec->file);
         t->specs[t->n] = *spec;
-        t->specs[t->n].parts = setup->parts;
+        t->specs[t->n].kept = setup->kept;
         t->outputs[t->n++] = i;
     }
     targets_free(targets->list + targets->n, setup->n_outputs - targets->n);

@@ -41,12 +41,12 @@ struct output_spec {
                                       new: it is made without rows, whatever shape[0]
                                       says, and has those of output_rows() */
     bool shuffle, fletcher32;
-    bool plain;        /* data alone: no _FillValue, no dimension scales, no like */
-    int deflate;       /* 0: none; 1 to 9 */
-    const char *mark;  /* what h5swim_unfinished must say at output_open(),
-                          output_progress() and output_finish(); NULL: anything */
-    const char *parts; /* h5swim_job says it behind the digest and "-"; NULL: nothing */
-    double fill;       /* NaN: stored as NaN (floating point only); as it is stored */
+    bool plain;       /* data alone: no _FillValue, no dimension scales, no like */
+    int deflate;      /* 0: none; 1 to 9 */
+    const char *mark; /* what h5swim_unfinished must say at output_open(),
+                         output_progress() and output_finish(); NULL: anything */
+    const char *kept; /* h5swim_job says it behind the digest and "-"; NULL: nothing */
+    double fill;      /* NaN: stored as NaN (floating point only); as it is stored */
     double scale, offset;                         /* see packed */
     const char *units, *long_name, *cell_methods; /* NULL: as like's; "": none */
     const char *more_methods; /* stands behind these cell_methods; NULL: nothing */
@@ -114,7 +114,7 @@ enum output_state {
 
 struct output_found {
     enum output_state state;
-    char *mark, *description, *digest; /* NULL: does not apply; digest with parts */
+    char *mark, *description, *digest; /* NULL: does not apply; digest: h5swim_job */
     char *shard_of;                    /* as in struct output_job */
     uint64_t n_blocks;
 };

@@ -262,8 +262,8 @@ static bool finished_before(hid_t set, const struct output_spec *spec)
     return is;
 }
 
-/* The digest, and those of the parts, in the place of the mark.  A dataset without a
- * mark is left as it is. */
+/* The digest, and what is kept behind it, in the place of the mark.  A dataset without
+ * a mark is left as it is. */
 static int finish_set(hid_t set, const struct output_spec *spec, const char *file,
                       swim_error_t *err)
 {
@@ -280,7 +280,7 @@ static int finish_set(hid_t set, const struct output_spec *spec, const char *fil
         rc = h5_fail(err, SWIM_ERR_IO, "finish %s in %s", spec->dataset, file);
     if (rc == SWIM_OK &&
         asprintf(&job, "%.*s%s%s", (int)output_mark_digest(mark), mark,
-                 spec->parts ? "-" : "", spec->parts ? spec->parts : "") < 0) {
+                 spec->kept ? "-" : "", spec->kept ? spec->kept : "") < 0) {
         job = NULL;
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "finish %s", file);
     }

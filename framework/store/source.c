@@ -159,6 +159,15 @@ uint64_t source_state_inode(const struct source_state *state)
                : 0;
 }
 
+bool source_state_passes(const struct source_state *state)
+{
+    struct txn_snapshot is;
+
+    return txn_snapshot_decode(state->bytes, SOURCE_STATE_BYTES, &is, NULL) ==
+               SWIM_OK &&
+           is.number != 0;
+}
+
 static uint64_t in_ns(const struct timespec *t)
 {
     return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;

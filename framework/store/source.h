@@ -63,6 +63,10 @@ int source_last(const char *file, const struct store_access *access,
 /* Of the file that has this state; 0: the bytes are no state. */
 uint64_t source_state_inode(const struct source_state *state);
 
+/* Whether it is of a journal: once that is copied into the file, the same bytes are
+ * another state. */
+bool source_state_passes(const struct source_state *state);
+
 /* Whether what is read is, byte for byte, what a state of an earlier time was: also
  * when the journal was copied into the file meanwhile, or written anew.  For a source
  * whose source_state() was asked for.  False when that is not known. */

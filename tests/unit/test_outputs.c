@@ -404,6 +404,18 @@ static void an_input_that_is_touched_by_nobody_is_the_same(void **state)
     free(before);
 }
 
+/* The run is over.  The killed writer's session is at its end by now, or its locks are
+ * soon. */
+static void copy_journal(struct scene *s)
+{
+    scene_end_run(s);
+    for (int i = 0; scene_has(s, "in.h5.swimlog") && i < 600; i++) {
+        output_settle(scratch_dir_file(&s->dir, "in.h5"), NULL);
+        usleep(50000);
+    }
+    assert_false(scene_has(s, "in.h5.swimlog"));
+}
+
 /* A journal is beside the input when the job begins, and in it when it is resumed. */
 static void an_input_whose_journal_was_copied_is_the_same(void **state)
 {
@@ -416,13 +428,7 @@ static void an_input_whose_journal_was_copied_is_the_same(void **state)
     begins(s, 1, segments, OUTPUTS_CREATED);
     write_blocks(s, 0, 0, 7);
     then = s->setup->digest;
-    scene_end_run(
-        s); /* the killed writer's session is at its end by now, or its locks are */
-    for (int i = 0; scene_has(s, "in.h5.swimlog") && i < 600; i++) {
-        output_settle(scratch_dir_file(&s->dir, "in.h5"), NULL);
-        usleep(50000);
-    }
-    assert_false(scene_has(s, "in.h5.swimlog"));
+    copy_journal(s);
     begins(s, 2, segments, OUTPUTS_RESUMED);
     assert_int_equal(scene_count_done(s, 0), 7);
     /* Under its name of now it is known to the next as well. */
@@ -436,6 +442,23 @@ static void an_input_whose_journal_was_copied_is_the_same(void **state)
     begins(s, 3, segments, OUTPUTS_RESUMED);
     write_blocks(s, 0, 7, 8);
     assert_int_equal(scene_count_done(s, 0), 8);
+}
+
+/* The same when the output is finished, and partial results are left beside it. */
+static void a_finished_output_is_known_when_the_journal_was_copied(void **state)
+{
+    struct scene *s = *state;
+
+    change_input(s, "in.h5", true, 5, SIGKILL);
+    begins(s, 1, segments, OUTPUTS_CREATED);
+    const uint64_t then = s->setup->digest;
+    scene_run(s, "cp " PARTIALS " kept");
+    assert_int_equal(outputs_finish(&s->outputs, NULL), SWIM_OK);
+    scene_run(s, "mv kept " PARTIALS);
+    copy_journal(s);
+    begins(s, 2, segments, OUTPUTS_COMPLETE);
+    assert_true(then != s->setup->digest);
+    assert_false(scene_has(s, PARTIALS));
 }
 
 static void a_changed_input_is_told(void **state)
@@ -466,11 +489,7 @@ static void an_input_changed_since_its_journal_was_copied_is_told(void **state)
         assert_int_equal(scene_input(s, "in.h5", COLUMNS, 1), 0);
         change_input(s, "in.h5", true, 5, SIGKILL);
         begins(s, 1, NULL, OUTPUTS_CREATED);
-        scene_end_run(s);
-        for (int i = 0; scene_has(s, "in.h5.swimlog") && i < 600; i++) {
-            output_settle(scratch_dir_file(&s->dir, "in.h5"), NULL);
-            usleep(50000);
-        }
+        copy_journal(s);
         change_input(s, "in.h5", driver, 6, 0);
         refused(s, NULL, "was changed");
     }
@@ -507,6 +526,7 @@ int main(void)
         TEST(partial_results_that_are_left_over_go),
         TEST(an_input_that_is_touched_by_nobody_is_the_same),
         TEST(an_input_whose_journal_was_copied_is_the_same),
+        TEST(a_finished_output_is_known_when_the_journal_was_copied),
         TEST(a_changed_input_is_told),
         TEST(an_input_changed_since_its_journal_was_copied_is_told),
         TEST(a_replaced_input_is_told),
