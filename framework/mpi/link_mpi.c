@@ -11,6 +11,8 @@
 #include "batch/link.h"
 #include "core/clock.h"
 
+#define HELD_UP_NS 1000000000LL /* exchange() is called much more often */
+
 enum { TAG_REPORT = 1, TAG_ORDERS };
 
 /* What says how Open MPI sends messages. */
@@ -29,6 +31,7 @@ struct mpi_link {
         MPI_Request request;
     } * answers;
     int64_t *heard_ns; /* of each rank, last */
+    int64_t served_ns; /* when exchange() was called last */
     struct joined *joined;
     /* the others */
     bool asked;
@@ -110,6 +113,18 @@ static int serve(struct mpi_link *m, swim_error_t *err)
     }
 }
 
+/* While rank 0 was held up itself (a file system that did not answer), nobody could be
+ * heard, and what was said then need not be there at the first look. */
+static void forgive_own_silence(struct mpi_link *m)
+{
+    const int64_t now_ns = swim_clock_mono_ns();
+    const int64_t away_ns = m->served_ns ? now_ns - m->served_ns : 0;
+
+    for (uint32_t r = 1; away_ns > HELD_UP_NS && r < m->link.n_ranks; r++)
+        m->heard_ns[r] += away_ns;
+    m->served_ns = now_ns;
+}
+
 /* The launcher may not notice, or not tell, that a rank is gone (its node is cut off,
  * or Slurm's own process there was killed).  What others have said meanwhile was read.
  */
@@ -153,6 +168,7 @@ static int mpi_exchange(struct link *link, const struct rank_report *report,
 
     *answered = false;
     if (link->rank == 0) {
+        forgive_own_silence(m);
         rc = serve(m, err);
         give_up_silent(m);
         coordinator_handle(&m->coordinator, m->ranks, report, orders);

@@ -90,6 +90,37 @@ named "$rank"
 await no_process
 passed "so does one whose workers have lost their locks"
 
+# Rank 0 cannot go on for as long, as nobody reads what it says, but keeps its lease.
+mkfifo said
+exec 9<>said
+rm -f out.h5 enough
+args=(run slow.yaml --readers 1 --quiet --overwrite)
+# shellcheck disable=SC2016 # for the inner shell
+mpirun --oversubscribe -n 1 sh -c 'exec "$0" "$@" 2>said' "$h5swim" "${args[@]}" : \
+    -n 2 "$h5swim" "${args[@]}" >"$tmp/out" 2>job.err &
+job=$!
+await at_work
+"$python" -c 'import os
+said = os.open("said", os.O_WRONLY | os.O_NONBLOCK)
+try:
+    while os.write(said, b"." * 4096): pass
+except BlockingIOError: pass'
+rank=$(rank_pid 0)
+kill -USR1 "$rank"
+await grep -q pipe "/proc/$rank/wchan"
+sleep 9
+cat <&9 >all.err &
+reads=$!
+touch enough
+ends_with 0
+kill $reads
+exec 9>&-
+if grep -a 'given up' all.err job.err; then fail "healthy ranks were given up"; fi
+right
+"$python" "$support/record_check.py" out.run.json 'r["lost_ranks"] == []' || fail "the record"
+await no_process
+passed "rank 0 that was held up itself gives nobody up"
+
 begin
 kill -STOP "$(rank_pid 0)"
 await_s=60 await grep -q 'rank 1: no answer of rank 0 for 24 s' job.err
