@@ -1,9 +1,9 @@
 /* server.h - the private lock server of this user on this host.
  *
  * A redis-server on a socket in a directory of mode 0700: $SWIM_SERVER_DIR, else
- * $XDG_RUNTIME_DIR/h5swim, else /tmp/h5swim-UID.  A keeper process starts it and ends
- * it when nobody was connected for $SWIM_SERVER_IDLE_S (60) seconds.  server_start()
- * makes one that stays, and that other hosts can reach if that is wanted.
+ * /tmp/h5swim-UID.  A keeper process starts it and ends it when nobody was connected
+ * for $SWIM_SERVER_IDLE_S (60) seconds.  server_start() makes one that stays, and that
+ * other hosts can reach if that is wanted.
  *
  * Whoever starts or ends it holds start.lock meanwhile, alone, and whoever looks for it
  * holds it together with others who look; so a server that was found is counted as used

@@ -72,16 +72,12 @@ int place_fill_dir(struct server_place *p, const char *dir, swim_error_t *err)
 int place_fill(struct server_place *p, swim_error_t *err)
 {
     const char *own = getenv("SWIM_SERVER_DIR");
-    const char *run = getenv("XDG_RUNTIME_DIR");
     const char *idle = getenv("SWIM_SERVER_IDLE_S");
     char dir[PATH_MAX];
-    struct stat st;
 
     if (own && own[0])
         snprintf(dir, sizeof(dir), "%s", own);
-    else if (run && run[0] == '/' && stat(run, &st) == 0 && S_ISDIR(st.st_mode))
-        snprintf(dir, sizeof(dir), "%s/h5swim", run);
-    else
+    else /* the same for a login, for cron, and after the logout */
         snprintf(dir, sizeof(dir), "/tmp/h5swim-%ld", (long)geteuid());
     int rc = place_fill_dir(p, dir, err);
     p->idle_s = idle && atoi(idle) > 0 ? atoi(idle) : IDLE_DEFAULT_S;

@@ -598,6 +598,27 @@ static void a_path_too_long_for_a_socket_is_refused(void **state)
     setenv("SWIM_SERVER_DIR", ((struct scene *)*state)->dir, 1);
 }
 
+/* With a session of the login manager and without one, as under cron. */
+static void the_place_does_not_depend_on_the_login(void **state)
+{
+    const char *dir = ((struct scene *)*state)->dir;
+    char want[64];
+
+    snprintf(want, sizeof(want), "/tmp/h5swim-%ld", (long)geteuid());
+    unsetenv("SWIM_SERVER_DIR");
+    for (int login = 0; login < 2; login++) {
+        struct server_place place;
+        if (login)
+            setenv("XDG_RUNTIME_DIR", "/tmp", 1);
+        else
+            unsetenv("XDG_RUNTIME_DIR");
+        assert_int_equal(place_fill(&place, NULL), SWIM_OK);
+        assert_string_equal(place.dir, want);
+    }
+    unsetenv("XDG_RUNTIME_DIR");
+    setenv("SWIM_SERVER_DIR", dir, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -625,6 +646,7 @@ int main(void)
         TEST(it_is_kept_by_the_command),
         TEST(a_folder_that_is_not_ours_alone_is_refused),
         TEST(a_path_too_long_for_a_socket_is_refused),
+        TEST(the_place_does_not_depend_on_the_login),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
