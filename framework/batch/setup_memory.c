@@ -295,6 +295,20 @@ static uint64_t filter_bytes(const struct setup *setup)
     return bytes;
 }
 
+/* The coordinates of all inputs: each process that knows the setup has its own. */
+static uint64_t coordinate_bytes(const struct setup *setup)
+{
+    uint64_t bytes = setup->before ? coordinate_bytes(setup->before) : 0;
+
+    for (uint32_t i = 0; i < setup->n_inputs; i++) {
+        const struct dataset_info *info = setup->inputs[i].info;
+        for (uint32_t a = 0; info->axes && a < info->ndim; a++)
+            if (info->axes[a].values)
+                bytes += info->axes[a].length * sizeof(double);
+    }
+    return bytes;
+}
+
 uint64_t setup_rank_bytes(const struct setup *setup, uint32_t n_readers,
                           uint32_t slots_each)
 {
@@ -302,7 +316,7 @@ uint64_t setup_rank_bytes(const struct setup *setup, uint32_t n_readers,
                       filter_bytes(setup);
 
     return PROGRAM_BYTES + (PROCESSES_BESIDE + n_readers) * PROCESS_BYTES +
-           n_readers * reader;
+           n_readers * reader + (2 + n_readers) * coordinate_bytes(setup);
 }
 
 static uint64_t slots_most(const struct setup *setup)

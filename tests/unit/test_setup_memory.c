@@ -119,6 +119,27 @@ static void each_input_has_chunks_on_their_way_through_filters(void **state)
     setup = (struct setup){.job = &job};
 }
 
+/* The rank, its writer and each reader have them. */
+static void coordinates_are_counted_for_each_process(void **state)
+{
+    const double at = 0;
+    struct swim_axis axes[2] = {{.length = MIB, .values = &at}, {.length = MIB}};
+    struct dataset_info info = {.ndim = 2, .stored_type = SWIM_TYPE_F32, .axes = axes};
+    struct setup_input inputs[2] = {{.info = &info}, {.info = &info}};
+    struct setup before = {.job = &job, .inputs = inputs, .n_inputs = 1};
+
+    (void)state;
+    blocks_of(4 * MIB, 1024 * MIB);
+    uint64_t none = setup_rank_bytes(&setup, 3, 8);
+    setup.inputs = inputs;
+    setup.n_inputs = 2;
+    assert_int_equal(setup_rank_bytes(&setup, 3, 8) - none, 5 * 2 * 8 * MIB);
+    setup.n_inputs = 1;
+    setup.before = &before; /* a chain */
+    assert_int_equal(setup_rank_bytes(&setup, 3, 8) - none, 5 * 2 * 8 * MIB);
+    setup = (struct setup){.job = &job};
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +149,7 @@ int main(void)
         cmocka_unit_test(a_reader_of_rows_knows_where_they_are),
         cmocka_unit_test(a_rank_takes_its_blocks_and_its_processes),
         cmocka_unit_test(each_input_has_chunks_on_their_way_through_filters),
+        cmocka_unit_test(coordinates_are_counted_for_each_process),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
