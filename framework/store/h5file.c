@@ -120,6 +120,7 @@ static int file_enter(const char *file, bool write, const struct store_access *a
         .session = access->session, .quiet = !access->tells, .at_snapshot = at != NULL};
 
     *out = NULL;
+    vfd_set_io(&opt);
     if (at)
         opt.snapshot = *at;
     int rc = store_wait_ms(access->wait_ms, &opt.wait_ms, err);

@@ -17,8 +17,9 @@ struct journal {
     struct journal_commit last; /* number is header.number when there is none here */
     struct overlay overlay;     /* up to that commit; source: in the journal */
     bool may_be_copied;         /* the file may hold some of the frames already */
-    uint64_t seed, chain;       /* the chain behind the last commit record */
-    uint64_t end;               /* of the last commit record, or of the header */
+    bool unsure; /* a sync has failed: of what is in it the disk may not have all */
+    uint64_t seed, chain; /* the chain behind the last commit record */
+    uint64_t end;         /* of the last commit record, or of the header */
 };
 
 enum journal_found {
@@ -90,12 +91,12 @@ int journal_begin(struct journal *journal, const struct io_file *file,
                   const struct journal_header *header, swim_error_t *err);
 
 /* Behind the last commit of a journal that was begun or scanned; what a dead writer
- * left there is cut off. */
+ * left there is cut off.  Of one that is unsure, all but the mark that says so. */
 int journal_append_begin(struct journal_append *append, struct journal *journal,
                          swim_error_t *err);
 /* The same without touching the file. */
 void journal_append_start(struct journal_append *append, struct journal *journal);
-/* Drop what is not committed, and forget it. */
+/* Drop what is not committed, and forget it; one that is unsure gets its mark. */
 int journal_append_abort(struct journal_append *append, swim_error_t *err);
 
 /* Add a frame of any size for bytes at place; under: what main holds there, as far as
@@ -105,8 +106,9 @@ int journal_append_frame(struct journal_append *append, const void *bytes, size_
                          swim_error_t *err);
 
 /* Add a commit record; number, begin, frames and chain are filled in.  With sync it is
- * on the disk when this returns.  After a failure the state is unknown until the
- * journal has been scanned again. */
+ * on the disk when this returns.  When this fails and the journal is unsure, the record
+ * is there all the same: others may have read it, so it is the last commit from then
+ * on. */
 int journal_append_commit(struct journal_append *append, struct journal_commit *commit,
                           bool sync, swim_error_t *err);
 
@@ -119,6 +121,6 @@ struct journal_record {
 int journal_append_seal(struct journal_append *append, struct journal_commit *commit,
                         struct journal_record *record, swim_error_t *err);
 int journal_put_record(const struct io_file *file, const struct journal_record *record,
-                       bool sync, swim_error_t *err);
+                       swim_error_t *err);
 
 #endif /* SWIM_STORE_JOURNAL_H */

@@ -19,6 +19,7 @@
 #define JOURNAL_HEADER 128
 #define JOURNAL_FRAME 40
 #define JOURNAL_COMMIT 120
+#define JOURNAL_MARK 1 /* behind the last commit: a sync has failed */
 #define JOURNAL_FIRST 4096
 #define JOURNAL_DATA_MAX (16U << 20)
 #define JOURNAL_PLACE_MAX (UINT64_C(1) << 62)

@@ -275,6 +275,7 @@ int journal_scan(struct journal *j, const struct io_file *file, uint64_t upto,
     if (rc == SWIM_OK && *found == JOURNAL_FOUND) {
         journal_start(j);
         rc = scan_records(j, w, upto, boot, err);
+        j->unsure = w->size == j->end + JOURNAL_MARK;
     }
     if (rc == SWIM_OK && *found == JOURNAL_FOUND)
         rc = scan_check(j, upto, err);

@@ -51,13 +51,15 @@ int journal_append_begin(struct journal_append *a, struct journal *journal,
                          swim_error_t *err)
 {
     journal_append_start(a, journal);
-    return io_truncate(&journal->file, journal->end, err);
+    return journal_append_abort(a, err);
 }
 
 int journal_append_abort(struct journal_append *a, swim_error_t *err)
 {
+    const struct journal *j = a->journal;
+
     append_reset(a);
-    return io_truncate(&a->journal->file, a->journal->end, err);
+    return io_truncate(&j->file, j->end + (j->unsure ? JOURNAL_MARK : 0), err);
 }
 
 static int append_one(struct journal_append *a, const unsigned char *bytes,
@@ -139,20 +141,16 @@ static void append_encode(const struct journal_append *a, struct journal_commit 
 }
 
 /* The commit is the state. */
-static int append_take(struct journal_append *a, const struct journal_commit *commit,
-                       uint64_t chain, swim_error_t *err)
+static void append_take(struct journal_append *a, const struct journal_commit *commit,
+                        uint64_t chain)
 {
     struct journal *j = a->journal;
-    int rc = append_enter(a, err);
 
-    if (rc != SWIM_OK)
-        return rc;
     j->last = *commit;
     j->may_be_copied |= (commit->flags & JOURNAL_MAY_BE_COPIED) != 0;
     j->chain = chain;
     j->end = a->at + JOURNAL_COMMIT;
     append_reset(a);
-    return SWIM_OK;
 }
 
 int journal_append_commit(struct journal_append *a, struct journal_commit *commit,
@@ -162,8 +160,16 @@ int journal_append_commit(struct journal_append *a, struct journal_commit *commi
     uint64_t chain = 0;
 
     append_encode(a, commit, &record, &chain);
-    int rc = journal_put_record(&a->journal->file, &record, sync, err);
-    return rc == SWIM_OK ? append_take(a, commit, chain, err) : rc;
+    int rc = journal_put_record(&a->journal->file, &record, err);
+    if (rc != SWIM_OK)
+        return rc;
+    /* Whoever opens the file now reads it: what fails from here on cannot undo it. */
+    rc = append_enter(a, err);
+    append_take(a, commit, chain);
+    if (rc == SWIM_OK && sync)
+        rc = io_sync(&a->journal->file, err);
+    a->journal->unsure |= rc != SWIM_OK;
+    return rc;
 }
 
 int journal_append_seal(struct journal_append *a, struct journal_commit *commit,
@@ -172,15 +178,17 @@ int journal_append_seal(struct journal_append *a, struct journal_commit *commit,
     uint64_t chain = 0;
 
     append_encode(a, commit, record, &chain);
-    return append_take(a, commit, chain, err);
+    int rc = append_enter(a, err);
+    if (rc == SWIM_OK)
+        append_take(a, commit, chain);
+    return rc;
 }
 
 int journal_put_record(const struct io_file *file, const struct journal_record *record,
-                       bool sync, swim_error_t *err)
+                       swim_error_t *err)
 {
     /* iovec has no const; nothing is written to what is only sent */
     struct iovec part = {(void *)(uintptr_t)record->bytes, sizeof(record->bytes)};
-    int rc = io_write(file, &part, 1, record->at, err);
 
-    return rc == SWIM_OK && sync ? io_sync(file, err) : rc;
+    return io_write(file, &part, 1, record->at, err);
 }

@@ -67,6 +67,14 @@ static int foreign_error(const struct openfile *f, swim_error_t *err)
 
 /* --- the end of the process */
 
+void openfile_tell(const swim_error_t *why)
+{
+    fprintf(stderr, "h5swim: %s%s\n", why->text,
+            why->code == SWIM_ERR_UNSURE
+                ? ""
+                : "; what was written since the last commit is lost");
+}
+
 static void finish_waiting(int status)
 {
     pthread_mutex_lock(&guard);
@@ -77,9 +85,7 @@ static void finish_waiting(int status)
         struct openfile *next = f->next;
         swim_error_t why = {0};
         if (openfile_finish(f, status == 0, &why) != SWIM_OK) {
-            fprintf(stderr,
-                    "h5swim: %s; what was written since the last commit is lost\n",
-                    why.text);
+            openfile_tell(&why);
             exit_status_spoil();
         }
         free(f->path);

@@ -61,6 +61,8 @@ bool openfile_is_open(const char *name, const struct txn_snapshot *at);
 /* After the last one: commit if it is to be written.  A failure of that is returned,
  * but the file is closed all the same.  Accepts NULL. */
 int openfile_put(struct openfile *file, swim_error_t *err);
+/* Say on stderr why, where there is no other way to. */
+void openfile_tell(const swim_error_t *why);
 
 /* The last close is to leave the journal where it is: another session follows soon. */
 void openfile_keep_journal(struct openfile *file);

@@ -313,18 +313,24 @@ int openfile_settle(struct openfile *f, swim_error_t *err)
     return rc;
 }
 
+/* Whoever was told why it is lost need not hear that an abort has failed for that. */
+static int finish_writing(struct openfile *f, bool commit, swim_error_t *err)
+{
+    bool told = f->state == OPENFILE_LOST && !f->untold;
+    int rc = commit ? openfile_commit_now(f, false, err)
+                    : txn_abort(f->txn, told ? NULL : err);
+
+    if (rc == SWIM_OK && (commit || !f->is_new) && !f->keep_journal)
+        checkpoint_try(f, commit);
+    return told ? SWIM_OK : rc;
+}
+
 int openfile_finish(struct openfile *f, bool commit, swim_error_t *err)
 {
     int rc = SWIM_OK;
 
-    if (f->how != OPENFILE_READ) {
-        if (commit)
-            rc = openfile_commit_now(f, false, err);
-        else
-            rc = txn_abort(f->txn, err);
-        if (rc == SWIM_OK && (commit || !f->is_new) && !f->keep_journal)
-            checkpoint_try(f, commit);
-    }
+    if (f->how != OPENFILE_READ)
+        rc = finish_writing(f, commit, err);
     openfile_leave(f);
     if (f->how == OPENFILE_READ && !f->keep_journal)
         checkpoint_after_reading(f);

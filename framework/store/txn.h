@@ -112,11 +112,16 @@ int txn_set_size(struct txn *txn, uint64_t size, swim_error_t *err);
  *
  * When a sync has failed no later one of this transaction succeeds: what it could not
  * write is forgotten by the system, and not known to be on the disk.  A session that
- * comes later cannot know of that; what it rests on was acknowledged by a sync before,
- * or was committed without one, or by a writer that was killed in its commit.
+ * comes later finds a mark when it was one of the journal, and puts another in its
+ * place before it commits; of other syncs it cannot know, but what it rests on was
+ * acknowledged by one before, or was committed without, or by a writer that was killed
+ * in its commit.
  *
  * SWIM_ERR_LOST: another session has written since this one opened it.
- * SWIM_ERR_UNSURE, without flock: another has taken over meanwhile; it may be lost. */
+ * SWIM_ERR_UNSURE: others may see it already, and it may be lost, as the last sync has
+ * failed; the transaction can only be closed, and what was committed stays as it is for
+ * those who have it open.  Without flock also: another has taken over meanwhile; it may
+ * be lost. */
 int txn_commit(struct txn *txn, bool sync, swim_error_t *err);
 
 /* The same with sync, but another thread brings it to the disk, while the next
@@ -128,7 +133,7 @@ int txn_commit_begin(struct txn *txn, swim_error_t *err);
 bool txn_commit_is_over(const struct txn *txn);
 int txn_commit_end(struct txn *txn, swim_error_t *err);
 
-/* Forget all since the last commit. */
+/* Forget all since the last commit.  After one that is unsure, its error again. */
 int txn_abort(struct txn *txn, swim_error_t *err);
 
 /* Copy what is committed into the file and remove the journal; nothing may be

@@ -84,7 +84,7 @@ static int checkpoint_mark(struct txn *t, swim_error_t *err)
     c.flags = JOURNAL_MAY_BE_COPIED;
     c.fence = t->opt.fence;
     memcpy(c.boot, t->opt.boot, JOURNAL_ID);
-    return journal_append_commit(&t->append, &c, true, err);
+    return txn_log_synced(t, journal_append_commit(&t->append, &c, true, err));
 }
 
 static int copy_piece(struct txn *t, const struct overlay_piece *piece, uint64_t end,

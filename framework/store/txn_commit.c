@@ -58,6 +58,16 @@ static int commit_is_needed(struct txn *t, bool *needed, swim_error_t *err)
     return rc;
 }
 
+int txn_unsure(struct txn *t, const swim_error_t *why, swim_error_t *err)
+{
+    t->over = true;
+    return swim_error_set(err, SWIM_ERR_UNSURE,
+                          "%s; others may see this commit of %s already, and it may be "
+                          "lost if the host fails (look at what is there before you "
+                          "write it again)",
+                          why->text, t->path);
+}
+
 /* It went to the journal that others read. */
 static int commit_is_seen(struct txn *t, swim_error_t *err)
 {
@@ -89,6 +99,25 @@ static int commit_make(struct txn *t, struct journal_commit *c, swim_error_t *er
     return commit_tail(t, c, err);
 }
 
+/* Once its record is in the journal a commit cannot be undone. */
+static int commit_put(struct txn *t, struct journal_commit *c, bool sync,
+                      swim_error_t *err)
+{
+    const uint64_t number = t->journal.last.number;
+    swim_error_t now = {0};
+    int rc = txn_log_synced(t, journal_append_commit(&t->append, c, sync, &now));
+
+    if (rc == SWIM_OK)
+        t->log_unsynced = t->owes_sync = !sync;
+    if (rc == SWIM_OK && !t->opt.flocks)
+        rc = commit_is_seen(t, &now);
+    if (rc == SWIM_OK)
+        return rc;
+    if (rc != SWIM_ERR_UNSURE && t->journal.last.number != number)
+        return txn_unsure(t, &now, err);
+    return swim_error_set(err, rc, "%s", now.text);
+}
+
 static int commit_record(struct txn *t, bool sync, swim_error_t *err)
 {
     struct journal_commit c;
@@ -98,11 +127,7 @@ static int commit_record(struct txn *t, bool sync, swim_error_t *err)
         rc = txn_sync_below(t, err);
     if (rc == SWIM_OK)
         rc = txn_may_change(t, err);
-    if (rc == SWIM_OK)
-        rc = journal_append_commit(&t->append, &c, sync, err);
-    if (rc == SWIM_OK)
-        t->log_unsynced = t->owes_sync = !sync;
-    return rc == SWIM_OK && !t->opt.flocks ? commit_is_seen(t, err) : rc;
+    return rc == SWIM_OK ? commit_put(t, &c, sync, err) : rc;
 }
 
 static int commit_later(struct txn *t, swim_error_t *err)
@@ -117,13 +142,18 @@ static int commit_later(struct txn *t, swim_error_t *err)
     return rc;
 }
 
-/* Nothing comes of it: what is held is gone already. */
+/* Nothing comes of it: what is held is gone already.  But who was told that a commit
+ * may be lost makes the same again, to be sure. */
 static int commit_nothing(struct txn *t, enum commit_how how, swim_error_t *err)
 {
+    bool unsure = t->journal.unsure;
     int rc = t->append.frames > 0 ? journal_append_abort(&t->append, err) : SWIM_OK;
 
-    return rc == SWIM_OK && how != COMMIT_QUICK && t->owes_sync ? txn_sync_all(t, err)
-                                                                : rc;
+    if (rc != SWIM_OK || how == COMMIT_QUICK)
+        return rc;
+    if (unsure)
+        rc = txn_journal_begin(t, err);
+    return rc == SWIM_OK && (unsure || t->owes_sync) ? txn_sync_all(t, err) : rc;
 }
 
 static int commit_changes(struct txn *t, enum commit_how how, swim_error_t *err)
@@ -218,7 +248,7 @@ int txn_abort(struct txn *t, swim_error_t *err)
     }
     t->tail_end = t->framed_end = 0;
     t->unsent = (struct io_unsent){0};
-    if (rc == SWIM_OK && t->later.failed)
+    if (rc == SWIM_OK && t->over)
         rc = swim_error_set(err, t->broken.code, "%s", t->broken.text);
     t->state = rc != SWIM_OK ? TXN_BROKEN : t->fresh ? TXN_CHANGED : TXN_CLEAN;
     if (rc != SWIM_OK && t->broken.code == SWIM_OK)

@@ -75,7 +75,9 @@ static int fresh_announce(struct txn *t, bool sync, swim_error_t *err)
     c.fence = t->opt.fence;
     memcpy(c.boot, t->opt.boot, JOURNAL_ID);
     int rc = sync ? txn_sync_below(old, err) : SWIM_OK;
-    return rc == SWIM_OK ? journal_append_commit(&old->append, &c, sync, err) : rc;
+    if (rc != SWIM_OK)
+        return rc;
+    return txn_log_synced(old, journal_append_commit(&old->append, &c, sync, err));
 }
 
 static int fresh_rename(struct txn *t, swim_error_t *err)
@@ -130,6 +132,7 @@ static int fresh_set_aside(struct txn *t, bool sync, swim_error_t *err)
 
 int txn_commit_fresh(struct txn *t, bool sync, swim_error_t *err)
 {
+    swim_error_t now = {0};
     int rc = txn_tail_put(t, err);
 
     if (rc == SWIM_OK)
@@ -144,5 +147,8 @@ int txn_commit_fresh(struct txn *t, bool sync, swim_error_t *err)
         rc = fresh_set_aside(t, sync, err);
     if (rc == SWIM_OK)
         rc = fresh_rename(t, err);
-    return rc == SWIM_OK ? fresh_settle(t, sync, err) : rc;
+    if (rc != SWIM_OK)
+        return rc;
+    rc = fresh_settle(t, sync, &now);
+    return rc == SWIM_OK ? rc : txn_unsure(t, &now, err);
 }

@@ -216,12 +216,17 @@ static int journal_fill(struct txn *t, swim_error_t *err)
     return rc;
 }
 
+bool txn_may_add(const struct txn *t)
+{
+    return t->log.fd >= 0 && t->owned && !t->journal.unsure;
+}
+
 int txn_journal_begin(struct txn *t, swim_error_t *err)
 {
     if (t->fresh)
         return SWIM_OK;
     if (t->log.fd >= 0)
-        return t->owned ? SWIM_OK : txn_take_over(t, err);
+        return txn_may_add(t) ? SWIM_OK : txn_take_over(t, err);
     t->log.fd = io_open(t->io, t->journal_path,
                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         t->st.st_mode & 0666);
@@ -258,7 +263,8 @@ int txn_sync_dir(struct txn *t, swim_error_t *err)
 
 int txn_sync_below(struct txn *t, swim_error_t *err)
 {
-    int rc = t->main_unsynced ? io_sync(&t->main, err) : SWIM_OK;
+    /* One that has failed is told here, before others see a commit. */
+    int rc = t->main_unsynced || t->sync_failed ? io_sync(&t->main, err) : SWIM_OK;
 
     if (rc != SWIM_OK)
         return rc;
@@ -269,15 +275,25 @@ int txn_sync_below(struct txn *t, swim_error_t *err)
     return rc;
 }
 
+/* What could not be written is forgotten by the system, and the sync of a writer that
+ * comes later succeeds without it: so that one has to know. */
+int txn_log_synced(struct txn *t, int rc)
+{
+    if (rc != SWIM_OK && t->journal.unsure && txn_may_change(t, NULL) == SWIM_OK)
+        (void)journal_append_abort(&t->append, NULL);
+    return rc;
+}
+
 int txn_sync_all(struct txn *t, swim_error_t *err)
 {
     int rc = txn_sync_below(t, err);
 
-    if (rc == SWIM_OK && t->log_unsynced)
-        rc = io_sync(&t->log, err);
-    if (rc == SWIM_OK)
-        t->log_unsynced = false;
-    return rc;
+    if (rc != SWIM_OK || !t->log_unsynced)
+        return rc;
+    rc = io_sync(&t->log, err);
+    t->log_unsynced = rc != SWIM_OK;
+    t->journal.unsure |= rc != SWIM_OK;
+    return txn_log_synced(t, rc);
 }
 
 /* Not that of another, which has the name by now. */

@@ -12,8 +12,10 @@ static int bring(struct txn *t, swim_error_t *err)
 
     if (rc == SWIM_OK)
         rc = txn_may_change(t, err);
-    return rc == SWIM_OK ? journal_put_record(&t->log, &t->later.record, true, err)
-                         : rc;
+    if (rc == SWIM_OK)
+        rc = journal_put_record(&t->log, &t->later.record, err);
+    t->later.put = rc == SWIM_OK;
+    return rc == SWIM_OK ? io_sync(&t->log, err) : rc;
 }
 
 static void *later_main(void *arg)
@@ -41,14 +43,20 @@ bool txn_commit_is_over(const struct txn *t)
     return !t->later.under_way || atomic_load(&t->later.done);
 }
 
-/* What others read may have the record or not: nothing more can be said of it, so that
- * all that was made on top of it is lost.  Its frames are cut off with what came
- * behind. */
+/* All that was made on top of it is lost.  Without its record nobody has seen it, and
+ * its frames are cut off with what came behind; else it stays. */
 static int later_failed(struct txn *t, swim_error_t *err)
 {
-    t->later.failed = true;
-    t->journal.end = t->journal.last.begin;
-    return txn_fail(t, t->later.rc, &t->later.err, err);
+    swim_error_t now = {0};
+
+    t->over = true;
+    if (!t->later.put) {
+        t->journal.end = t->journal.last.begin;
+        return txn_fail(t, t->later.rc, &t->later.err, err);
+    }
+    t->journal.unsure = true;
+    (void)txn_log_synced(t, t->later.rc);
+    return txn_fail(t, txn_unsure(t, &t->later.err, &now), &now, err);
 }
 
 int txn_commit_end(struct txn *t, swim_error_t *err)

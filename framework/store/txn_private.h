@@ -27,18 +27,20 @@
  * or in the journal before it (its place may be behind frames of the next commit); 4 in
  * CLEAN, size is that of the last commit, no frame is pending and nothing is held, nor
  * a write to the file itself; 5 what is held is newer than the frames over the same
- * place; 6 nothing is added to a journal that is not owned. */
+ * place; 6 nothing is added to a journal that is not owned, or is unsure; 7 what a
+ * commit record refers to that others may have read is neither cut off nor written
+ * over. */
 enum txn_state { TXN_READS, TXN_CLEAN, TXN_CHANGED, TXN_BROKEN };
 
 /* A commit that is on its way to the disk.  Until it has ended the thread alone syncs,
  * and looks at what is unsynced. */
 struct txn_later {
     bool under_way, threaded;
-    bool failed; /* one has: nothing is known of what is committed */
     pthread_t thread;
     struct journal_record record;
     atomic_bool done;
-    int rc; /* of the thread, when it is done */
+    bool put; /* of the thread, when it is done: others may read the record */
+    int rc;
     swim_error_t err;
 };
 
@@ -84,6 +86,7 @@ struct txn {
     uint64_t rewrite_over; /* the journal is left as it is up to here */
     bool owes_sync;        /* it has committed without one */
     bool sync_failed; /* nothing is known to be on the disk any more: see io_file */
+    bool over;        /* a commit has failed half-way: it can only be closed */
     uint64_t size;    /* of the state that is made */
     struct io_unsent unsent; /* of the file itself */
     uint64_t tail_end; /* of what was written to the file itself since the last commit;
@@ -142,12 +145,20 @@ void txn_held_read(struct txn *txn, void *bytes, size_t size, uint64_t place);
 int txn_tail_put(struct txn *txn, swim_error_t *err);
 bool txn_tail_holds(const struct txn *txn, uint64_t place, uint64_t size);
 
+/* A commit that others may see already has failed, and why: SWIM_ERR_UNSURE. */
+int txn_unsure(struct txn *txn, const swim_error_t *why, swim_error_t *err);
+
+/* What a sync of the journal came to: rc.  When it has failed the next writer finds the
+ * mark for that. */
+int txn_log_synced(struct txn *txn, int rc);
+/* Something may be added to the journal as it is. */
+bool txn_may_add(const struct txn *txn);
 /* Open the journal that is there; none: nothing happens.  Begin one; remove it. */
 int txn_journal_open(struct txn *txn, swim_error_t *err);
 int txn_journal_begin(struct txn *txn, swim_error_t *err);
 int txn_journal_remove(struct txn *txn, swim_error_t *err);
-/* Put a new journal in the place of one that somebody may still be adding to.
- * SWIM_ERR_LOST: somebody has. */
+/* Put a new journal in the place of one that somebody may still be adding to
+ * (SWIM_ERR_LOST: somebody has), or of which the disk may not have all. */
 int txn_take_over(struct txn *txn, swim_error_t *err);
 /* Whether the journal is still the one by that name. */
 int txn_journal_is_there(const struct txn *txn, bool *is, swim_error_t *err);

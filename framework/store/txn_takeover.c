@@ -1,4 +1,8 @@
-/* txn_takeover.c - without flock: a journal that another may still be adding to.
+/* txn_takeover.c - a journal that is not added to as it is.
+ *
+ * Of one that could not be synced the disk may lack what can be read, and will not get
+ * it by another sync: what is of use in it goes to a new journal, with any flock.  And
+ * without flock it may be one that another may still be adding to.
  *
  * The one who wrote before may be stopped, for longer than its lease, and go on at any
  * time.  So whoever writes next puts a new journal in the place of the one that is

@@ -90,9 +90,9 @@ int txn_frame(struct txn *t, const unsigned char *bytes, size_t size, uint64_t p
     int rc = read_both(t, place, size, &below, &is, err);
 
     while (rc == SWIM_OK && (n = txn_differs(bytes, size, is, known, &at))) {
-        bool owned = t->log.fd >= 0 && t->owned;
+        bool may_add = txn_may_add(t);
         rc = txn_journal_begin(t, err);
-        if (rc == SWIM_OK && !owned) /* taking over needs the same memory */
+        if (rc == SWIM_OK && !may_add) /* taking over needs the same memory */
             rc = read_both(t, place, size, &below, &is, err);
         if (rc == SWIM_OK)
             rc = journal_append_frame(&t->append, bytes + at, n, place + at,

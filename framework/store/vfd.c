@@ -235,8 +235,7 @@ static herr_t vfd_close(H5FD_t *head)
     *at = v->next;
     if (openfile_put(v->file, &err) != SWIM_OK) {
         failure = err;
-        fprintf(stderr, "h5swim: %s; what was written since the last commit is lost\n",
-                err.text);
+        openfile_tell(&err);
         exit_status_spoil();
     }
     free(v);

@@ -503,7 +503,7 @@ static void an_error_at_any_call_leaves_old_or_new(void **state)
             if (errnum == EINTR && (rc != SWIM_OK || err.code != SWIM_OK))
                 fail_msg("interrupted: %s", err.text);
             /* What fails at the end of a session is for the next one to mend. */
-            assert_true(rc == SWIM_OK || rc == SWIM_ERR_IO);
+            assert_true(rc == SWIM_OK || rc == SWIM_ERR_IO || rc == SWIM_ERR_UNSURE);
             assert_true(rc == SWIM_OK || strstr(err.text, PATH) ||
                         strstr(err.text, "/data"));
             sim_disk_arm(0, 0);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <hdf5.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "scratch_dir.h"
 #include "source_scene.h"
 #include "store/output.h"
+#include "store/vfd.h"
 
 #define MARK "0123456789abcdef-0000000000000001"
 #define NEXT "0123456789abcdef-0000000000000002"
@@ -56,6 +58,7 @@ static int teardown(void **state)
     struct scene *s = *state;
 
     store_forget_all();
+    vfd_use_io(NULL, NULL);
     int rc = scratch_dir_remove(&s->dir);
     free(s);
     return rc;
@@ -175,6 +178,58 @@ static void a_block_counts_from_its_commit_on(void **state)
 }
 
 /* Commits blocks 0, 2, 4, ... until it is killed, in the middle of anything. */
+static struct stat fails_to_sync;
+
+static int failing_fdatasync(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || st.st_ino != fails_to_sync.st_ino)
+        return fdatasync(fd);
+    errno = EIO;
+    return -1;
+}
+
+/* Others may have seen it: it stays, and whoever does it again has it once. */
+static void a_block_whose_commit_is_unsure_is_there_with_its_data(void **state)
+{
+    struct scene *s = *state;
+    static struct swim_io io;
+    char journal[400];
+
+    io = swim_io_system;
+    io.fdatasync = failing_fdatasync;
+    make(s, MARK, "kernel: k\n", ROWS);
+    snprintf(journal, sizeof(journal), "%s.swimlog", s->file);
+    vfd_use_io(&io, NULL);
+    struct output *o = open_it(s, MARK);
+    assert_int_equal(write_row(o, 9), SWIM_OK);
+    done(o, 9);
+    assert_int_equal(output_commit(o, NULL), SWIM_OK);
+    assert_int_equal(stat(journal, &fails_to_sync), 0);
+    assert_int_equal(write_row(o, 10), SWIM_OK);
+    done(o, 10);
+    assert_int_equal(output_commit_begin(o, NULL), SWIM_OK);
+    assert_int_equal(write_row(o, 11), SWIM_OK);
+    done(o, 11);
+    assert_int_equal(output_commit_end(o, NULL), SWIM_ERR_UNSURE);
+    assert_int_equal(output_close(o, false, NULL), SWIM_ERR_UNSURE);
+    vfd_use_io(NULL, NULL);
+    read_bits(s, MARK, ROWS);
+    assert_true(is_done(9) && is_done(10) && count_done(ROWS) == 2);
+    assert_true(row_is(s, "a", 10, 10) && row_is(s, "/g/b", 10, 10));
+    o = open_it(s, MARK);
+    assert_int_equal(write_row(o, 10), SWIM_OK);
+    assert_int_equal(write_row(o, 11), SWIM_OK);
+    done(o, 10);
+    done(o, 11);
+    assert_int_equal(output_close(o, false, NULL), SWIM_OK);
+    read_bits(s, MARK, ROWS);
+    assert_int_equal(count_done(ROWS), 3);
+    assert_true(row_is(s, "a", 9, 9) && row_is(s, "/g/b", 11, 11));
+    assert_int_equal(size_of(s, ".swimlog"), -1);
+}
+
 static void write_for_ever(struct scene *s, int told)
 {
     struct output *o = open_it(s, MARK);
@@ -541,6 +596,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_block_counts_from_its_commit_on),
+        TEST(a_block_whose_commit_is_unsure_is_there_with_its_data),
         TEST(a_killed_writer_leaves_data_and_bits_together),
         TEST(bits_of_all_sessions_add_up),
         TEST(a_commit_writes_the_bytes_that_were_changed),

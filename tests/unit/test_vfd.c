@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,14 +75,22 @@ static int value(const struct scene *s)
     return found;
 }
 
-/* The system's calls, of which syncs are counted and writes may fail. */
+/* The system's calls, of which syncs are counted, and writes and those of a journal may
+ * fail. */
 static int n_syncs;
 static bool writes_fail;
+static const char *fails_to_sync; /* its path; NULL: none */
 
 static int counted_fdatasync(int fd)
 {
+    struct stat st, other;
+
     n_syncs++;
-    return swim_io_system.fdatasync(fd);
+    if (!fails_to_sync || fstat(fd, &st) != 0 || stat(fails_to_sync, &other) != 0 ||
+        st.st_ino != other.st_ino)
+        return swim_io_system.fdatasync(fd);
+    errno = EIO;
+    return -1;
 }
 
 static int counted_fsync(int fd)
@@ -107,6 +116,7 @@ static void io_take(void)
     io.fsync = counted_fsync;
     io.pwritev = failing_write;
     writes_fail = false;
+    fails_to_sync = NULL;
     n_syncs = 0;
     vfd_use_io(&io, NULL);
 }
@@ -145,6 +155,60 @@ static void a_close_tells_that_metadata_could_not_be_written(void **state)
     assert_int_equal(why.code, SWIM_ERR_IO);
     vfd_use_io(NULL, NULL);
     assert_int_equal(value(s), 1);
+}
+
+/* Close the file: what comes on stderr meanwhile. */
+static void close_and_hear(const struct scene *s, hid_t file, char text[1000])
+{
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    int fd = open(scratch_dir_file(&s->dir, "told"), O_CREAT | O_TRUNC | O_RDWR, 0600);
+    assert_true(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    herr_t closed = H5Fclose(file);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    ssize_t n = pread(fd, text, 999, 0);
+    close(fd);
+    assert_true(closed >= 0 && n >= 0);
+    text[n] = '\0';
+}
+
+/* By swim_commit(), or by the close; others see it all the same. */
+static void a_commit_that_may_be_lost_is_told_as_such_and_once(void **state)
+{
+    struct scene *s = *state;
+    swim_error_t err = {0}, why = {0};
+    char told[1000];
+
+    make(s, 1);
+    for (int number = 2; number <= 3; number++) {
+        io_take();
+        hid_t file = open_as(s, H5F_ACC_RDWR);
+        hid_t attribute = H5Aopen(file, "v", H5P_DEFAULT);
+        assert_true(H5Awrite(attribute, H5T_NATIVE_INT, &number) >= 0);
+        H5Aclose(attribute);
+        fails_to_sync = s->journal;
+        if (number == 2)
+            assert_int_equal(swim_commit(file, &err), SWIM_ERR_UNSURE);
+        (void)vfd_take_failure(&why);
+        close_and_hear(s, file, told);
+        assert_int_equal(vfd_take_failure(&why), number == 3);
+        if (number == 3) {
+            assert_int_equal(why.code, SWIM_ERR_UNSURE);
+            assert_non_null(strstr(told, "others may see"));
+            assert_null(strstr(told, "is lost"));
+            assert_ptr_equal(strchr(told, '\n'), told + strlen(told) - 1);
+        } else {
+            assert_non_null(strstr(err.text, "others may see"));
+            assert_string_equal(told, "");
+        }
+        vfd_use_io(NULL, NULL);
+        assert_int_equal(access(s->journal, F_OK), 0);
+        assert_true(H5Fclose(open_as(s, H5F_ACC_RDONLY)) >= 0); /* it copies it */
+        assert_int_equal(access(s->journal, F_OK), -1);
+        assert_int_equal(value(s), number);
+    }
 }
 
 #define MANY 400000 /* integers: more than HDF5 holds back */
@@ -316,6 +380,7 @@ int main(void)
         TEST(the_environment_says_whether_commits_are_synced),
         TEST(after_a_failed_write_closes_and_exit_go_well),
         TEST(a_close_tells_that_metadata_could_not_be_written),
+        TEST(a_commit_that_may_be_lost_is_told_as_such_and_once),
         TEST(a_reader_need_not_wait_until_a_journal_is_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,9 +32,11 @@
  *     SWIM_ERR_TIMEOUT  the file was not had in time; the text says who has it
  *     SWIM_ERR_DEADLOCK this thread has the file in a transaction of another handle
  *     SWIM_ERR_LOST     the lease ended before the commit: nothing was written
+ *     SWIM_ERR_UNSURE   the last sync of the commit has failed: others may see it, and
+ *                       it may be gone when the host crashes; look at what is there
  *     SWIM_ERR_CORRUPT, SWIM_ERR_IO, SWIM_ERR_NOMEM, SWIM_ERR_CANCELLED
- * After an error the file is as before; a call of a transaction that failed half-way
- * leaves a transaction that can only be aborted, which its commit says.
+ * After any other error the file is as before; a call of a transaction that failed
+ * half-way leaves a transaction that can only be aborted, which its commit says.
  *
  * Threads: a handle belongs to one thread at a time.  Different handles may be used by
  *          different threads; those of one file take turns, also to read, as HDF5 has

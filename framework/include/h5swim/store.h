@@ -20,10 +20,11 @@
  *
  * Closing.  H5Fclose() commits.  It cannot say that this failed, as HDF5 does not
  * survive a driver that fails there: one line is written to stderr instead, and the
- * file keeps the last committed state.  Who wants to know calls swim_commit() before,
- * or swim_close().  exit() commits when its status is 0; with any other the files that
- * are open keep the last committed state, as they do when the process ends by a signal
- * or by _exit().
+ * file keeps the last committed state (unless the line says that others may see the new
+ * one: see SWIM_ERR_UNSURE of swim_commit()).  Who wants to know calls swim_commit()
+ * before, or swim_close().  exit() commits when its status is 0; with any other the
+ * files that are open keep the last committed state, as they do when the process ends
+ * by a signal or by _exit().
  *
  * Errors.  When a write fails (no space left, a lease that ended), the HDF5 call fails,
  * what was uncommitted is gone, and the file is to be closed.  The HDF5 error stack
@@ -109,8 +110,10 @@ SWIM_API int swim_fapl_set(hid_t fapl, const struct swim_store_options *options,
  * what it flushes before.
  * Errors: SWIM_ERR_ARG (not opened by this driver, or for reading; keeps free space),
  * SWIM_ERR_LOST (the lease ended: others may have written), SWIM_ERR_CORRUPT (changed
- * from outside), SWIM_ERR_IO.  After a failure the file keeps the last committed state.
- */
+ * from outside), SWIM_ERR_IO.  After these the file keeps the last committed state.
+ * SWIM_ERR_UNSURE: the last sync of the commit has failed; others may see it already,
+ * so it stays, but it may be gone when the host crashes.  Close the file, and look at
+ * what is there before the same is written again. */
 SWIM_API int swim_commit(hid_t file, swim_error_t *err);
 
 /* Forget all since the last commit.  From then on the file can only be closed: reads
