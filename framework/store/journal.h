@@ -38,6 +38,12 @@ int journal_scan(struct journal *journal, const struct io_file *file, uint64_t u
                  swim_error_t *err);
 void journal_clear(struct journal *journal);
 
+/* When the open file was changed last, as journals and snapshots have it: its ctime.
+ * Where that lies before the file was made, because the clock was set back, it is
+ * turned around that moment: so no file was changed before it was made, and after each
+ * change there is another time. */
+uint64_t journal_time_of(const struct io_file *file, const struct stat *st);
+
 /* Whether the open file with this inode number is the one that the journal was begun
  * for, and not one that was made later and got its number. */
 bool journal_is_of(const struct journal_header *header, const struct io_file *file,

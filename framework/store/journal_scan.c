@@ -300,6 +300,16 @@ int journal_scan_on(struct journal *j, const unsigned char boot[JOURNAL_ID],
     return rc;
 }
 
+uint64_t journal_time_of(const struct io_file *file, const struct stat *st)
+{
+    int64_t birth_ns = file->io->birth_ns(file->fd);
+    uint64_t born = birth_ns > 0 ? (uint64_t)birth_ns : 0;
+    uint64_t changed =
+        (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
+
+    return changed < born ? born + (born - changed) : changed;
+}
+
 bool journal_is_of(const struct journal_header *header, const struct io_file *file,
                    uint64_t inode)
 {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "store/journal.h"
 #include "store/store_private.h"
 #include "store/store_wait.h"
 
@@ -178,10 +179,12 @@ static uint64_t in_ns(const struct timespec *t)
 static bool copied_since(const struct source *s, const struct txn_snapshot *then,
                          const struct txn_snapshot *is)
 {
-    int fd = openfile_fd(s->open, NULL);
+    const struct io_file file = {&swim_io_system, openfile_fd(s->open, NULL), s->file,
+                                 NULL};
     struct stat st;
 
-    return fd >= 0 && fstat(fd, &st) == 0 && in_ns(&st.st_ctim) == is->when_ns &&
+    return file.fd >= 0 && fstat(file.fd, &st) == 0 &&
+           journal_time_of(&file, &st) == is->when_ns &&
            in_ns(&st.st_mtim) == then->when_ns;
 }
 

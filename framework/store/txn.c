@@ -104,20 +104,16 @@ static int txn_has_moved(const struct txn *t, bool *moved, swim_error_t *err)
     return SWIM_OK;
 }
 
-uint64_t txn_ctime(const struct stat *st)
-{
-    return (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
-}
-
 int txn_start_bare(struct txn *t, swim_error_t *err)
 {
     if (io_fstat(t->io, t->main.fd, &t->st) != 0)
         return swim_error_sys(err, errno, "look at %s", t->path);
     uint64_t size = (uint64_t)t->st.st_size;
-    t->journal.header = (struct journal_header){.inode = (uint64_t)t->st.st_ino,
-                                                .size = size,
-                                                .high_water = size,
-                                                .ctime_ns = txn_ctime(&t->st)};
+    t->journal.header =
+        (struct journal_header){.inode = (uint64_t)t->st.st_ino,
+                                .size = size,
+                                .high_water = size,
+                                .ctime_ns = journal_time_of(&t->main, &t->st)};
     journal_start(&t->journal);
     return SWIM_OK;
 }
@@ -360,7 +356,7 @@ static bool txn_is_of_use(const struct txn *t)
     if (t->log.fd < 0 || j->last.number != j->header.number ||
         io_fstat(t->io, t->main.fd, &st) != 0 || (uint64_t)st.st_size != j->header.size)
         return true;
-    return txn_ctime(&st) != j->header.ctime_ns &&
+    return journal_time_of(&t->main, &st) != j->header.ctime_ns &&
            txn_flock(t, &t->main, LOCK_EX, NULL) != SWIM_OK;
 }
 

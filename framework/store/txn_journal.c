@@ -204,7 +204,7 @@ static int journal_fill(struct txn *t, swim_error_t *err)
     txn_open_to_readers(t, &t->log);
     if (io_fstat(t->io, t->main.fd, &st) != 0)
         return swim_error_sys(err, errno, "look at %s", t->path);
-    h.ctime_ns = txn_ctime(&st);
+    h.ctime_ns = journal_time_of(&t->main, &st);
     if (getrandom(h.id, sizeof(h.id), 0) != sizeof(h.id))
         return swim_error_sys(err, errno, "name the journal of %s", t->path);
     memcpy(h.lineage, h.id, JOURNAL_ID);

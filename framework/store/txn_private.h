@@ -109,7 +109,6 @@ int txn_may_change(const struct txn *txn, swim_error_t *err);
 int txn_gone(const struct txn *txn, swim_error_t *err);
 /* Without a journal: the file as it is now is the state. */
 int txn_start_bare(struct txn *txn, swim_error_t *err);
-uint64_t txn_ctime(const struct stat *st);
 
 /* The file's own bytes that count: [0, end). */
 uint64_t txn_main_end(const struct txn *txn);

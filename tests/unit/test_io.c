@@ -112,6 +112,11 @@ static int weak_fchmod(int fd, mode_t mode)
     return interrupted() ? -1 : fchmod(fd, mode);
 }
 
+static int64_t weak_birth_ns(int fd)
+{
+    return swim_io_system.birth_ns(fd);
+}
+
 static const struct swim_io weak = {
     .open = weak_open,
     .close = close,
@@ -128,6 +133,7 @@ static const struct swim_io weak = {
     .link = weak_link,
     .fchown = weak_fchown,
     .fchmod = weak_fchmod,
+    .birth_ns = weak_birth_ns,
     .set_mtime = weak_set_mtime,
 };
 

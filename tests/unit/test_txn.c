@@ -13,7 +13,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "txn_scene.h"
@@ -270,12 +269,6 @@ static void a_journal_of_the_file_that_had_the_name_before_is_refused(void **sta
     assert_refused(s, SWIM_ERR_CORRUPT, "journal of another file");
 }
 
-static int64_t born_tomorrow(int fd)
-{
-    (void)fd;
-    return ((int64_t)time(NULL) + 86400) * 1000000000;
-}
-
 /* Its number is that of the one that is gone. */
 static void a_file_that_is_younger_than_its_journal_is_another(void **state)
 {
@@ -284,6 +277,34 @@ static void a_file_that_is_younger_than_its_journal_is_another(void **state)
     kill_a_writer(s, true);
     counted.birth_ns = born_tomorrow;
     assert_refused(s, SWIM_ERR_CORRUPT, "journal of another file");
+}
+
+/* It was changed last before it was made, as it seems. */
+static void
+a_journal_begun_when_the_clock_was_set_back_is_that_of_its_file(void **state)
+{
+    struct scene *s = *state;
+    unsigned char seen[9];
+
+    counted.birth_ns = born_tomorrow;
+    kill_a_writer(s, true);
+    struct txn *t = must_open(s, false);
+    assert_int_equal(txn_number(t), 1);
+    assert_int_equal(txn_read(t, seen, 9, 5000, NULL), SWIM_OK);
+    assert_memory_equal(seen, "old place", 9);
+    txn_close(t);
+    t = must_open(s, true);
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    txn_close(t);
+    assert_false(is_there(s->journal));
+    /* and one in which nothing is committed goes, also while others read */
+    struct txn *reader = must_open(s, false);
+    t = must_open(s, true);
+    assert_int_equal(txn_write(t, s->bytes, BYTES, 1, NULL), SWIM_OK);
+    assert_true(is_there(s->journal));
+    txn_close(t);
+    assert_false(is_there(s->journal));
+    txn_close(reader);
 }
 
 static void a_journal_that_somebody_put_there_is_refused(void **state)
@@ -478,6 +499,7 @@ int main(void)
         TEST(a_file_that_was_cut_from_outside_is_refused),
         TEST(a_journal_of_the_file_that_had_the_name_before_is_refused),
         TEST(a_file_that_is_younger_than_its_journal_is_another),
+        TEST(a_journal_begun_when_the_clock_was_set_back_is_that_of_its_file),
         TEST(a_new_file_does_not_get_the_journal_of_one_that_is_gone),
         TEST(a_journal_that_somebody_put_there_is_refused),
         TEST(a_file_with_two_names_is_not_written_to),

@@ -210,13 +210,25 @@ static void bytes_that_are_no_snapshot_are_refused(void **state)
     }
 }
 
+static int setup_clock_set_back(void **state)
+{
+    int rc = scene_setup(state);
+
+    counted.birth_ns = born_tomorrow;
+    return rc;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
+#define TEST_SET_BACK(name) \
+    cmocka_unit_test_setup_teardown(name, setup_clock_set_back, scene_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_state_can_be_opened_while_others_follow),
         TEST(a_state_is_not_mixed_up_with_another),
+        TEST_SET_BACK(each_state_can_be_opened_while_others_follow),
+        TEST_SET_BACK(a_state_is_not_mixed_up_with_another),
         TEST(a_state_that_was_copied_over_is_not_read),
         TEST(a_writer_continues_the_last_state_alone),
         cmocka_unit_test(bytes_that_are_no_snapshot_are_refused),
