@@ -20,6 +20,8 @@ struct journal {
     bool unsure; /* a sync has failed: of what is in it the disk may not have all */
     uint64_t seed, chain; /* the chain behind the last commit record */
     uint64_t end;         /* of the last commit record, or of the header */
+    uint64_t stop; /* at or behind that: where a record was not as it must be, or the
+                      journal ended */
 };
 
 enum journal_found {
@@ -51,6 +53,15 @@ bool journal_is_of(const struct journal_header *header, const struct io_file *fi
 /* Go on behind the last commit that was found: what others have committed since. */
 int journal_scan_on(struct journal *journal, const unsigned char boot[JOURNAL_ID],
                     swim_error_t *err);
+
+/* Commits behind a journal that was read as far as it goes. */
+struct journal_behind {
+    uint64_t lost_upto;    /* number of the last that was made; 0: there is none */
+    bool stopped_by_power; /* one has its record, and not all that belongs to it */
+};
+int journal_look_behind(const struct journal *journal,
+                        const unsigned char boot[JOURNAL_ID],
+                        struct journal_behind *behind, swim_error_t *err);
 
 /* Call fn for each committed frame in the order in which they were written, until it
  * does not give SWIM_OK.  extent: that of the commit before the frame's. */

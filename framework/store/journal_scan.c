@@ -182,6 +182,7 @@ static int scan_records(struct journal *j, struct window *w, uint64_t upto,
         rc = scan_frame(j, w, &pending, &at, &chain, &more, err);
         if (rc != SWIM_OK || more)
             continue;
+        j->stop = at;
         rc = scan_commit(j, w, &pending, at, chain, boot, &more, err);
         at = j->end;
         chain = j->chain;

@@ -124,7 +124,7 @@ static int commit_record(struct txn *t, bool sync, swim_error_t *err)
     int rc = commit_make(t, &c, err);
 
     if (rc == SWIM_OK && sync)
-        rc = txn_sync_below(t, err);
+        rc = txn_sync_all(t, err);
     if (rc == SWIM_OK)
         rc = txn_may_change(t, err);
     return rc == SWIM_OK ? commit_put(t, &c, sync, err) : rc;
@@ -135,6 +135,8 @@ static int commit_later(struct txn *t, swim_error_t *err)
     struct journal_commit c;
     int rc = commit_make(t, &c, err);
 
+    if (rc == SWIM_OK && t->log_unsynced)
+        rc = txn_sync_all(t, err);
     if (rc == SWIM_OK)
         rc = journal_append_seal(&t->append, &c, &t->later.record, err);
     if (rc == SWIM_OK)

@@ -74,7 +74,7 @@ static int fresh_announce(struct txn *t, bool sync, swim_error_t *err)
     c.replaced_by = (uint64_t)t->st.st_ino;
     c.fence = t->opt.fence;
     memcpy(c.boot, t->opt.boot, JOURNAL_ID);
-    int rc = sync ? txn_sync_below(old, err) : SWIM_OK;
+    int rc = sync ? txn_sync_all(old, err) : SWIM_OK;
     if (rc != SWIM_OK)
         return rc;
     return txn_log_synced(old, journal_append_commit(&old->append, &c, sync, err));

@@ -4,6 +4,7 @@
  * links, and must be one file of one who could have written to the file itself. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -11,6 +12,7 @@
 
 #include "txn_private.h"
 
+#define TRIES 3                /* while others are at it */
 #define CLOSE_LATE (64U << 20) /* so large that closing it takes its time */
 
 static int journal_refuse(const struct txn *t, const char *why, swim_error_t *err)
@@ -103,6 +105,29 @@ static int journal_check_owner(const struct txn *t, bool *over, swim_error_t *er
                           t->path, t->journal_path);
 }
 
+/* The next writer would cut off what lies behind the last commit that can be read.  In
+ * a journal that others add to, what they have added meanwhile is read first. */
+static int journal_check_behind(struct txn *t, swim_error_t *err)
+{
+    struct journal *j = &t->journal;
+    struct journal_behind behind;
+
+    for (int tries = 0; tries < TRIES; tries++) {
+        int rc = journal_look_behind(j, t->opt.boot, &behind, err);
+        if (rc != SWIM_OK || behind.lost_upto == 0)
+            return rc;
+        rc = journal_scan_on(j, t->opt.boot, err);
+        if (rc != SWIM_OK || j->last.number >= behind.lost_upto)
+            return rc;
+    }
+    return swim_error_set(err, SWIM_ERR_CORRUPT,
+                          "open %s: its journal is damaged at byte %" PRIu64
+                          ", and commits up to number %" PRIu64
+                          " came after that (see h5swim check, and h5swim recover, "
+                          "which goes on without them)",
+                          t->path, j->stop, behind.lost_upto);
+}
+
 static void journal_let_go(struct txn *t)
 {
     if (t->log.fd >= 0)
@@ -129,6 +154,8 @@ int txn_journal_open(struct txn *t, swim_error_t *err)
         swim_error_clear(err); /* it speaks of the journal */
         return txn_gone(t, err);
     }
+    if (rc == SWIM_OK && found == JOURNAL_FOUND && !t->opt.at)
+        rc = journal_check_behind(t, err);
     if (rc == SWIM_OK && found == JOURNAL_FOUND)
         rc = journal_check_owner(t, &over, err);
     if (rc != SWIM_OK || !over) {

@@ -24,7 +24,8 @@
  * fresh, when nobody else sees it; 2 nothing
  * below high_water is written to the file but by a checkpoint, and nothing at all
  * unless direct; 3 a commit record is written when all that it refers to is on the disk
- * or in the journal before it (its place may be behind frames of the next commit); 4 in
+ * or in the journal before it (its place may be behind frames of the next commit), and
+ * with sync when the commits before it are on the disk; 4 in
  * CLEAN, size is that of the last commit, no frame is pending and nothing is held, nor
  * a write to the file itself; 5 what is held is newer than the frames over the same
  * place; 6 nothing is added to a journal that is not owned, or is unsure; 7 what a
@@ -179,7 +180,7 @@ void txn_rewrite_if_long(struct txn *txn);
 /* Whether it is so long that the next commit would try to. */
 bool txn_is_long(const struct txn *txn);
 /* What a commit rests on is on the disk: the bytes of the file itself and the directory
- * entry of the journal.  All that is committed is on the disk. */
+ * entry of the journal.  The same, and all that is committed. */
 int txn_sync_below(struct txn *txn, swim_error_t *err);
 int txn_sync_all(struct txn *txn, swim_error_t *err);
 /* The directory alone. */

@@ -13,8 +13,6 @@
 
 #include "verdict_private.h"
 
-#define WINDOW (1U << 18)
-
 static int journal_distrust(struct verdict *v, const char *why)
 {
     v->has = JOURNAL_UNREADABLE;
@@ -67,53 +65,6 @@ static int broken_where(struct verdict *v, uint64_t at, const char **why,
     }
 }
 
-/* A commit record behind the end.  A power failure may keep the record of one that was
- * being made and lose what belongs to it, but then none has followed; one that has a
- * number from before is a leftover. */
-static void commit_behind(struct verdict *v, const struct journal_commit *c,
-                          const unsigned char *boot)
-{
-    if (c->number <= v->journal.last.number)
-        return;
-    if (c->number == v->journal.last.number + 1 &&
-        memcmp(c->boot, boot, JOURNAL_ID) != 0)
-        v->stopped_by_power = true;
-    else if (c->number > v->lost_upto)
-        v->lost_upto = c->number;
-}
-
-/* Records lie at multiples of 8. */
-static void commits_in(struct verdict *v, const unsigned char *bytes, size_t size,
-                       const unsigned char *boot)
-{
-    for (size_t at = 0; at + JOURNAL_COMMIT <= size; at += 8) {
-        struct journal_commit c;
-        uint64_t chain = 0;
-        if (memcmp(bytes + at, "CMIT", 4) == 0 &&
-            journal_commit_decode(bytes + at, v->journal.seed, &chain, &c))
-            commit_behind(v, &c, boot);
-    }
-}
-
-static int look_behind(struct verdict *v, const unsigned char *boot, swim_error_t *err)
-{
-    if (v->unfinished == 0)
-        return SWIM_OK;
-    unsigned char *window = malloc(WINDOW);
-    size_t got = WINDOW;
-    int rc = SWIM_OK;
-    if (!window)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "read %s: no memory",
-                              v->journal_path);
-    for (uint64_t at = v->journal.end; rc == SWIM_OK && got == WINDOW;
-         at += WINDOW - 128) {
-        rc = io_read(&v->log, window, WINDOW, at, &got, err);
-        commits_in(v, window, got, boot);
-    }
-    free(window);
-    return rc;
-}
-
 static int say_broken(struct verdict *v, swim_error_t *err)
 {
     const struct journal *j = &v->journal;
@@ -134,14 +85,17 @@ static int journal_judge(struct verdict *v, const unsigned char *boot,
                          swim_error_t *err)
 {
     const struct journal *j = &v->journal;
+    struct journal_behind behind = {0};
     uint64_t size = 0;
     int rc = io_size(&v->log, &size, err);
 
     v->unfinished = size > j->end ? size - j->end : 0;
     if (rc == SWIM_OK)
-        rc = look_behind(v, boot, err);
+        rc = journal_look_behind(j, boot, &behind, err);
     if (rc != SWIM_OK)
         return rc;
+    v->lost_upto = behind.lost_upto;
+    v->stopped_by_power = behind.stopped_by_power;
     v->commits = j->last.number - j->header.number;
     v->other_file = !journal_is_of(&j->header, &v->main, (uint64_t)v->main_st.st_ino);
     if (v->lost_upto > 0)

@@ -264,6 +264,16 @@ json 'j = d["journal"]
 assert j["state"] == "broken" and j["commits"] == 1 and j["lost_up_to"] == 3
 assert j["readable_bytes"] <= j["broken_at"] <= 350'
 says 'readable +[0-9]+ bytes of the journal, up to commit 1$'
+# Who opens it is told, and the last who leaves does not tidy it up.
+before=$(sums)
+expect_status 1 "$h5swim" exec -- h5dump a.h5
+grep -q 'a.h5: its journal is damaged at byte [0-9]*, and commits up to number 3' "$tmp/err" ||
+    fail "a reader: $(cat "$tmp/err")"
+expect_status 1 "$h5swim" exec -- "$python" -c 'import h5py; h5py.File("a.h5", "r+")'
+grep -q 'its journal is damaged at byte .*h5swim recover' "$tmp/err" || fail "a writer: $(cat "$tmp/err")"
+expect_status 5 "$h5swim" view a.h5
+expect_line 'its journal is damaged at byte'
+[ "$(sums)" = "$before" ] || fail "a damaged journal has changed"
 expect_status 0 "$h5swim" recover a.h5 --apply
 [ "$(values a.h5)" = "0:-1" ] || fail "values: $(values a.h5)"
 [ "$(left_beside)" = "./a.h5.swimlog.discarded ./a.h5.swimsaved " ] || fail "left: $(left_beside)"

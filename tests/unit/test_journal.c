@@ -280,6 +280,30 @@ static void a_header_that_is_none_is_told_from_one_never_synced(void **state)
     journal_clear(&j);
 }
 
+/* Leftovers, which a power failure may bring back. */
+static void commits_of_before_are_not_lost(void **state)
+{
+    struct scene *s = *state;
+    unsigned char record[JOURNAL_COMMIT];
+    struct journal_behind behind;
+    enum journal_found found;
+    struct journal j;
+
+    write_journal(s, here);
+    for (uint64_t n = 1; n <= COMMITS; n++) {
+        uint64_t end = (uint64_t)lseek(s->file.fd, 0, SEEK_END);
+        assert_int_equal(pread(s->file.fd, record, sizeof(record),
+                               (off_t)(s->ends[n] - JOURNAL_COMMIT)),
+                         sizeof(record));
+        bytes_write(&s->file, record, sizeof(record), end);
+        assert_int_equal(scan(s, UINT64_MAX, &j, &found), SWIM_OK);
+        assert_int_equal(j.last.number, COMMITS);
+        assert_int_equal(journal_look_behind(&j, here, &behind, NULL), SWIM_OK);
+        assert_int_equal(behind.lost_upto, 0);
+        journal_clear(&j);
+    }
+}
+
 /* Each with the right checksums, and each by one who means harm. */
 static void sizes_and_places_beyond_sense_are_refused(void **state)
 {
@@ -423,6 +447,7 @@ int main(void)
         TEST(data_of_this_boot_are_not_read_again),
         TEST(records_of_another_journal_are_not_taken),
         TEST(a_header_that_is_none_is_told_from_one_never_synced),
+        TEST(commits_of_before_are_not_lost),
         TEST(sizes_and_places_beyond_sense_are_refused),
         TEST(what_was_given_up_is_gone_and_others_follow),
         TEST(a_long_write_is_several_frames),

@@ -21,6 +21,7 @@
 static const struct scene *scene;
 static bool flocks;
 static bool journal_fails; /* its next sync does, while a reader opens the file */
+static int good_syncs;     /* of the journal, before that one */
 static bool file_fails;    /* all syncs of the file itself do */
 static struct txn *reader;
 static off_t put_at_most = -1; /* bytes of a write to the journal; -1: all */
@@ -39,7 +40,7 @@ static int failing_fdatasync(int fd)
         errno = EIO;
         return -1;
     }
-    if (!journal_fails || !is_journal(fd))
+    if (!journal_fails || !is_journal(fd) || good_syncs-- > 0)
         return fdatasync(fd);
     journal_fails = false;
     if (open_as(scene, false, flocks, 1, &reader, NULL) != SWIM_OK)
@@ -69,6 +70,7 @@ static int setup(void **state)
     counted.pwritev = short_pwritev;
     flocks = true;
     journal_fails = file_fails = false;
+    good_syncs = 0;
     reader = NULL;
     put_at_most = -1;
     return rc;
@@ -274,27 +276,33 @@ static void that_is_so_when_the_writer_was_killed_then(void **state)
     }
 }
 
-/* The journal of the file that had the name could not say what follows. */
+/* The journal of the file that had the name could not say what follows, or the commits
+ * in it were not synced before. */
 static void that_of_a_file_that_was_not_replaced_is_left_as_well(void **state)
 {
     struct scene *s = *state;
     const struct txn_options opt = {
         .io = &counted, .write = true, .flocks = true, .fence = 2, .boot = "boot"};
-    struct txn *t = writer_open(1);
 
-    put(t, 'n', 1);
-    assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
-    txn_close(t);
-    assert_int_equal(txn_create(&t, s->path, &opt, false, 0600, NULL), SWIM_OK);
-    assert_int_equal(txn_write(t, "new", 3, 0, NULL), SWIM_OK);
-    journal_fails = true;
-    assert_int_equal(txn_commit(t, true, NULL), SWIM_ERR_IO);
-    txn_close(t);
-    assert_sees(reader, 'n');
-    assert_found(2, 'n');
-    assert_true(is_left());
-    assert_sees(reader, 'n');
-    txn_close(reader);
+    for (int good = 0; good < 2; good++) {
+        struct txn *t = writer_open(1);
+        put(t, 'n', 1);
+        assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+        txn_close(t);
+        assert_int_equal(txn_create(&t, s->path, &opt, false, 0600, NULL), SWIM_OK);
+        assert_int_equal(txn_write(t, "new", 3, 0, NULL), SWIM_OK);
+        journal_fails = true;
+        good_syncs = good;
+        assert_int_equal(txn_commit(t, true, NULL), SWIM_ERR_IO);
+        txn_close(t);
+        assert_sees(reader, 'n');
+        assert_found(1 + (uint64_t)good, 'n');
+        assert_true(is_left());
+        assert_sees(reader, 'n');
+        txn_close(reader);
+        assert_int_equal(unlink(s->journal), 0);
+        assert_int_equal(truncate(s->path, BYTES), 0);
+    }
 }
 
 static void a_journal_that_was_not_synced_later_is_left_as_well(void **state)
