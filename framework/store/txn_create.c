@@ -112,6 +112,27 @@ static int fresh_settle(struct txn *t, bool sync, swim_error_t *err)
     return rc == SWIM_OK && sync ? txn_sync_dir(t, err) : rc;
 }
 
+/* Another may have been set aside before: NAME.swimlog.discarded, and then .1 and so
+ * on.  *aside is to be freed. */
+static int aside_name(const struct txn *t, char **aside, swim_error_t *err)
+{
+    struct stat st;
+
+    for (int n = 0;; n++) {
+        int size =
+            n == 0 ? asprintf(aside, "%s" JOURNAL_DISCARDED_SUFFIX, t->path)
+                   : asprintf(aside, "%s" JOURNAL_DISCARDED_SUFFIX ".%d", t->path, n);
+        if (size < 0) {
+            *aside = NULL;
+            return swim_error_set(err, SWIM_ERR_NOMEM, "create %s: no memory", t->path);
+        }
+        if (io_lstat(t->io, *aside, &st) != 0)
+            return errno == ENOENT ? SWIM_OK
+                                   : swim_error_sys(err, errno, "look at %s", *aside);
+        free(*aside);
+    }
+}
+
 /* The file that a journal was for is gone, and its name is about to be taken: the
  * journal gets another, as nobody but people can know whether the file is elsewhere. */
 static int fresh_set_aside(struct txn *t, bool sync, swim_error_t *err)
@@ -121,9 +142,9 @@ static int fresh_set_aside(struct txn *t, bool sync, swim_error_t *err)
 
     if (t->old || io_lstat(t->io, t->journal_path, &st) != 0)
         return SWIM_OK;
-    if (asprintf(&aside, "%s" JOURNAL_DISCARDED_SUFFIX, t->path) < 0)
-        return swim_error_set(err, SWIM_ERR_NOMEM, "create %s: no memory", t->path);
-    int rc = txn_may_change(t, err);
+    int rc = aside_name(t, &aside, err);
+    if (rc == SWIM_OK)
+        rc = txn_may_change(t, err);
     if (rc == SWIM_OK && io_rename(t->io, t->journal_path, aside) != 0)
         rc = swim_error_sys(err, errno, "rename %s to %s", t->journal_path, aside);
     free(aside);

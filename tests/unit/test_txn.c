@@ -481,6 +481,25 @@ static void a_new_file_does_not_get_the_journal_of_one_that_is_gone(void **state
                      0);
 }
 
+static void a_journal_that_was_set_aside_before_stays(void **state)
+{
+    struct scene *s = *state;
+    struct txn *t = NULL;
+
+    for (int n = 0; n < 4; n++) {
+        char command[100];
+        snprintf(command, sizeof(command), "echo %d >a.h5" JOURNAL_SUFFIX, n);
+        assert_int_equal(scratch_dir_run(&s->dir, command), 0);
+        unlink(s->path);
+        assert_int_equal(create_as(s, true, &t, NULL), SWIM_OK);
+        assert_int_equal(txn_commit(t, true, NULL), SWIM_OK);
+        txn_close(t);
+    }
+    assert_int_equal(scratch_dir_run(&s->dir, "cat a.h5" JOURNAL_DISCARDED_SUFFIX
+                                              "* | tr -d '\\n' | grep -qx 0123"),
+                     0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -507,6 +526,7 @@ int main(void)
         TEST(who_reads_a_file_that_is_made_anew_goes_on_reading_it),
         TEST(mode_and_owner_stay_those_of_the_file),
         TEST(a_new_file_that_is_given_up_leaves_the_old_one),
+        TEST(a_journal_that_was_set_aside_before_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
