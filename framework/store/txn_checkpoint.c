@@ -138,8 +138,9 @@ static int checkpoint_copy(struct txn *t, swim_error_t *err)
     if (rc == SWIM_OK)
         rc = io_truncate(&t->main, end, err);
     /* The bytes are those of the commit, and so it can be told that they are that state
-     * when its journal is gone; where it cannot be set, it is not told. */
-    if (rc == SWIM_OK)
+     * when its journal is gone; where it cannot be set, it is not told.  Without a
+     * commit there is no time. */
+    if (rc == SWIM_OK && t->journal.last.when_ns > 0)
         (void)io_set_mtime(t->io, t->main.fd, t->journal.last.when_ns);
     return rc == SWIM_OK ? io_sync(&t->main, err) : rc;
 }

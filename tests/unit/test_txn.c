@@ -217,6 +217,23 @@ static void what_a_killed_writer_left_is_cut_off(void **state)
     assert_true(file_begins(s, s->bytes, BYTES));
 }
 
+/* As a session does that closes and finds nobody else. */
+static void a_journal_in_which_nothing_is_committed_sets_no_time(void **state)
+{
+    struct scene *s = *state;
+    struct stat was, st;
+
+    kill_a_writer(s, false);
+    assert_int_equal(stat(s->path, &was), 0);
+    struct txn *t = must_open(s, true);
+    assert_int_equal(txn_checkpoint(t, NULL), SWIM_OK);
+    txn_close(t);
+    assert_int_equal(stat(s->path, &st), 0);
+    assert_true(st.st_mtim.tv_sec >= was.st_mtim.tv_sec);
+    assert_int_equal(st.st_size, BYTES);
+    assert_false(is_there(s->journal));
+}
+
 /* Nobody kept it out, since nobody had the file open. */
 static void what_another_program_changed_meanwhile_is_neither_read_nor_cut(void **state)
 {
@@ -513,6 +530,7 @@ int main(void)
         TEST(one_that_loses_its_right_in_a_commit_commits_nothing),
         TEST(an_older_session_does_not_follow_a_newer_one),
         TEST(what_a_killed_writer_left_is_cut_off),
+        TEST(a_journal_in_which_nothing_is_committed_sets_no_time),
         TEST(what_another_program_changed_meanwhile_is_neither_read_nor_cut),
         TEST(a_change_below_a_frame_is_seen_before_it_is_copied),
         TEST(a_file_that_was_cut_from_outside_is_refused),
