@@ -90,8 +90,10 @@ static int look(struct recovery *r, swim_error_t *err)
     return verdict_open(&r->verdict, r->path, &options, err);
 }
 
-/* Both are whole at this moment, so a transaction may take its own locks. */
-static int by_transaction(struct recovery *r, bool checkpoint, swim_error_t *err)
+/* Both are whole at this moment, so a transaction may take its own locks.  Where there
+ * is no flock a journal in which nothing is committed goes in a copy alone: it tells
+ * how far the file goes. */
+static int by_transaction(struct recovery *r, swim_error_t *err)
 {
     struct txn_options opt = *r->opt;
     struct txn *t = NULL;
@@ -104,7 +106,7 @@ static int by_transaction(struct recovery *r, bool checkpoint, swim_error_t *err
         opt.fence = r->verdict->journal.last.fence;
     unlock(r);
     int rc = txn_open(&t, r->path, &opt, err);
-    if (rc == SWIM_OK && checkpoint)
+    if (rc == SWIM_OK)
         rc = txn_checkpoint(t, err);
     txn_close(t);
     if (rc == SWIM_OK && io_lstat(r->io, r->journal_path, &st) == 0)
@@ -217,9 +219,8 @@ static int act(struct recovery *r, const struct recover_plan *plan, swim_error_t
     case RECOVER_LEFTOVER:
         return recover_leftover(r, err);
     case RECOVER_TIDY:
-        return by_transaction(r, false, err);
     case RECOVER_CHECKPOINT:
-        return by_transaction(r, true, err);
+        return by_transaction(r, err);
     case RECOVER_REBUILD:
         return replace(r, false, err);
     case RECOVER_CUT_BACK:

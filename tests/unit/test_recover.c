@@ -30,6 +30,7 @@ struct scene {
 };
 
 static int allowed; /* how often may_change() says yes */
+static bool flocks;
 
 static int may_change(void *arg, swim_error_t *err)
 {
@@ -46,6 +47,7 @@ static int setup(void **state)
     if (!s || scratch_dir_make(&s->dir) != 0)
         return -1;
     allowed = 1000000;
+    flocks = true;
     snprintf(s->path, sizeof(s->path), "%s/a.h5", s->dir.path);
     snprintf(s->journal, sizeof(s->journal), "%s%s", s->path, JOURNAL_SUFFIX);
     snprintf(s->saved, sizeof(s->saved), "%s%s", s->path, VERDICT_SAVED_SUFFIX);
@@ -77,7 +79,7 @@ static int recover(const struct scene *s, enum recover_action action,
                    struct recover_plan *done, swim_error_t *err)
 {
     const struct txn_options opt = {
-        .write = true, .flocks = true, .boot = "boot", .may_change = may_change};
+        .write = true, .flocks = flocks, .boot = "boot", .may_change = may_change};
     bool no_flock = true;
 
     int rc = recover_run(s->path, action, &opt, done, &no_flock, err);
@@ -219,10 +221,15 @@ static void where_nothing_is_committed_the_rest_is_tidied_up(void **state)
 {
     struct scene *s = *state;
 
-    for (int discard = 0; discard < 2; discard++) {
-        kill_a_writer(s, 0);
-        must_recover(s, discard ? RECOVER_DISCARD : RECOVER_APPLY, RECOVER_TIDY);
+    for (int how = 0; how < 4; how++) {
+        struct stat was, st;
+        flocks = how < 2;
+        kill_a_writer(s, 0); /* of one that has flock, and wrote behind the end */
+        assert_int_equal(stat(s->path, &was), 0);
+        must_recover(s, how % 2 ? RECOVER_DISCARD : RECOVER_APPLY, RECOVER_TIDY);
         assert_is(s->path, s->old, BYTES);
+        assert_int_equal(stat(s->path, &st), 0);
+        assert_true(st.st_mtim.tv_sec >= was.st_mtim.tv_sec);
         assert_opens(s, BYTES);
         assert_kept(s, false, false);
     }
