@@ -21,6 +21,11 @@ int64_t swim_clock_mono_ns(void)
     return clock_read(CLOCK_MONOTONIC);
 }
 
+int64_t swim_clock_after_ms(int64_t from_ns, int64_t ms)
+{
+    return ms > (INT64_MAX - from_ns) / 1000000 ? INT64_MAX : from_ns + ms * 1000000;
+}
+
 void swim_clock_nap_ns(int64_t ns)
 {
     const struct timespec ts = {ns / 1000000000, ns % 1000000000};

@@ -84,9 +84,9 @@ static int64_t wait_until(int64_t begin_ns, int64_t wait_ms)
 {
     if (wait_ms == SWIM_LOCK_TRY)
         return begin_ns;
-    if (wait_ms == SWIM_LOCK_FOREVER || wait_ms > (INT64_MAX - begin_ns) / NS_PER_MS)
+    if (wait_ms == SWIM_LOCK_FOREVER)
         return INT64_MAX;
-    return begin_ns + (wait_ms ? wait_ms : WAIT_DEFAULT_MS) * NS_PER_MS;
+    return swim_clock_after_ms(begin_ns, wait_ms ? wait_ms : WAIT_DEFAULT_MS);
 }
 
 static struct attempt attempt_of(struct swim_lock *lk, const char *ticket,

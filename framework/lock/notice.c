@@ -104,11 +104,9 @@ static int notice_wanted(const struct lock_notice *n, const swim_cancel_t *cance
 
 static int64_t wait_until(int64_t wait_ms)
 {
-    int64_t now_ns = swim_clock_mono_ns();
-
-    if (wait_ms == SWIM_LOCK_FOREVER || wait_ms > (INT64_MAX - now_ns) / NS_PER_MS)
+    if (wait_ms == SWIM_LOCK_FOREVER)
         return INT64_MAX;
-    return wait_ms > 0 ? now_ns + wait_ms * NS_PER_MS : now_ns;
+    return swim_clock_after_ms(swim_clock_mono_ns(), wait_ms > 0 ? wait_ms : 0);
 }
 
 static bool answer_is_notice(const struct redis_answer *answer)

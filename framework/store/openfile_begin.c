@@ -181,7 +181,7 @@ static int64_t wait_until(int64_t wait_ms)
 {
     if (wait_ms == SWIM_LOCK_FOREVER)
         return INT64_MAX;
-    return swim_clock_mono_ns() + (wait_ms > 0 ? wait_ms * NS_PER_MS : 0);
+    return swim_clock_after_ms(swim_clock_mono_ns(), wait_ms > 0 ? wait_ms : 0);
 }
 
 int openfile_begin(struct openfile *f, swim_error_t *err)

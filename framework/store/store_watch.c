@@ -95,7 +95,8 @@ int swim_commit_wait(const char *path, const swim_snapshot_t *snapshot, int64_t 
         w.session = process_session_of(own);
     w.until_ns = INT64_MAX;
     if (wait_ms != SWIM_LOCK_FOREVER)
-        w.until_ns = swim_clock_mono_ns() + (wait_ms > 0 ? wait_ms * NS_PER_MS : 0);
+        w.until_ns =
+            swim_clock_after_ms(swim_clock_mono_ns(), wait_ms > 0 ? wait_ms : 0);
     if (rc == SWIM_OK)
         rc = watch_run(&w, err);
     lock_notice_close(w.notice);

@@ -562,7 +562,7 @@ static void wait_for_a_commit(struct scene *s)
 {
     swim_error_t err = {0};
 
-    int rc = swim_commit_wait(s->path, &wanted, 20000, NULL, NULL, &err);
+    int rc = swim_commit_wait(s->path, &wanted, INT64_MAX, NULL, NULL, &err);
     if (rc != SWIM_OK)
         fprintf(stderr, "%s\n", err.text);
     hid_t file = open_as(s, H5F_ACC_RDONLY);

@@ -365,6 +365,35 @@ static void a_reader_need_not_wait_until_a_journal_is_copied(void **state)
     close(copies_begun[1]);
 }
 
+static int flock_not_yet(int fd, int how)
+{
+    static int calls;
+
+    if (calls++ > 3)
+        return swim_io_system.flock(fd, how);
+    errno = EWOULDBLOCK;
+    return -1;
+}
+
+/* Also when that ends beyond all times. */
+static void who_may_wait_longest_waits(void **state)
+{
+    const struct swim_store_options opt = {.struct_size = sizeof(opt),
+                                           .wait_ms = INT64_MAX};
+    const struct scene *s = *state;
+    struct swim_io io = swim_io_system;
+    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+
+    make(s, 1);
+    io.flock = flock_not_yet;
+    vfd_use_io(&io, NULL);
+    assert_int_equal(swim_fapl_set(fapl, &opt, NULL), SWIM_OK);
+    hid_t file = H5Fopen(s->path, H5F_ACC_RDONLY, fapl);
+    assert_true(file >= 0);
+    assert_true(H5Fclose(file) >= 0);
+    H5Pclose(fapl);
+}
+
 static int teardown(void **state)
 {
     vfd_use_io(NULL, NULL);
@@ -382,6 +411,7 @@ int main(void)
         TEST(a_close_tells_that_metadata_could_not_be_written),
         TEST(a_commit_that_may_be_lost_is_told_as_such_and_once),
         TEST(a_reader_need_not_wait_until_a_journal_is_copied),
+        TEST(who_may_wait_longest_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
