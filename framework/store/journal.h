@@ -40,6 +40,16 @@ int journal_scan(struct journal *journal, const struct io_file *file, uint64_t u
                  swim_error_t *err);
 void journal_clear(struct journal *journal);
 
+/* Whether what has the name of the journal of a file is one that may be believed: not
+ * one that somebody may have put there who could not write to the file.  main, log: of
+ * the two when they were open. */
+struct journal_doubt {
+    char why[160];   /* "it is ..." */
+    bool of_another; /* it may be the journal all the same, of another user */
+};
+bool journal_trust(const struct io_file *file, const struct stat *main,
+                   const struct stat *log, struct journal_doubt *doubt);
+
 /* When the open file was changed last, as journals and snapshots have it: its ctime.
  * Where that lies before the file was made, because the clock was set back, it is
  * turned around that moment: so no file was changed before it was made, and after each

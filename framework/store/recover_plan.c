@@ -12,7 +12,14 @@ static void plan_apply(const struct verdict *v, struct recover_plan *p)
 {
     const size_t size = sizeof(p->text);
 
-    if (v->has == JOURNAL_UNREADABLE || v->commits == 0) {
+    if (v->of_another) {
+        p->how = RECOVER_CANNOT;
+        snprintf(p->text, size,
+                 "%s is of another user, who may have committed something in it: let "
+                 "that one run this, or open the file by h5swim (--discard takes it "
+                 "away)",
+                 v->journal_path);
+    } else if (v->has == JOURNAL_UNREADABLE || v->commits == 0) {
         p->how = RECOVER_CANNOT;
         snprintf(p->text, size,
                  "nothing that is committed in %s can be read, so there is nothing to "

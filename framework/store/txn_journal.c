@@ -26,15 +26,18 @@ static int journal_refuse(const struct txn *t, const char *why, swim_error_t *er
 static int journal_check_file(const struct txn *t, const struct stat *st,
                               swim_error_t *err)
 {
-    const char *why = NULL;
+    struct journal_doubt doubt;
 
-    if (!S_ISREG(st->st_mode))
-        why = "it is not a regular file";
-    else if (st->st_nlink > 1)
-        why = "it has other names (hard links)";
-    else if (st->st_uid != t->st.st_uid && st->st_uid != geteuid() && st->st_uid != 0)
-        why = "it belongs neither to the file's owner nor to you";
-    return why ? journal_refuse(t, why, err) : SWIM_OK;
+    if (journal_trust(&t->main, &t->st, st, &doubt))
+        return SWIM_OK;
+    if (!doubt.of_another)
+        return journal_refuse(t, doubt.why, err);
+    return swim_error_set(
+        err, SWIM_ERR_CORRUPT,
+        "open %s: %s, so it is no journal to be believed (that user "
+        "may have committed something: let that one open the file, or "
+        "see h5swim check)",
+        t->journal_path, doubt.why);
 }
 
 /* Whether the open journal is still the one by that name. */

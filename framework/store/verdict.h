@@ -64,6 +64,7 @@ struct verdict {
     uint64_t broken_at;    /* broken: the place in the journal */
     uint64_t unfinished;   /* bytes of the journal that belong to no commit */
     uint64_t file_tail;    /* bytes of the file that belong to no commit */
+    bool of_another;       /* unreadable: it may be that of another user */
     bool stopped_by_power; /* a commit record that was written, its data not */
 
     bool foreign, other_file; /* changed from outside; replaced by another file */

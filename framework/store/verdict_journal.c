@@ -21,20 +21,16 @@ static int journal_distrust(struct verdict *v, const char *why)
     return SWIM_OK;
 }
 
-/* As those do who read and write it: see txn_journal.c. */
-static int journal_trust(struct verdict *v, swim_error_t *err)
+static int judge_owner(struct verdict *v, swim_error_t *err)
 {
-    const struct stat *st = &v->log_st;
+    struct journal_doubt doubt;
 
     if (io_fstat(v->log.io, v->log.fd, &v->log_st) != 0)
         return swim_error_sys(err, errno, "look at %s", v->journal_path);
-    if (!S_ISREG(st->st_mode))
-        return journal_distrust(v, "it is not a regular file");
-    if (st->st_nlink > 1)
-        return journal_distrust(v, "it has other names (hard links)");
-    if (st->st_uid != v->main_st.st_uid && st->st_uid != geteuid() && st->st_uid != 0)
-        return journal_distrust(v, "it belongs neither to the file's owner nor to you");
-    return SWIM_OK;
+    if (journal_trust(&v->main, &v->main_st, &v->log_st, &doubt))
+        return SWIM_OK;
+    v->of_another = doubt.of_another;
+    return journal_distrust(v, doubt.why);
 }
 
 /* The first bad record from at on; *why says what it is.  Behind the last commit that
@@ -147,7 +143,7 @@ int verdict_look_at_journal(struct verdict *v, const unsigned char boot[JOURNAL_
         return journal_distrust(v, "it is a symbolic link");
     if (v->log.fd < 0)
         return swim_error_sys(err, errno, "open %s", v->journal_path);
-    int rc = journal_trust(v, err);
+    int rc = judge_owner(v, err);
     if (rc != SWIM_OK || v->has == JOURNAL_UNREADABLE)
         return rc;
     return journal_take_in(v, boot, err);

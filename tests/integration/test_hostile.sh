@@ -50,6 +50,14 @@ if [ "$(id -u)" -eq 0 ]; then
     tricked .swimlog mknod f.h5.swimlog c 1 3
     of_another() { head -c 500 /dev/zero >f.h5.swimlog && chown 65534 f.h5.swimlog; }
     tricked .swimlog of_another
+    # It may be what somebody else has committed: nobody is told to remove it.
+    of_another
+    expect_status 1 swim "$steps" read=f.h5
+    expect_line 'it is of user 65534, .*may have committed something: let that one open' "$tmp/out"
+    expect_status 5 swim_timed recover f.h5 --apply
+    expect_line 'is of another user, who may have committed something in it: let that one run this'
+    [ -s f.h5.swimlog ] || fail "it was taken away"
+    rm f.h5.swimlog
 fi
 [ ! -e nothing ] || fail "a link was followed"
 
