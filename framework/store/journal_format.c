@@ -123,7 +123,8 @@ enum journal_header_is journal_header_decode(const unsigned char *bytes, size_t 
     memcpy(h->lineage, bytes + 96, JOURNAL_ID);
     h->ctime_ns = get64(bytes + 112);
     if (h->size > JOURNAL_PLACE_MAX || h->high_water > JOURNAL_PLACE_MAX ||
-        h->high_water < h->size || is_zero(h->lineage, JOURNAL_ID))
+        h->high_water < h->size || h->number > JOURNAL_NUMBER_MAX ||
+        is_zero(h->lineage, JOURNAL_ID))
         return HEADER_DAMAGED;
     return HEADER_VALID;
 }

@@ -23,6 +23,7 @@
 #define JOURNAL_FIRST 4096
 #define JOURNAL_DATA_MAX (16U << 20)
 #define JOURNAL_PLACE_MAX (UINT64_C(1) << 62)
+#define JOURNAL_NUMBER_MAX (UINT64_C(1) << 62) /* in the header */
 
 struct journal_header {
     unsigned char id[JOURNAL_ID], continues[JOURNAL_ID];

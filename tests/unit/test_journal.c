@@ -304,6 +304,25 @@ static void commits_of_before_are_not_lost(void **state)
     }
 }
 
+/* No commit could follow it, nor be asked for. */
+static void a_number_beyond_sense_is_refused(void **state)
+{
+    struct scene *s = *state;
+    struct journal_header odd = header;
+    unsigned char bytes[JOURNAL_HEADER];
+    enum journal_found found;
+    struct journal j;
+
+    memcpy(odd.continues, "journal before", 14);
+    for (int more = 0; more < 2; more++) {
+        odd.number = more ? UINT64_MAX : JOURNAL_NUMBER_MAX + 1;
+        journal_header_encode(&odd, bytes);
+        bytes_write(&s->file, bytes, sizeof(bytes), 0);
+        assert_int_equal(scan(s, UINT64_MAX, &j, &found), SWIM_ERR_CORRUPT);
+        journal_clear(&j);
+    }
+}
+
 /* Each with the right checksums, and each by one who means harm. */
 static void sizes_and_places_beyond_sense_are_refused(void **state)
 {
@@ -448,6 +467,7 @@ int main(void)
         TEST(records_of_another_journal_are_not_taken),
         TEST(a_header_that_is_none_is_told_from_one_never_synced),
         TEST(commits_of_before_are_not_lost),
+        TEST(a_number_beyond_sense_is_refused),
         TEST(sizes_and_places_beyond_sense_are_refused),
         TEST(what_was_given_up_is_gone_and_others_follow),
         TEST(a_long_write_is_several_frames),
