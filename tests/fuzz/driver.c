@@ -39,19 +39,21 @@ static void must_commit(struct txn *t)
 }
 
 /* Which kinds there are: each leaves its transaction in the middle. */
-enum { BEGUN, UNFINISHED, ONE, SEVERAL, CUT, COPIED, REPLACED, KINDS };
+enum { BEGUN, UNFINISHED, ONE, SEVERAL, CUT, COPIED, REPLACED, DAMAGED, KINDS };
 
 static void play(struct txn *t, int kind)
 {
-    must_write(t, "first", 100);
-    if (kind == BEGUN)
-        return;
-    if (kind == UNFINISHED) {
-        must_write(t, "in the middle", 5990);
+    char seen[4];
+
+    if (kind == BEGUN) { /* a read has small writes made at once */
+        must_write(t, "more", FUZZ_BYTES);
+        must(txn_read(t, seen, sizeof(seen), FUZZ_BYTES, NULL) == SWIM_OK, "read");
         return;
     }
+    must_write(t, "first", 100);
+    must_write(t, "in the middle", 5000);
     must_commit(t);
-    if (kind == ONE || kind == REPLACED)
+    if (kind == ONE || kind == UNFINISHED || kind == REPLACED)
         return;
     for (int i = 0; i < 3; i++) {
         must_write(t, i % 2 ? "odd" : "even, and longer", 98 + 2 * (uint64_t)i);
@@ -83,8 +85,8 @@ static struct swim_io keeping;
 
 static void make_one(const char *folder, int kind)
 {
-    static const char *const names[] = {"begun", "unfinished", "one",     "several",
-                                        "cut",   "copied",     "replaced"};
+    static const char *const names[] = {"begun", "unfinished", "one",      "several",
+                                        "cut",   "copied",     "replaced", "damaged"};
     char path[4096];
     size_t size = 0;
 
@@ -111,20 +113,28 @@ static void make_one(const char *folder, int kind)
         bytes = kept;
         size = kept_size;
     }
+    memmove(kept, bytes, size);
+    if (kind == UNFINISHED)
+        size -= JOURNAL_COMMIT;
+    if (kind == DAMAGED) /* its first frame */
+        memset(kept + JOURNAL_HEADER, 0, JOURNAL_FRAME);
     snprintf(path, sizeof(path), "%s/%s", folder, names[kind]);
     FILE *f = fopen(path, "we");
-    must(f && fwrite(bytes, 1, size, f) == size && fclose(f) == 0, path);
+    must(f && fwrite(kept, 1, size, f) == size && fclose(f) == 0, path);
 }
 
-static void run_one(const char *path)
+/* *journals counts those whose header is one. */
+static void run_one(const char *path, int *journals)
 {
     static unsigned char bytes[MEM_FILE_MAX];
+    struct journal_header header;
     FILE *f = fopen(path, "re");
 
     must(f, path);
     size_t size = fread(bytes, 1, sizeof(bytes), f);
     must(!ferror(f) && fclose(f) == 0, path);
     (void)LLVMFuzzerTestOneInput(bytes, size);
+    *journals += journal_header_decode(bytes, size, &header) == HEADER_VALID;
     /* and near it, without libFuzzer */
     for (unsigned dice = 1; dice <= 200; dice++) {
         unsigned char *near = malloc(size + 1);
@@ -141,13 +151,16 @@ static void run_one(const char *path)
 
 int main(int argc, char **argv)
 {
+    int journals = 0;
+
     if (argc == 3 && strcmp(argv[1], "--make") == 0) {
         for (int kind = 0; kind < KINDS; kind++)
             make_one(argv[2], kind);
         return 0;
     }
     for (int i = 1; i < argc; i++)
-        run_one(argv[i]);
+        run_one(argv[i], &journals);
     printf("%d files\n", argc - 1);
+    must(argc < 2 || journals >= KINDS, "find a journal of each kind (see --make)");
     return argc > 1 ? 0 : 2;
 }

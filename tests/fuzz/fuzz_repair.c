@@ -36,7 +36,8 @@ static void repair_header(unsigned char *b, unsigned *dice)
         put(b + 64, FUZZ_BYTES);
     if (roll(dice, 4) || get(b + 72) < get(b + 64))
         put(b + 72, get(b + 64));
-    memset(b + 96, 0, 24);
+    if (roll(dice, 16))
+        b[96] |= 1; /* a lineage is not 0 */
     if (roll(dice, 8)) {
         uint64_t n = get(b + 64) < JOURNAL_FIRST ? get(b + 64) : JOURNAL_FIRST;
         put(b + 88, journal_sum(fuzz_file(), n, journal_seed(b + 16)));
