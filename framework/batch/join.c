@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include <h5swim/lock.h>
 
+#include "batch/report.h"
 #include "batch/run.h"
 #include "core/clock.h"
+#include "core/json_text.h"
 #include "core/signals.h"
 
 #define JOIN_GRACE_MS 950  /* a little more than a rank's */
@@ -175,11 +175,13 @@ static int joining_status(const struct joining *j, const struct join_sums *s)
     return s->bad ? s->bad->status : 0;
 }
 
-static void show_json(const struct joining *j, const struct join_sums *s, int status,
-                      double seconds)
+/* Its exit status. */
+static int show_json(const struct joining *j, const struct join_sums *s, int status,
+                     double seconds)
 {
-    json_t *o = json_pack("{s:i, s:s, s:s, s:i, s:i, s:i, s:I, s:f, s:I, s:I, s:s?}",
-                          "version", 1, "job", j->job->name, "status",
+    swim_error_t err = {0};
+    json_t *o = json_pack("{s:i, s:o, s:s, s:i, s:i, s:i, s:I, s:f, s:I, s:I, s:o}",
+                          "version", 1, "job", swim_json_text(j->job->name), "status",
                           s->done        ? "done"
                           : status > 128 ? "left"
                                          : "failed",
@@ -187,13 +189,12 @@ static void show_json(const struct joining *j, const struct join_sums *s, int st
                           "readers", (int)s->readers, "blocks", (json_int_t)s->blocks,
                           "seconds", seconds, "bytes_read", (json_int_t)s->bytes_read,
                           "bytes_written", (json_int_t)s->bytes_written, "error",
-                          s->bad ? s->bad->error.text : NULL);
-    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6));
+                          swim_json_text(s->bad ? s->bad->error.text : NULL));
 
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(o);
+    if (report_json_put(o, &err) == SWIM_OK)
+        return status;
+    fprintf(stderr, "h5swim: %s\n", err.text);
+    return status ? status : run_exit_status(err.code, 0);
 }
 
 static int show(const struct joining *j)
@@ -206,7 +207,7 @@ static int show(const struct joining *j)
     if (s.bad)
         fprintf(stderr, "h5swim: %s\n", s.bad->error.text);
     if (j->options->json)
-        show_json(j, &s, status, seconds);
+        status = show_json(j, &s, status, seconds);
     else if (!j->options->quiet && s.joined)
         printf("%s: joined with %" PRIu32 " ranks, %" PRIu32 " readers: %" PRIu64
                " blocks in %.2f s; %s\n",

@@ -13,6 +13,7 @@
 #include "batch/rank.h"
 #include "core/clock.h"
 #include "core/signals.h"
+#include "core/text.h"
 
 #define WANT_MOST 512
 #define TRIES 3        /* of a block */
@@ -64,7 +65,7 @@ static void set_aside(struct rank *r, const struct item *item, const char *text)
     struct block_failure *f = &r->failed[r->n_failed++];
     *f = (struct block_failure){
         .block = item->block, .phase = (uint32_t)r->phase, .tries = item->tries};
-    snprintf(f->text, sizeof(f->text), "%s", text);
+    swim_text_fit(text, f->text, sizeof(f->text));
 }
 
 static void block_failed(struct rank *r, uint32_t number, const char *text)

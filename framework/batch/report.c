@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "core/json_text.h"
 #include "core/text.h"
 
 #define FAILURES_SHOWN 20
@@ -51,14 +50,18 @@ const char *report_status(const struct run_result *r)
     return r->exit_status > 128 ? "interrupted" : "failed";
 }
 
-static void print_json(json_t *object)
+int report_json_put(json_t *object, swim_error_t *err)
 {
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    int rc = text ? SWIM_OK : SWIM_ERR_NOMEM;
 
     if (text)
         puts(text);
+    else
+        swim_error_set(err, rc, "write the JSON object: no memory");
     free(text);
     json_decref(object);
+    return rc;
 }
 
 static json_t *json_outputs(const struct setup *setup)
@@ -66,10 +69,11 @@ static json_t *json_outputs(const struct setup *setup)
     json_t *list = json_array();
 
     for (uint32_t i = 0; setup && i < setup->n_outputs; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "port",
-                                              setup->kernel->outputs[i].name, "file",
-                                              setup->outputs[i].spec.file, "dataset",
-                                              setup->outputs[i].spec.dataset));
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o}", "port",
+                            swim_json_text(setup->kernel->outputs[i].name), "file",
+                            swim_json_text(setup->outputs[i].spec.file), "dataset",
+                            swim_json_text(setup->outputs[i].spec.dataset)));
     return list;
 }
 
@@ -78,23 +82,24 @@ static json_t *json_failures(const struct coordinator *c)
     json_t *list = json_array();
 
     for (uint64_t i = 0; i < c->n_failed; i++)
-        json_array_append_new(list, json_pack("{s:I, s:i, s:i, s:s}", "block",
+        json_array_append_new(list, json_pack("{s:I, s:i, s:i, s:o}", "block",
                                               (json_int_t)c->failures[i].block, "phase",
                                               (int)c->failures[i].phase, "tries",
                                               (int)c->failures[i].tries, "error",
-                                              c->failures[i].text));
+                                              swim_json_text(c->failures[i].text)));
     return list;
 }
 
-static void result_json(const struct run_result *r, const struct run_sums *s)
+static int result_json(const struct run_result *r, const struct run_sums *s,
+                       swim_error_t *err)
 {
     json_t *locks = json_pack("{s:I, s:I, s:f}", "acquired", (json_int_t)s->locks,
                               "waited", (json_int_t)s->locks_waited, "wait_ms",
                               (double)s->lock_wait_ns / 1e6);
     json_t *object = json_pack(
-        "{s:i, s:s, s:s, s:i, s:i, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:o, s:o}",
-        "version", 1, "job", r->job->name, "status", report_status(r), "exit_status",
-        r->exit_status, "ranks", (int)r->coordinator->n_ranks, "readers",
+        "{s:i, s:o, s:s, s:i, s:i, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:o, s:o}",
+        "version", 1, "job", swim_json_text(r->job->name), "status", report_status(r),
+        "exit_status", r->exit_status, "ranks", (int)r->coordinator->n_ranks, "readers",
         (json_int_t)s->readers, "blocks", (json_int_t)s->blocks, "seconds", r->seconds,
         "bytes_read", (json_int_t)s->bytes_read, "bytes_written",
         (json_int_t)s->bytes_written, "bytes_stored", (json_int_t)s->bytes_stored,
@@ -108,11 +113,10 @@ static void result_json(const struct run_result *r, const struct run_sums *s)
                                   (json_int_t)s->joined.readers, "blocks",
                                   (json_int_t)s->joined.blocks));
     json_object_set_new(object, "failed_blocks", json_failures(r->coordinator));
-    json_object_set_new(object, "record",
-                        r->record ? json_string(r->record) : json_null());
+    json_object_set_new(object, "record", swim_json_text(r->record));
     json_object_set_new(object, "error",
-                        r->error.code ? json_string(r->error.text) : json_null());
-    print_json(object);
+                        swim_json_text(r->error.code ? r->error.text : NULL));
+    return report_json_put(object, err);
 }
 
 static void result_text(const struct run_result *r, const struct run_sums *s)
@@ -187,6 +191,7 @@ static int stdout_check(const struct run_result *r)
 int report_result(const struct run_result *r)
 {
     struct run_sums s;
+    swim_error_t err = {0};
 
     signal(SIGPIPE, SIG_IGN); /* nobody reads: that is told of, too */
     report_sum_up(r, &s);
@@ -194,10 +199,13 @@ int report_result(const struct run_result *r)
         fprintf(stderr, "h5swim: %s\n", r->error.text);
     failures_text(r);
     if (r->options->json)
-        result_json(r, &s);
+        (void)result_json(r, &s, &err);
     else if (r->exit_status == 0 && !r->options->quiet)
         result_text(r, &s);
-    return stdout_check(r);
+    if (err.code != SWIM_OK)
+        fprintf(stderr, "h5swim: %s\n", err.text);
+    int status = stdout_check(r);
+    return status == 0 && err.code != SWIM_OK ? run_exit_status(err.code, 0) : status;
 }
 
 static json_t *json_kernels(const struct setup *setup)
@@ -205,13 +213,13 @@ static json_t *json_kernels(const struct setup *setup)
     json_t *list = json_array();
 
     for (uint32_t back = setup_number(setup); back-- > 0;)
-        json_array_append_new(list,
-                              json_string(setup_back(setup, back)->kernel->api.name));
+        json_array_append_new(
+            list, swim_json_text(setup_back(setup, back)->kernel->api.name));
     return list;
 }
 
-static void plan_json(const struct job *job, const struct setup *setup,
-                      uint32_t n_ranks, uint32_t n_readers, uint64_t rank_bytes)
+static int plan_json(const struct job *job, const struct setup *setup, uint32_t n_ranks,
+                     uint32_t n_readers, uint64_t rank_bytes, swim_error_t *err)
 {
     json_t *block = json_array();
     uint64_t blocks = 0;
@@ -220,12 +228,14 @@ static void plan_json(const struct job *job, const struct setup *setup,
         json_array_append_new(block, json_integer((json_int_t)setup->blocks.size[a]));
     for (uint32_t p = 0; p < setup->n_phases; p++)
         blocks += setup->phase_blocks[p];
-    print_json(json_pack(
-        "{s:i, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:I, s:o}", "version", 1, "job",
-        job->name, "status", "planned", "kernel", setup->kernel->api.name, "kernels",
-        json_kernels(setup), "blocks", (json_int_t)blocks, "block", block, "ranks",
-        (json_int_t)n_ranks, "readers", (json_int_t)n_ranks * n_readers,
-        "memory_per_rank", (json_int_t)rank_bytes, "outputs", json_outputs(setup)));
+    json_t *object = json_pack(
+        "{s:i, s:o, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:o}", "version", 1, "job",
+        swim_json_text(job->name), "status", "planned", "kernel",
+        swim_json_text(setup->kernel->api.name), "kernels", json_kernels(setup),
+        "blocks", (json_int_t)blocks, "block", block, "ranks", (json_int_t)n_ranks,
+        "readers", (json_int_t)n_ranks * n_readers, "memory_per_rank",
+        (json_int_t)rank_bytes, "outputs", json_outputs(setup));
+    return report_json_put(object, err);
 }
 
 static void plan_inputs_outputs(const struct setup *setup)
@@ -304,19 +314,17 @@ static void plan_kernels(const struct setup *setup)
         putchar('\n');
 }
 
-void report_plan(const struct run_options *options, const struct job *job,
-                 const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
-                 uint32_t slots_each)
+int report_plan(const struct run_options *options, const struct job *job,
+                const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
+                uint32_t slots_each, swim_error_t *err)
 {
     uint64_t blocks_bytes =
         n_readers * (setup_reader_bytes(setup) + (slots_each - 1) * setup->slot_bytes);
     uint64_t rank_bytes = setup_rank_bytes(setup, n_readers, slots_each);
     char shape[256], have[32], need[32], blocks[32];
 
-    if (options->json) {
-        plan_json(job, setup, n_ranks, n_readers, rank_bytes);
-        return;
-    }
+    if (options->json)
+        return plan_json(job, setup, n_ranks, n_readers, rank_bytes, err);
     swim_text_shape(setup->blocks.size, setup->blocks.ndim, shape, sizeof(shape));
     printf("%s: plan, nothing is written\n", job->name);
     plan_kernels(setup);
@@ -335,4 +343,5 @@ void report_plan(const struct run_options *options, const struct job *job,
            swim_text_bytes(rank_bytes, need, sizeof(need)),
            swim_text_bytes(blocks_bytes, blocks, sizeof(blocks)),
            swim_text_bytes(job->memory_bytes, have, sizeof(have)));
+    return SWIM_OK;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "batch/coordinator.h"
 #include "batch/joined.h"
 #include "batch/run.h"
@@ -42,8 +44,11 @@ const char *report_status(const struct run_result *result);
 int report_result(const struct run_result *result);
 
 /* --dry-run: what would be done. */
-void report_plan(const struct run_options *options, const struct job *job,
-                 const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
-                 uint32_t slots_each);
+int report_plan(const struct run_options *options, const struct job *job,
+                const struct setup *setup, uint32_t n_ranks, uint32_t n_readers,
+                uint32_t slots_each, swim_error_t *err);
+
+/* Puts object, which it takes, on a line of stdout.  SWIM_ERR_NOMEM: there is none. */
+int report_json_put(json_t *object, swim_error_t *err);
 
 #endif /* SWIM_BATCH_REPORT_H */

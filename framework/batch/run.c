@@ -55,7 +55,7 @@ static int show_plan(const struct run_options *options, const struct job *job,
     if (rc == SWIM_OK && job->follow)
         setup_take_rows(setup, setup->rows);
     if (rc == SWIM_OK)
-        report_plan(options, job, setup, n_ranks, n_readers, slots_each);
+        rc = report_plan(options, job, setup, n_ranks, n_readers, slots_each, err);
     setup_destroy(setup);
     swim_session_close(session);
     return rc;

@@ -3,9 +3,8 @@
 
 #include <stdio.h>
 
-#include <jansson.h>
-
 #include "batch/check.h"
+#include "core/json_text.h"
 #include "core/signals.h"
 
 #define CHECK_SCHEMA 1
@@ -28,21 +27,13 @@ static void print_text(const struct problems *p)
            p->n_errors == 1 ? "" : "s", n_warnings, n_warnings == 1 ? "" : "s");
 }
 
-/* jansson refuses texts that are not UTF-8. */
-static json_t *json_text(const char *text)
-{
-    json_t *value = json_string(text);
-
-    return value ? value : json_string("?");
-}
-
 static json_t *problem_json(const struct problem *problem)
 {
     unsigned line, column;
     bool in_file = problem_place(problem, &line, &column);
-    json_t *object =
-        json_pack("{s:s, s:o, s:o}", "severity", severity(problem), "place",
-                  json_text(problem->place.text), "text", json_text(problem->text));
+    json_t *object = json_pack("{s:s, s:o, s:o}", "severity", severity(problem),
+                               "place", swim_json_text(problem->place.text), "text",
+                               swim_json_text(problem->text));
 
     json_object_set_new(object, "line", in_file ? json_integer(line) : json_null());
     json_object_set_new(object, "column", in_file ? json_integer(column) : json_null());
@@ -57,8 +48,8 @@ static void print_json(const struct problems *p)
         json_array_append_new(list, problem_json(&p->list[i]));
     json_t *object =
         json_pack("{s:i, s:o, s:I, s:I, s:o}", "schema", CHECK_SCHEMA, "job",
-                  json_text(p->path), "errors", (json_int_t)p->n_errors, "warnings",
-                  (json_int_t)(p->n - p->n_errors), "problems", list);
+                  swim_json_text(p->path), "errors", (json_int_t)p->n_errors,
+                  "warnings", (json_int_t)(p->n - p->n_errors), "problems", list);
     json_dumpf(object, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(object);

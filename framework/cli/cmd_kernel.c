@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "batch/kernel_host.h"
 #include "cli/cmd_kernel.h"
 #include "cli/options.h"
+#include "core/json_text.h"
 #include "core/text.h"
 
 #define NAMES_MAX 1024
@@ -94,14 +93,6 @@ static int usage(const char *why, const char *what)
     return STATUS_USAGE;
 }
 
-/* jansson refuses texts that are not UTF-8; nothing else may fail but memory. */
-static json_t *json_text(const char *text)
-{
-    json_t *value = text ? json_string(text) : json_null();
-
-    return value ? value : json_string("?");
-}
-
 static int json_print(json_t *json)
 {
     int rc = json ? json_dumpf(json, stdout, JSON_INDENT(2)) : -1;
@@ -134,10 +125,10 @@ static json_t *ports_json(const struct swim_port *ports, uint32_t n)
 
     for (uint32_t i = 0; i < n; i++) {
         json_t *port = json_object();
-        json_object_set_new(port, "name", json_text(ports[i].name));
-        json_object_set_new(port, "type", json_text(port_type(&ports[i])));
-        json_object_set_new(port, "unit", json_text(ports[i].unit));
-        json_object_set_new(port, "description", json_text(ports[i].description));
+        json_object_set_new(port, "name", swim_json_text(ports[i].name));
+        json_object_set_new(port, "type", swim_json_text(port_type(&ports[i])));
+        json_object_set_new(port, "unit", swim_json_text(ports[i].unit));
+        json_object_set_new(port, "description", swim_json_text(ports[i].description));
         json_array_append_new(list, port);
     }
     return list;
@@ -149,7 +140,9 @@ static json_t *choices_json(const char *choices)
 
     for (const char *c = choices;;) {
         size_t n = strcspn(c, "|");
-        json_array_append_new(list, json_stringn(c, n));
+        char *choice = strndup(c, n);
+        json_array_append_new(list, swim_json_text(choice));
+        free(choice);
         if (!c[n])
             break;
         c += n + 1;
@@ -164,11 +157,11 @@ static json_t *params_json(const struct swim_param *params, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         const struct swim_param *p = &params[i];
         json_t *param = json_object();
-        json_object_set_new(param, "name", json_text(p->name));
-        json_object_set_new(param, "type", json_text(param_type(p)));
-        json_object_set_new(param, "default", json_text(p->preset));
-        json_object_set_new(param, "unit", json_text(p->unit));
-        json_object_set_new(param, "description", json_text(p->description));
+        json_object_set_new(param, "name", swim_json_text(p->name));
+        json_object_set_new(param, "type", swim_json_text(param_type(p)));
+        json_object_set_new(param, "default", swim_json_text(p->preset));
+        json_object_set_new(param, "unit", swim_json_text(p->unit));
+        json_object_set_new(param, "description", swim_json_text(p->description));
         if (p->choices)
             json_object_set_new(param, "choices", choices_json(p->choices));
         if (p->min < p->max) {
@@ -185,10 +178,10 @@ static json_t *kernel_json(const struct kernel_host *kernel)
     const struct swim_kernel *api = &kernel->api;
     json_t *json = json_object();
 
-    json_object_set_new(json, "name", json_text(api->name));
-    json_object_set_new(json, "kind", json_text(kernel_kind_name(api->kind)));
-    json_object_set_new(json, "summary", json_text(api->summary));
-    json_object_set_new(json, "path", json_text(kernel->path));
+    json_object_set_new(json, "name", swim_json_text(api->name));
+    json_object_set_new(json, "kind", swim_json_text(kernel_kind_name(api->kind)));
+    json_object_set_new(json, "summary", swim_json_text(api->summary));
+    json_object_set_new(json, "path", swim_json_text(kernel->path));
     json_object_set_new(json, "abi", json_integer(api->abi));
     json_object_set_new(json, "raw", json_boolean(api->flags & SWIM_KERNEL_RAW));
     json_object_set_new(json, "inputs", ports_json(kernel->inputs, api->n_inputs));
@@ -384,10 +377,10 @@ static int entries_json(const struct entries *entries)
     for (size_t i = 0; i < entries->n; i++) {
         const struct entry *e = &entries->list[i];
         json_t *item = json_object();
-        json_object_set_new(item, "name", json_text(e->name));
-        json_object_set_new(item, "kind", json_text(e->kind));
-        json_object_set_new(item, "summary", json_text(e->summary));
-        json_object_set_new(item, "path", json_text(e->path));
+        json_object_set_new(item, "name", swim_json_text(e->name));
+        json_object_set_new(item, "kind", swim_json_text(e->kind));
+        json_object_set_new(item, "summary", swim_json_text(e->summary));
+        json_object_set_new(item, "path", swim_json_text(e->path));
         json_array_append_new(list, item);
     }
     return json_print(list);

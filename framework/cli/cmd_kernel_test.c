@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "batch/kernel_host.h"
 #include "cli/cmd_kernel.h"
 #include "cli/options.h"
 #include "cli/probe.h"
+#include "core/json_text.h"
 #include "core/text.h"
 
 #define TIMEOUT_MS 10000
@@ -203,17 +202,15 @@ static int report_json(const struct probe *p)
     json_t *json = json_object(), *checks = json_array();
 
     for (uint32_t i = 0; i < p->n_lines; i++) {
-        /* A kernel's own words may be no UTF-8, which jansson refuses. */
-        json_t *text = json_string(p->lines[i].text);
         json_t *line = json_object();
         json_object_set_new(line, "check", json_string(p->lines[i].check));
         json_object_set_new(line, "result", json_string(words[p->lines[i].result]));
-        json_object_set_new(line, "text", text ? text : json_string("?"));
+        json_object_set_new(line, "text", swim_json_text(p->lines[i].text));
         json_array_append_new(checks, line);
     }
-    json_object_set_new(json, "kernel", json_string(p->shared->name));
+    json_object_set_new(json, "kernel", swim_json_text(p->shared->name));
     json_object_set_new(json, "kind", json_string(kernel_kind_name(p->shared->kind)));
-    json_object_set_new(json, "path", json_string(p->options->so));
+    json_object_set_new(json, "path", swim_json_text(p->options->so));
     json_object_set_new(json, "passed", json_boolean(!lines_with(p, PROBE_FAILED)));
     json_object_set_new(json, "checks", checks);
     int rc = json_dumpf(json, stdout, JSON_INDENT(2));

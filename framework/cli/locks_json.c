@@ -2,12 +2,12 @@
  *
  * JSON is UTF-8, names need not be: of one that is not, the bytes follow in hexadecimal
  * under its key with "_hex" at the end. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/locks.h"
+#include "core/json_text.h"
 
 static int json_out(json_t *json)
 {
@@ -133,7 +133,7 @@ json_t *locks_json_object(const struct inspection *seen, const char *server,
     json_t *object = json_object(), *resources = json_array();
 
     json_object_set_new(object, "schema", json_integer(LOCKS_SCHEMA));
-    json_object_set_new(object, "server", server ? json_string(server) : json_null());
+    json_object_set_new(object, "server", swim_json_text(server));
     json_object_set_new(object, "time_ms",
                         seen ? json_integer(seen->time_ms) : json_null());
     json_object_set_new(object, "grace_ms", json_integer(seen ? seen->grace_ms : 0));

@@ -1,10 +1,10 @@
 /* selftest_report.c - what a self-test has found, for people and for programs. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/selftest.h"
+#include "core/json_text.h"
 #include "core/printable.h"
 
 static const char *const result_names[] = {"ok", "FAILED", "skipped"};
@@ -65,14 +65,6 @@ void report_failure(const struct selftest_finding *findings)
         }
 }
 
-/* JSON is UTF-8, names of folders need not be. */
-static json_t *json_text(const char *text)
-{
-    json_t *value = json_string(text);
-
-    return value ? value : json_string(shown(text));
-}
-
 static json_t *finding_json(const char *name, const struct selftest_finding *f)
 {
     json_t *object = json_object();
@@ -81,7 +73,7 @@ static json_t *finding_json(const char *name, const struct selftest_finding *f)
     json_object_set_new(object, "name", json_string(name));
     json_object_set_new(object, "result", json_string(result_names[f->result]));
     json_object_set_new(object, "took_ms", ran ? json_real(f->ms) : json_null());
-    json_object_set_new(object, "text", json_text(f->text));
+    json_object_set_new(object, "text", swim_json_text(f->text));
     for (size_t i = 0; i < f->n_figures; i++)
         json_object_set_new(object, f->figures[i].name, json_real(f->figures[i].value));
     return object;
@@ -97,9 +89,10 @@ int report_json(const struct selftest *t, const struct selftest_finding *finding
         json_array_append_new(checks,
                               finding_json(selftest_checks[i].name, &findings[i]));
     json_object_set_new(object, "schema", json_integer(SELFTEST_SCHEMA));
-    json_object_set_new(object, "server",
-                        json_text(lock_url_show(&t->where, server, sizeof(server))));
-    json_object_set_new(object, "dir", json_text(t->dir));
+    json_object_set_new(
+        object, "server",
+        swim_json_text(lock_url_show(&t->where, server, sizeof(server))));
+    json_object_set_new(object, "dir", swim_json_text(t->dir));
     json_object_set_new(object, "ok",
                         json_boolean(count(findings, SELFTEST_OK) == SELFTEST_CHECKS));
     json_object_set_new(object, "seconds", json_real(seconds));

@@ -1,10 +1,10 @@
 /* serve_status.c - h5swim serve status: what runs, and how it is used. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/serve.h"
+#include "core/json_text.h"
 #include "lock/inspect.h"
 
 int serve_usage(const struct server_status *status, struct serve_usage *usage,
@@ -39,19 +39,19 @@ void serve_export(const char *name, const char *value)
 
 static int status_json(const struct server_status *s, const struct serve_usage *u)
 {
-    json_t *json = json_pack("{si sb sb ss}", "schema", 1, "running", s->running,
-                             "silent", s->silent, "dir", s->dir);
+    json_t *json = json_pack("{si sb sb so}", "schema", 1, "running", s->running,
+                             "silent", s->silent, "dir", swim_json_text(s->dir));
 
     if (json && s->silent)
         json_object_set_new(json, "pid", json_integer(s->pid));
     else if (json && s->running)
         json_object_update_new(
-            json,
-            json_pack("{sI ss ss? sb sI sI sI sI}", "pid", (json_int_t)s->pid,
-                      "version", s->version, "address",
-                      s->address[0] ? s->address : NULL, "stays", s->stays, "up_s",
-                      (json_int_t)s->up_s, "sessions", (json_int_t)u->sessions, "held",
-                      (json_int_t)u->held, "waiting", (json_int_t)u->waiting));
+            json, json_pack("{sI so so sb sI sI sI sI}", "pid", (json_int_t)s->pid,
+                            "version", swim_json_text(s->version), "address",
+                            swim_json_text(s->address[0] ? s->address : NULL), "stays",
+                            s->stays, "up_s", (json_int_t)s->up_s, "sessions",
+                            (json_int_t)u->sessions, "held", (json_int_t)u->held,
+                            "waiting", (json_int_t)u->waiting));
     char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
     if (text)
         puts(text);

@@ -1,27 +1,10 @@
 /* verdict_json.c - a verdict on a file, for programs. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/verdict_show.h"
-#include "core/printable.h"
+#include "core/json_text.h"
 #include "store/recover.h"
-
-/* JSON is UTF-8, names need not be: of one that is not, bytes are shown as \xNN. */
-static json_t *text_json(const char *text)
-{
-    json_t *value = json_string(text);
-    size_t size = 4 * strlen(text) + 1;
-    char *shown = value ? NULL : malloc(size);
-
-    if (shown) {
-        (void)swim_printable(text, 0, shown, size);
-        value = json_string(shown);
-    }
-    free(shown);
-    return value;
-}
 
 static void set(json_t *object, const char *key, json_t *value)
 {
@@ -40,7 +23,7 @@ static json_t *journal_json(const struct verdict *v)
     const struct journal_commit *last = &v->journal.last;
     json_t *object = json_object();
 
-    set(object, "file", text_json(v->journal_path));
+    set(object, "file", swim_json_text(v->journal_path));
     set(object, "state", json_string(states[v->has]));
     set_count(object, "bytes", (uint64_t)v->log_st.st_size);
     set_count(object, "commits", v->commits);
@@ -88,7 +71,7 @@ static json_t *plan_json(const struct verdict *v, enum recover_action action)
 
     recover_plan(v, action, &plan);
     set(object, "possible", json_boolean(plan.how != RECOVER_CANNOT));
-    set(object, "text", text_json(plan.text));
+    set(object, "text", swim_json_text(plan.text));
     return object;
 }
 
@@ -100,7 +83,7 @@ static json_t *sides_json(const struct verdict *v)
         char *name = NULL;
         if (v->sides[i] &&
             asprintf(&name, "%s%s", v->path, verdict_side_suffixes[i]) >= 0) {
-            json_array_append_new(list, text_json(name));
+            json_array_append_new(list, swim_json_text(name));
             free(name);
         }
     }
@@ -115,10 +98,11 @@ static json_t *shards_json(const struct verdict *v)
         const struct verdict_shard *s = &v->shards[i];
         bool bad = s->why && s->is <= VERDICT_RECOVERABLE;
         json_t *object = json_object();
-        set(object, "file", text_json(s->path));
+        set(object, "file", swim_json_text(s->path));
         set(object, "verdict",
             json_string(verdict_name(bad ? VERDICT_DAMAGED : s->is)));
-        set(object, "why", s->why ? text_json(bad ? s->why : s->found.text) : NULL);
+        set(object, "why",
+            s->why ? swim_json_text(bad ? s->why : s->found.text) : NULL);
         set_count(object, "commits", s->commits);
         json_array_append_new(list, object);
     }
@@ -130,9 +114,10 @@ int verdict_json(const struct verdict *v)
     json_t *object = json_object();
 
     set_count(object, "schema", VERDICT_SCHEMA);
-    set(object, "file", text_json(v->path));
+    set(object, "file", swim_json_text(v->path));
     set(object, "verdict", json_string(verdict_name(v->is)));
-    set(object, "why", v->is > VERDICT_RECOVERABLE ? text_json(v->why.text) : NULL);
+    set(object, "why",
+        v->is > VERDICT_RECOVERABLE ? swim_json_text(v->why.text) : NULL);
     set_count(object, "bytes", (uint64_t)v->main_st.st_size);
     set_count(object, "committed_bytes", v->journal.last.size);
     set_count(object, "uncommitted_bytes", v->file_tail);

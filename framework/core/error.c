@@ -1,6 +1,5 @@
 /* error.c - the error record that callers pass in. */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,30 +7,6 @@
 #include <h5swim/error.h>
 
 #include "core/text.h"
-
-#define CUT "..."     /* stands for what has no room */
-#define TAIL_MOST 240 /* of a long text: the cause and what to do are at its end */
-
-static bool is_continued(char c)
-{
-    return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* The beginning and the end of a text that is longer than err has room for. */
-static void text_fit(swim_error_t *err, const char *text, size_t length)
-{
-    size_t head = sizeof(err->text) - 1 - strlen(CUT) - TAIL_MOST;
-    const char *tail = text + length - TAIL_MOST;
-
-    /* Not in the middle of a character of UTF-8. */
-    while (head > 0 && is_continued(text[head]))
-        head--;
-    while (is_continued(*tail))
-        tail++;
-    memcpy(err->text, text, head);
-    memcpy(err->text + head, CUT, strlen(CUT));
-    memcpy(err->text + head + strlen(CUT), tail, strlen(tail) + 1);
-}
 
 /* reason: "", or what comes behind the text. */
 static void error_put(swim_error_t *err, int code, const char *reason, const char *fmt,
@@ -49,7 +24,7 @@ static void error_put(swim_error_t *err, int code, const char *reason, const cha
     else if (length < 0 || vasprintf(&text, fmt, again) < 0)
         text = NULL; /* the beginning is there */
     else if (asprintf(&whole, "%s%s", text, reason) >= 0)
-        text_fit(err, whole, strlen(whole));
+        swim_text_fit(whole, err->text, room);
     va_end(again);
     free(whole);
     free(text);

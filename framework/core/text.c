@@ -3,10 +3,13 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define WORD_MAX 64
+#define CUT "..."     /* stands for what has no room */
+#define TAIL_MOST 240 /* of a long text: the cause and what to do are at its end */
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -96,4 +99,25 @@ const char *swim_text_shown(const char *text, char *buf, size_t size)
     snprintf(buf, size, "%s", text);
     swim_text_line(buf);
     return buf;
+}
+
+static bool is_continued(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+void swim_text_fit(const char *text, char *buf, size_t size)
+{
+    size_t length = strlen(text), head = size - 1 - strlen(CUT) - TAIL_MOST;
+
+    if (length < size) {
+        memcpy(buf, text, length + 1);
+        return;
+    }
+    const char *tail = text + length - TAIL_MOST;
+    while (head > 0 && is_continued(text[head]))
+        head--;
+    while (is_continued(*tail))
+        tail++;
+    snprintf(buf, size, "%.*s%s%s", (int)head, text, CUT, tail);
 }

@@ -16,6 +16,11 @@ void swim_text_line(char *text);
 /* The same of a copy in buf, which is cut where that is full; returns buf. */
 const char *swim_text_shown(const char *text, char *buf, size_t size);
 
+/* text into buf, of more than 300 bytes; of one that has no room there, its beginning
+ * and its end, where the cause and what to do are, with "..." between them.  No
+ * character of UTF-8 is cut. */
+void swim_text_fit(const char *text, char *buf, size_t size);
+
 /* "1.5 GiB": bytes for people, into buf. */
 const char *swim_text_bytes(uint64_t bytes, char *buf, size_t size);
 

@@ -81,6 +81,59 @@ says 2 'not a b' "$h5swim" kernel $'a\nb'
 says 2 'there is no a b' "$h5swim" serve $'a\nb'
 says 2 'job file x+[.]{3}x+: File name too long' "$h5swim" run "$(printf 'x%.0s' {1..3000})"
 
+# Names need not be UTF-8, as JSON is: the object is there, with all that belongs to it.
+# object CODE: what is so in Python of the JSON object r on stdout.
+object() {
+    "$python" -c 'import json, sys
+r = json.load(open(sys.argv[1], encoding="utf-8"))
+sys.exit(not eval(sys.argv[2]))' "$tmp/out" "$1" || fail "not so: $1: $(cat "$tmp/out")"
+    passed "$1"
+}
+latin=$'m\xfc' folder=$'d\xe9'
+cp good.yaml "$latin.yaml"
+expect_status 2 "$h5swim" run "$latin.yaml" --join --json --set outputs.speed.file=l.h5
+object 'r["job"] == "m\\xfc" and r["status"] == "failed" and "no job is at" in r["error"]'
+expect_status 0 "$h5swim" run "$latin.yaml" --dry-run --json --set outputs.speed.file=l.h5
+object 'r["job"] == "m\\xfc" and r["status"] == "planned" and len(r["outputs"]) == 1'
+expect_status 0 "$h5swim" run "$latin.yaml" --json --set outputs.speed.file=l.h5
+object 'r["job"] == "m\\xfc" and r["status"] == "done" and r["record"].endswith("l.run.json")'
+mkdir "$folder"
+cp in.h5 "$folder"
+cp good.yaml "$folder"
+expect_status 0 "$h5swim" run "$folder/good.yaml" --json
+object 'r["record"].endswith("d\\xe9/out.run.json") and [o["file"][-11:] for o in r["outputs"]] == ["\\xe9/out.h5"]'
+expect_status 2 "$h5swim" run "$folder/good.yaml" --json
+object '"d\\xe9/out.h5 exists already" in r["error"]'
+expect_status 0 "$h5swim" calc 'x*2' x=in.h5:/U out=$'o\xfc.h5:/y' --json
+object '[o["dataset"] for o in r["outputs"]] == ["/y"] and "o\\xfc.run.json" in r["record"]'
+expect_status 0 "$h5swim" check "$folder/good.yaml" --json
+object 'r["job"] == "d\\xe9/good.yaml" and "d\\xe9/out.h5" in r["problems"][0]["text"]'
+expect_status 0 "$h5swim" check "$folder/in.h5" --json
+object 'r["file"].endswith("d\\xe9/in.h5")'
+cat >"$folder/words.c" <<'C'
+#include <h5swim/kernel.h>
+static int apply(void *state, const struct swim_block *block, swim_error_t *err)
+{
+    (void)state;
+    (void)block;
+    return swim_error_set(err, SWIM_ERR_ARG, "caf\xe9");
+}
+static const struct swim_port in[] = {{.name = "u", .type = SWIM_TYPE_F32, .unit = "\xb5m"}};
+static const struct swim_port out[] = {{.name = "y", .type = SWIM_TYPE_F32}};
+static const struct swim_param params[] = {
+    {.name = "p", .type = SWIM_PARAM_TEXT, .preset = "a", .choices = "a|\xe9|b"}};
+SWIM_KERNEL_DEFINE(.name = "words", .kind = SWIM_KERNEL_MAP, .n_inputs = 1, .n_outputs = 1,
+                   .n_params = 1, .inputs = in, .outputs = out, .params = params,
+                   .apply = apply);
+C
+expect_status 0 "$h5swim" kernel info "$folder/words.c" --json
+object 'r["inputs"][0]["unit"] == "\\xb5m" and r["params"][0]["choices"] == ["a", "\\xe9", "b"] and r["path"]'
+expect_status 1 "$h5swim" kernel test "$folder/words.c" --json
+object 'r["path"].endswith(".so") and any("caf\\xe9" in c["text"] for c in r["checks"])'
+mkdir -m 700 "$tmp/$folder"
+expect_status 1 env SWIM_SERVER_DIR="$tmp/$folder" "$h5swim" serve status --json
+object 'not r["running"] and r["dir"].endswith("d\\xe9")'
+
 # What is no regular file is not replaced by one.
 says 2 "would replace out.h5" "$h5swim" report out.run.json -o out.h5
 expect_status 0 h5diff whole.h5 out.h5 S

@@ -122,6 +122,19 @@ values map ''
 rm where.go
 passed "a reader that has just gone on to another block is not ended"
 
+# The words of a kernel need not be UTF-8, as JSON is, and are not cut in a character.
+printf '%s\n' '3 latin' '7 long' '9 refuse' >where
+expect_status 3 "$h5swim" run map.yaml --quiet --json --overwrite
+"$python" - "$tmp/out" out.run.json <<'PY' || fail "JSON: $(cat "$tmp/out")"
+import json, sys
+for name in sys.argv[1:]:
+    text = {f["block"]: f["error"] for f in json.load(open(name, encoding="utf-8"))["failed_blocks"]}
+    assert list(text) == [3, 7, 9] and "block 7 " in text[7], text
+    assert text[3].endswith("caf\\xe9" if name == sys.argv[1] else "caf\ufffd"), text[3]
+    assert text[7].endswith("\u00e9, it is not") and "\u00e9...\u00e9" in text[7], text[7]
+PY
+passed "a kernel may refuse a block in any words"
+
 # A part of a reduction: what it belongs to cannot be merged.
 rm out.h5
 printf '%s\n' '5 segv' '6 refuse' '30 once' >where

@@ -94,6 +94,30 @@ static void a_long_text_is_cut_not_overrun(void **state)
     assert_non_null(strstr(err.text, "xxx: it is gone"));
 }
 
+/* Whatever part of one is where it is cut. */
+static void no_character_is_cut(void **state)
+{
+    char text[1000], buf[400];
+    (void)state;
+
+    for (size_t before = 0; before < 8; before++) {
+        memset(text, 'x', before);
+        for (size_t i = before; i + 4 < sizeof(text); i += 3)
+            memcpy(text + i, "\342\202\254", 4); /* the sign of the euro */
+        swim_text_fit(text, buf, sizeof(buf));
+        assert_true(strlen(buf) < sizeof(buf) && strlen(buf) >= sizeof(buf) - 5);
+        size_t left = strlen(buf) - before - 3;
+        assert_int_equal(left % 3, 0);
+        assert_non_null(strstr(buf, "\342\202\254...\342\202\254"));
+    }
+    swim_text_fit("it has room", buf, sizeof(buf));
+    assert_string_equal(buf, "it has room");
+    memset(text, 'x', 399);
+    text[399] = '\0';
+    swim_text_fit(text, buf, sizeof(buf));
+    assert_string_equal(buf, text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +127,7 @@ int main(void)
         cmocka_unit_test(shapes_are_written_with_crosses),
         cmocka_unit_test(the_first_error_is_kept_on_one_line),
         cmocka_unit_test(a_long_text_is_cut_not_overrun),
+        cmocka_unit_test(no_character_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* breaks.h - breaking in the blocks that the file WHERE lists, one "INDEX HOW" in each
- * line: segv, abort, exit (also exit143), loop, refuse; wait: until there is a file
- * WHERE.go; once: killed, but the first time only; over: map writes 64 KiB too much.
- * Each block takes $NAP_MS.  If WHERE is exit143, open() ends the process. */
+ * line: segv, abort, exit (also exit143), loop, refuse; latin, long: refuse it with
+ * words that are not UTF-8, or have no room; wait: until there is a file WHERE.go;
+ * once: killed, but the first time only; over: map writes 64 KiB too much. Each block
+ * takes $NAP_MS.  If WHERE is exit143, open() ends the process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,16 @@ static void breaks_wait(const char *where)
         usleep(1000);
 }
 
+/* Characters of two bytes, begun at an even place and at an odd one. */
+static int breaks_long(swim_error_t *err)
+{
+    char words[512] = "";
+
+    for (int i = 0; i < 240; i++)
+        strcat(words, i == 120 ? "-\u00e9" : "\u00e9");
+    return swim_error_set(err, SWIM_ERR_ARG, "%s, it is not", words);
+}
+
 static int breaks_now(const char *how, swim_error_t *err)
 {
     if (strcmp(how, "segv") == 0)
@@ -60,6 +71,10 @@ static int breaks_now(const char *how, swim_error_t *err)
         exit(atoi(how + 4));
     while (strcmp(how, "loop") == 0)
         usleep(1000);
+    if (strcmp(how, "latin") == 0)
+        return swim_error_set(err, SWIM_ERR_ARG, "caf\xe9");
+    if (strcmp(how, "long") == 0)
+        return breaks_long(err);
     return swim_error_set(err, SWIM_ERR_ARG, "it does not like this block");
 }
 
