@@ -18,13 +18,22 @@ static const struct color missing_color = {110, 110, 110};
 static const char ramp[] = ".:-=+*#%@"; /* a blank: missing */
 #define RAMP ((int)sizeof(ramp) - 1)
 
-/* 0 to 1; the whole range where all values are the same. */
+/* 0 to 1; the middle where all values are the same.  The range may be more than a
+ * number holds, its half is not. */
 static double share(const struct view_picture *p, double value)
 {
     if (!(p->high > p->low))
         return value < p->low ? 0 : value > p->high ? 1 : 0.5;
-    double part = (value - p->low) / (p->high - p->low);
+    const double scale = isfinite(p->high - p->low) ? 1 : 0.5;
+    double part = (value * scale - p->low * scale) / (p->high * scale - p->low * scale);
     return part < 0 ? 0 : part > 1 ? 1 : part;
+}
+
+static double value_at(const struct view_picture *p, double part)
+{
+    const double half = (p->high / 2 - p->low / 2) * part;
+
+    return p->low + half + half;
 }
 
 static unsigned char between(unsigned char a, unsigned char b, double part)
@@ -159,7 +168,7 @@ static void legend(const struct view_screen *s, const struct view_picture *p,
     view_put_number((long double)p->low, false);
     putchar(' ');
     for (int i = 0; s->color && i < BAR; i++) {
-        color_set(s, 48, color_of(p, p->low + (p->high - p->low) * i / (BAR - 1)));
+        color_set(s, 48, color_of(p, value_at(p, (double)i / (BAR - 1))));
         putchar(' ');
     }
     color_end(s);
@@ -233,8 +242,7 @@ void view_plot(const struct view_screen *s, const struct view_picture *p,
     }
     for (int line = PLOT_LINES - 1; line >= 0; line--) {
         if (s->color)
-            color_set(s, 38,
-                      color_of(p, p->low + (p->high - p->low) * line / PLOT_LINES));
+            color_set(s, 38, color_of(p, value_at(p, (double)line / PLOT_LINES)));
         plot_line(s, p, line);
         color_end(s);
         putchar('\n');

@@ -149,15 +149,19 @@ static int range_find(const struct sample *s, double *low, double *high)
     return SWIM_OK;
 }
 
+/* The range may be more than a number holds, its half is not. */
 static unsigned char level(double value, double low, double high)
 {
+    const double scale = isfinite(high - low) ? 1 : 0.5;
+
     if (isnan(value))
         return 0;
     if (value <= low || !(high > low))
         return 1;
     if (value >= high)
         return LEVELS + 1;
-    return (unsigned char)(1 + lround((value - low) / (high - low) * LEVELS));
+    double share = (value * scale - low * scale) / (high * scale - low * scale);
+    return (unsigned char)(1 + lround(share * LEVELS));
 }
 
 static int add_cells(json_t *to, const struct sample *s)

@@ -148,7 +148,8 @@ passed "the trace"
 
 "$python" "$support/make_outputs.py" .
 outputs=()
-for dataset in plane.h5:/T forms.h5:/line forms.h5:/number forms.h5:/none forms.h5:/text forms.h5:/bare; do
+for dataset in plane.h5:/T forms.h5:/line forms.h5:/number forms.h5:/none forms.h5:/text forms.h5:/bare \
+    forms.h5:/far forms.h5:/reach; do
     outputs+=(--output "/moved/$dataset")
 done
 record --blocks 400 --text "$SWIM_SOURCE/jobs/wind_speed.yaml" "${outputs[@]}" --output /gone/gone.nc:/x --change '

@@ -29,6 +29,8 @@ with h5py.File("a.h5", "w") as f:
     f["y"].make_scale("y")
     f["north"].dims[0].attach_scale(f["y"])
     f["line"] = np.arange(200.)
+    f["far"] = [[-1.7e308, 1.7e308], [0, 1]]
+    f["reach"] = [-1.7e308, 1e308, 1.7e308]
     f["ratio"] = np.eye(4)
     f["ratio"].attrs["units"] = "1"
     f["ends"] = np.array([1, np.nan, np.inf, -np.inf, 4])
@@ -76,7 +78,7 @@ has '^  /g/speed +5 x 37 x 73 +float32$'
 has '^  /pair +1 +compound \{a: float32, b: int32, big-endian, s: strings of 3 bytes\}$'
 has 'title = "a file"$'
 grep -A 1 'version = "of two$' "$tmp/out" | grep -qE '^ {16}lines"$' || fail "an attribute of two lines: $(cat "$tmp/out")"
-[ "$(head -n 1 "$tmp/out")" = "24 datasets below /" ] || fail "a list: $(cat "$tmp/out")"
+[ "$(head -n 1 "$tmp/out")" = "26 datasets below /" ] || fail "a list: $(cat "$tmp/out")"
 view a.h5:large
 [ "$(head -n 1 "$tmp/out")" = "2 datasets below large" ] || fail "of a group: $(cat "$tmp/out")"
 passed "a list of what is in a file, or in a group"
@@ -162,6 +164,27 @@ view a.h5:line --width 10
 [ "$(tail -n 3 "$tmp/out")" = "  ********
 **********
 from 9.5 to 189.5" ] || fail "a curve: $(cat "$tmp/out")"
+# A range that is more than a number holds.
+view a.h5:far --width 4
+[ "$(letters)" = "..@@
+++++
+-1.7e+308 .:-=+*#%@ 1.7e+308" ] || fail "a range of 3.4e308: $(cat "$tmp/out")"
+COLORTERM=truecolor picture a.h5:far
+[[ $(letters | sed -n 1p) == "${csi}38;$low"*"${csi}38;$high"* ]] || fail "colours of 3.4e308: $(cat -v "$tmp/out")"
+[[ $(tail -n 1 "$tmp/out") == "-1.7e+308 ${csi}48;$low "*"${csi}48;$high "*" 1.7e+308" ]] ||
+    fail "a legend of 3.4e308: $(cat -v "$tmp/out")"
+view a.h5:reach --width 3
+[ "$(tail -n 11 "$tmp/out")" = "  *
+  *
+ **
+ **
+ **
+ **
+ **
+ **
+ **
+***
+from -1.7e+308 to 1.7e+308" ] || fail "a curve of 3.4e308: $(cat "$tmp/out")"
 view a.h5:g/speed --no-picture
 ! grep -q '^slice' "$tmp/out" || fail "a picture all the same"
 # On a terminal: colours, unless NO_COLOR is set.

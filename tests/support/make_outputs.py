@@ -2,7 +2,8 @@
 
 plane.h5: T, three months of lat and lon with coordinates, of which the middle one is
 shown; a part of it is missing.  forms.h5: line, number, none (no rows), text (no
-numbers), bare (no coordinates, large chunks).
+numbers), bare (no coordinates, large chunks), far and reach (a plane and a line whose
+range is more than a number holds).
 """
 import sys
 
@@ -35,3 +36,5 @@ with h5py.File(f"{folder}/forms.h5", "w") as f:
     f["text"] = np.array([b"a", b"bc"])
     y, x = np.ogrid[0:1500, 0:2000]
     f.create_dataset("bare", data=((y - 700.) * (x - 900) / 1e4).astype("f4"), chunks=(500, 500))
+    f["far"] = [[-1.7e308, 3e307], [0, 1]]
+    f["reach"] = [-1.7e308, 0, 1.7e308]

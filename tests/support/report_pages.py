@@ -112,12 +112,16 @@ def pictures(b):
     outputs = b.text("outputs")
     has(outputs, "air temperature <b>& (degC)", "time 2001-02-01 (2 of 3)", "3.2 % missing", "-1 to 1, mean",
         "42", "It has no rows.", "No picture: ", "the file is not there any more", "chunks 1 × 16 × 36")
-    assert b.js("document.querySelectorAll('#outputs canvas').length") == 3
+    assert b.js("document.querySelectorAll('#outputs canvas').length") == 5
     # A cell that is missing, the warmest, the coldest.
     seen = b.js("(() => { const cells = data.pictures[0].picture, levels = bytesOf(cells.cells);"
                 "return [levels[15 * cells.nx + 40], levels[32 * cells.nx + 18], levels[54], cells.low, cells.high]; })()")
     assert seen[0] == 0 and seen[1] > 250 and seen[2] < 10, seen
     assert -1 < seen[3] < 1.5 and 28 < seen[4] <= 30.01, seen
+    has(outputs, "-1.7e308 to 3e307, mean -3.5e307", "-1.7e308 to 1.7e308")
+    seen = b.js("(() => { const far = data.pictures[6].picture, levels = [...bytesOf(far.cells)];"
+                "return [levels, palette(far)(levels[2]).join(), ticks(far.low, far.high, 4).at]; })()")
+    assert seen == [[1, 255, 217, 217], "156,216,59", [-1e308, 0]], seen
 
 
 def looks(b):

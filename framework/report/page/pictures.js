@@ -18,19 +18,26 @@ function colourAt(scale, share) {
                           (at - i) * (part(scale[i + 1], n) - part(scale[i], n))));
 }
 
+// 0 at low to 1 at high, and back.  The range may be more than a number holds, its half is
+// not.
+const shareOf = (value, low, high) => (value / 2 - low / 2) / (high / 2 - low / 2 || 1);
+function valueAt(share, low, high) {
+    const half = (high / 2 - low / 2) * share;
+    return low + half + half;
+}
+
 // The colours of a picture, by the byte of a cell: 0 is missing.
 function palette(picture) {
     const both =
         picture.low < 0 && picture.high > 0 &&
         Math.min(-picture.low, picture.high) > .25 * Math.max(-picture.low, picture.high);
     const scale = both ? BLUE_RED : VIRIDIS, far = Math.max(-picture.low, picture.high);
-    const share = (value) => both ? (value / far + 1) / 2
-                                  : (value - picture.low) / (picture.high - picture.low || 1);
+    const share = (value) =>
+        both ? (value / far + 1) / 2 : shareOf(value, picture.low, picture.high);
     return (level) => colourAt(scale, share(valueOf(picture, level)));
 }
 
-const valueOf = (picture, level) =>
-    picture.low + (level - 1) / 254 * (picture.high - picture.low);
+const valueOf = (picture, level) => valueAt((level - 1) / 254, picture.low, picture.high);
 
 const axisTitle = (axis) =>
     (axis.name || "index") +
@@ -134,12 +141,11 @@ function colourBar(context, picture, colours, left, top, height) {
     frame(context, left, top, 14, height);
     context.fillStyle = colour("soft");
     context.textAlign = "left";
-    const range = picture.high - picture.low;
-    if (!(range > 0))
+    if (!(picture.high > picture.low))
         return context.fillText(digits(picture.low, 4), left + 19, top + height / 2);
     const {at, step} = ticks(picture.low, picture.high, Math.max(2, height / 45));
     for (const value of at) {
-        const y = top + (1 - (value - picture.low) / range) * height;
+        const y = top + (1 - shareOf(value, picture.low, picture.high)) * height;
         context.fillRect(left + 14, y - .5, 3, 1);
         context.fillText(stepText(value, step), left + 19, y);
     }
@@ -210,8 +216,8 @@ function lineCanvas(picture) {
     drawn.push(() => {
         const {context, width: wide} = prepare(canvas, 244);
         const left = 62, top = 8, width = wide - left - 14, height = 192;
-        const low = picture.min, range = picture.max - picture.min || 1;
-        const y = (value) => top + (1 - (value - low) / range) * (height - 8) + 4;
+        const low = picture.min;
+        const y = (value) => top + (1 - shareOf(value, low, picture.max)) * (height - 8) + 4;
         const x = (i) => left + (i + .5) / n * width;
         context.fillStyle = context.strokeStyle = colour("in");
         context.globalAlpha = .3;

@@ -115,6 +115,10 @@ function ticks(from, to, most) {
     const span = to - from;
     if (!(span > 0))
         return {at: [from], step: 1};
+    if (span === Infinity) { // more than a number holds
+        const {at, step} = ticks(from / 2, to / 2, most);
+        return {at: at.map((value) => 2 * value), step: 2 * step};
+    }
     let step = Math.pow(10, Math.floor(Math.log10(span / most)));
     for (const times of [1, 2, 5, 10])
         if (span / (step * times) <= most) {
