@@ -207,7 +207,7 @@ struct probe {
     struct probe_planned planned; /* as first */
     char *slots[PROBE_SLOTS];
     uint64_t rows[PROBE_SLOTS]; /* filter: of the table there */
-    size_t slot_bytes;
+    size_t slot_bytes[PROBE_SLOTS];
     char *accs; /* reduce: what one process leaves for another */
     struct probe_line lines[PROBE_LINES];
     uint32_t n_lines;

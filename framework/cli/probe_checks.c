@@ -149,6 +149,13 @@ static bool check_state(struct probe *p, const char *name)
     return true;
 }
 
+static void too_large_said(struct probe *p, const char *name, const char *how)
+{
+    probe_say(p, name, PROBE_NOTE,
+              "not looked at, the outputs are too large: give a smaller --shape; %s",
+              how);
+}
+
 /* One type: 0 when it is said what went wrong. */
 static bool missing_type(struct probe *p, const char *name, enum swim_type type)
 {
@@ -166,7 +173,10 @@ static bool missing_type(struct probe *p, const char *name, enum swim_type type)
         probe_say(p, name, PROBE_NOTE, "%s; %s", text, how);
         return true;
     }
-    p->planned = p->shared->planned;
+    if (!probe_plan_take(p)) {
+        too_large_said(p, name, how);
+        return true;
+    }
     if (!run_said(p, name, &run, SLOT_OTHER, how))
         return false;
     probe_find_lost(p, SLOT_OTHER, &lost);
@@ -274,7 +284,10 @@ static bool edge_mode(struct probe *p, const char *name, enum swim_edge edge,
         probe_say(p, name, refused ? PROBE_NOTE : PROBE_FAILED, "%s; %s", text, how);
         return refused;
     }
-    p->planned = p->shared->planned;
+    if (!probe_plan_take(p)) {
+        too_large_said(p, name, how);
+        return true;
+    }
     if (!run_said(p, name, &run, SLOT_OTHER, how))
         return false;
     run.cut = PROBE_THIRDS;

@@ -134,31 +134,72 @@ static uint64_t elements_most(const struct probe *p, uint32_t number)
     return n;
 }
 
-static bool slots_map(struct probe *p)
+/* Bytes of the results of what is planned; 0: more than a slot may have. */
+static size_t results_bytes(const struct probe *p)
 {
+    const size_t most = SLOTS_MOST / PROBE_SLOTS;
     size_t bytes = 0;
 
-    for (uint32_t i = 0; i < p->shared->n_outputs; i++)
-        bytes += (elements_most(p, i) + 1) * LARGEST_TYPE;
-    if (bytes > SLOTS_MOST / PROBE_SLOTS) {
+    for (uint32_t i = 0; i < p->shared->n_outputs && bytes <= most; i++) {
+        const uint64_t n = elements_most(p, i);
+        bytes += n < most ? (n + 1) * LARGEST_TYPE : most + 1;
+    }
+    return bytes <= most ? bytes : 0;
+}
+
+static void slot_unmap(struct probe *p, int slot)
+{
+    if (p->slots[slot])
+        munmap(p->slots[slot], p->slot_bytes[slot]);
+    p->slots[slot] = NULL;
+}
+
+static bool slot_map(struct probe *p, int slot, size_t bytes)
+{
+    char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (map == MAP_FAILED) {
+        swim_error_sys(&p->err, errno, "map memory for outputs");
+        return false;
+    }
+    slot_unmap(p, slot);
+    p->slots[slot] = map;
+    p->slot_bytes[slot] = bytes;
+    return true;
+}
+
+static bool slots_map(struct probe *p)
+{
+    const size_t bytes = results_bytes(p);
+    bool good = true;
+
+    if (!bytes) {
         swim_error_set(&p->err, SWIM_ERR_ARG,
                        "test kernel %s: the outputs of such data are too large: give a "
                        "smaller --shape",
                        p->shared->name);
         return false;
     }
-    p->slot_bytes = bytes;
-    char *map = mmap(NULL, bytes * PROBE_SLOTS, PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (int slot = 0; slot < PROBE_SLOTS && good; slot++)
+        good = slot_map(p, slot, bytes);
     char *accs = mmap(NULL, PROBE_ACCS, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     p->accs = accs == MAP_FAILED ? NULL : accs;
-    for (int i = 0; i < PROBE_SLOTS && map != MAP_FAILED; i++)
-        p->slots[i] = map + (size_t)i * bytes;
-    if (map != MAP_FAILED && p->accs)
-        return true;
-    swim_error_sys(&p->err, errno, "map memory for outputs");
-    return false;
+    if (good && !p->accs)
+        swim_error_sys(&p->err, errno, "map memory for accumulators");
+    return good && p->accs;
+}
+
+bool probe_plan_take(struct probe *p)
+{
+    p->planned = p->shared->planned;
+    const size_t bytes = results_bytes(p);
+    bool good = bytes > 0;
+
+    for (int slot = SLOT_OTHER; slot < PROBE_SLOTS && good; slot++)
+        good = bytes <= p->slot_bytes[slot] || slot_map(p, slot, bytes);
+    return good;
 }
 
 static void checks_run(struct probe *p, const struct probe_check *checks)
@@ -203,8 +244,8 @@ int probe_all(struct probe *p)
 
 void probe_free(struct probe *p)
 {
-    if (p->slots[0])
-        munmap(p->slots[0], p->slot_bytes * PROBE_SLOTS);
+    for (int slot = 0; slot < PROBE_SLOTS; slot++)
+        slot_unmap(p, slot);
     if (p->accs)
         munmap(p->accs, PROBE_ACCS);
     if (p->shared)

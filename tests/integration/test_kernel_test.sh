@@ -56,6 +56,12 @@ grep -qE '^ok +plan +of 4 x 11 x 37 inputs, types as declared; speed: float32, 4
 for kernel in pair total where find along; do passes "$support/kernels/$kernel.c"; done
 passes "$support/kernels/total.c" --set keep=1 --shape 5,6
 passes "$support/kernels/pair.c" --shape 1
+# Of integers it has more outputs than of what was planned first.
+passes "$support/kernels/bins.c"
+grep -qE '^ok +missing +computes with missing values, int16$' "$tmp/out" || fail "no integers were tried of bins"
+passes "$support/kernels/bins.c" --set bins=9000000
+grep -qE '^note +missing +not looked at, the outputs are too large: give a smaller --shape; .*int16$' "$tmp/out" ||
+    fail "no note on outputs without room: $(cat "$tmp/out")"
 passes slope --shape 300,300
 grep -q '(in one block, in thirds, in rows)' "$tmp/out" || fail "90000 single elements were tried"
 passed "kernels without a mistake"
@@ -138,6 +144,8 @@ passes "$support/kernels/mistakes_window.c"
 grep -qE '^ok +plan +of 37 x 4 x 11 inputs, .*; y: float32, 37 x 4 x 11$' "$tmp/out" || fail "other data for windows"
 grep -qE '^ok +edges +nearest, reflect, wrap, constant, none$' "$tmp/out" || fail "no line on edges of windows"
 passes "$support/kernels/mistakes_window.c" --set mistake=steps
+passes "$support/kernels/mistakes_window.c" --set mistake=round
+grep -qE '^ok +edges +nearest, reflect, wrap, constant, none$' "$tmp/out" || fail "more outputs where edges wrap"
 passes "$support/kernels/mistakes_window.c" --set mistake=whole
 grep -qE '^ok +edges +windows of the whole axis have none$' "$tmp/out" || fail "edges of whole windows"
 passes "$support/kernels/mistakes_window.c" --set mistake=no_wrap

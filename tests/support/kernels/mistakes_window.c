@@ -4,6 +4,7 @@
 
 #define LO 1
 #define HI 2
+#define MORE 500
 
 static int plan(void *state, struct swim_plan *plan, swim_error_t *err)
 {
@@ -16,6 +17,11 @@ static int plan(void *state, struct swim_plan *plan, swim_error_t *err)
         return swim_error_set(err, SWIM_ERR_ARG, "time does not come back");
     if (is(m, "whole") || is(m, "whole_over"))
         return swim_plan_window(plan, 0, SWIM_WINDOW_WHOLE, SWIM_WINDOW_WHOLE, 1, err);
+    if (is(m, "round") && plan->edge[0] == SWIM_EDGE_WRAP) { /* no mistake: more */
+        struct swim_output *y = plan->outputs[0];
+        y->from_axis[y->ndim] = -1;
+        y->shape[y->ndim++] = MORE;
+    }
     int rc = swim_plan_window(plan, 0, LO, HI, is(m, "steps") ? 3 : 1, err);
     plan->halo_lo[1] = is(m, "other_axis");
     return rc;
@@ -67,6 +73,7 @@ static int apply(void *state, const struct swim_block *b, swim_error_t *err)
     const struct swim_array *x = b->inputs[0], *y = b->outputs[0];
     const uint64_t inner = (uint64_t)y->strides[0];
     const ptrdiff_t step = is(m, "steps") ? 3 : 1;
+    const uint64_t each = y->ndim > x->ndim ? MORE : 1;
     float *out = y->data;
 
     (void)err;
@@ -75,7 +82,7 @@ static int apply(void *state, const struct swim_block *b, swim_error_t *err)
         ptrdiff_t k = (ptrdiff_t)(i / inner);
         if (is(m, "forgets") && y->offset[0] + y->shape[0] == 34 && i + 1 == y->count)
             continue;
-        out[i] = sum_up(m, x, k * step, (ptrdiff_t)(i % inner));
+        out[i] = sum_up(m, x, k * step, (ptrdiff_t)(i % inner / each));
         if (is(m, "counts_rows"))
             out[i] += (float)k;
         if (is(m, "carries"))
