@@ -9,6 +9,7 @@
 
 #include <h5swim/lock.h>
 
+#include "core/json_text.h"
 #include "report/picture.h"
 #include "store/source.h"
 
@@ -69,12 +70,9 @@ static json_t *show(struct gallery *g, const json_t *output)
         (void)look(g, found, dataset, &picture, &err); /* the page says why */
     else
         swim_error_set(&err, SWIM_ERR_ARG, "the file is not there any more");
-    json_t *why = json_string(err.text);
-    return json_pack("{s:s, s:o, s:o}", "file", found, "why",
-                     picture ? json_null()
-                     : why   ? why
-                             : json_string("it cannot be read"),
-                     "picture", picture ? picture : json_null());
+    return json_pack("{s:o, s:o, s:o}", "file", swim_json_text(found), "why",
+                     swim_json_text(picture ? NULL : err.text), "picture",
+                     picture ? picture : json_null());
 }
 
 json_t *gallery_make(const struct runfile *record, const char *record_file,
@@ -87,7 +85,13 @@ json_t *gallery_make(const struct runfile *record, const char *record_file,
 
     store_quiet();
     json_array_foreach(json_object_get(record->root, "outputs"), i, output)
-        json_array_append_new(list, show(&g, output));
+    {
+        if (json_array_append_new(list, show(&g, output)) == 0)
+            continue;
+        json_decref(list);
+        list = NULL;
+        break;
+    }
     swim_session_close(g.session);
     return list;
 }

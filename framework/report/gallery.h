@@ -9,7 +9,8 @@
 
 /* A list with an object for each output: file (where it was found), why (null, or one
  * line: why there is no picture of it) and picture (null, or as picture.h has it).
- * A file that is not where the run left it is looked for beside the record.
+ * A file that is not where the run left it is looked for beside the record.  NULL: no
+ * memory.
  *
  * Files are opened as h5swim opens any other, at what is committed; url: the lock
  * server, NULL: as for any other program.  Each is waited for some seconds. */

@@ -165,7 +165,7 @@ int page_write(const struct runfile *record, const json_t *pictures, FILE *to,
     json_t *blocks = table_pack(&record->blocks, BLOCK_COLUMNS, block_name);
     json_t *spans = table_pack(&record->spans, SPAN_COLUMNS, span_name);
 
-    /* json_pack() takes blocks and spans, and fails when one of them is NULL. */
+    /* json_pack() takes blocks and spans, and fails when it is given a NULL. */
     p.data = json_pack("{s:O, s:O, s:o, s:o, s:s, s:o}", "run", record->root,
                        "pictures", pictures, "blocks", blocks, "spans", spans,
                        "made_by", SWIM_VERSION, "made", now());

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/json_text.h"
 #include "report/pack.h"
 #include "report/sample.h"
 
@@ -22,12 +23,9 @@ static json_t *real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* Units and the like come from a file, in which they need not be UTF-8. */
 static json_t *words(const char *text)
 {
-    json_t *value = json_string(text ? text : "");
-
-    return value ? value : json_string("(not UTF-8)");
+    return swim_json_text(text ? text : "");
 }
 
 static json_t *wholes(const uint64_t *numbers, uint32_t n)

@@ -162,6 +162,12 @@ report
 cp run.html run.json "$tmp"
 ! grep -qE 'https?:|src=|href=|url\(|@import' run.html || fail "the page asks for something else"
 
+# In a folder whose name is not UTF-8, as the names in a page are.
+folder=$'d\xe9'
+mkdir "$folder"
+cp run.json plane.h5 "$folder"
+expect_status 0 "$h5swim" report "$folder/run.json" -o "$tmp/latin.html"
+
 # Without a lock server there is a page, which says so.
 report --redis "unix://$tmp/none.sock" -o without.html
 grep -q 'none.sock' without.html || fail "the page does not say that there is no lock server"

@@ -124,6 +124,15 @@ def pictures(b):
     assert seen == [[1, 255, 217, 217], "156,216,59", [-1e308, 0]], seen
 
 
+def latin(b):
+    """All outputs are there where the folder's name is not UTF-8."""
+    page(b, "latin.html")
+    has(b.text("outputs"), "d\\xe9/plane.h5:/T", "air temperature", "the file is not there any more")
+    assert b.js("document.querySelectorAll('#outputs section').length") == 9
+    assert b.js("document.querySelectorAll('#outputs canvas').length") == 1
+    has(b.text("job"), "wind speed from two wind components")
+
+
 def looks(b):
     page(b, "run.html", colours="light")
     assert b.js("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
@@ -170,7 +179,7 @@ def many(b):
 
 browser = Browser(f"{folder}/browser")
 try:
-    for check in (figures, over_time, pictures, looks, hostile, many):
+    for check in (figures, over_time, pictures, latin, looks, hostile, many):
         try:
             check(browser)
             assert not browser.said, browser.said
