@@ -184,7 +184,9 @@ static int make(const struct options *opt)
         fprintf(stderr, "h5swim report: ended by signal %d\n", signo);
         return STATUS_SIGNAL + signo;
     }
-    if (rc == SWIM_OK && strcmp(opt->page, "-") != 0)
+    /* With the trace there, stdout is for nothing else. */
+    if (rc == SWIM_OK && strcmp(opt->page, "-") != 0 &&
+        !(opt->trace && strcmp(opt->trace, "-") == 0))
         printf("%s\n", opt->page);
     return rc == SWIM_OK ? STATUS_DONE : fail(&err);
 }

@@ -78,6 +78,9 @@ cmp run.json before.json || fail "the record was changed"
 (umask 027 && report -o other.html --trace trace.json)
 [ "$(cat "$tmp/out")" = other.html ] || fail "the page is not named"
 [ "$(stat -c %a other.html)" = 640 ] || fail "mode $(stat -c %a other.html)"
+report -o another.html --trace -
+"$python" -m json.tool "$tmp/out" >/dev/null || fail "more than a trace: $(tail -n 2 "$tmp/out")"
+rm another.html
 report -o -
 grep -q '</html>' "$tmp/out" || fail "no page on stdout"
 [ "$(echo ./*)" = './before.json ./other.html ./run.json ./trace.json' ] || fail "files: $(echo ./*)"
