@@ -67,16 +67,19 @@ if grep -qsF "$secret" /proc/[0-9]*/cmdline; then fail "the password is on a com
 
 # --- an array over files, with that server
 
-for name in first second third; do cp "$winds" "$name.nc"; done
-ls "$PWD"/{first,second,third}.nc >files
+names=('first & second' "it's: #2" '[third')
+for name in "${names[@]}"; do
+    cp "$winds" "$name.nc"
+    printf '%s\n' "$PWD/$name.nc" >>files
+done
 mkdir results
 # Their private lock server could not be had: it is that one which they use.
 submit array --cpus-per-task=1 --array=1-3 --export=ALL,SWIM_SERVER_DIR=/dev/null/none -- files "$SWIM_SOURCE/jobs/wind_speed.yaml" \
-    --set inputs.u.file=@FILE --set inputs.v.file=@FILE \
-    --set "outputs.speed.file=$PWD/results/@NAME"
+    --set "inputs.u.file='@FILE'" --set "inputs.v.file='@FILE'" \
+    --set "outputs.speed.file='$PWD/results/@NAME'"
 await_end COMPLETED
-for name in first second third; do
-    compare "$tmp/one.nc" WSPD results/$name.nc WSPD
+for name in "${names[@]}"; do
+    compare "$tmp/one.nc" WSPD "results/$name.nc" WSPD
 done
 passed "array.sbatch: one job for each file"
 
