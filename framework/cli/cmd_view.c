@@ -135,26 +135,53 @@ static int slice_choose(const struct view_options *o, const struct dataset_info 
     return rc;
 }
 
-static void axis_ends(const char *way, const struct swim_axis *axis, bool backwards)
+static int axes_read(const struct source *source, const struct dataset_info *info,
+                     const uint64_t *index, struct view_axis *axes, swim_error_t *err)
 {
-    const uint64_t last = axis->length - 1;
-    const uint64_t first = backwards ? last : 0, end = backwards ? 0 : last;
+    int rc = SWIM_OK;
+
+    for (uint32_t i = 0; rc == SWIM_OK && i < info->ndim; i++) {
+        struct view_axis *a = &axes[i];
+        const uint64_t last = info->shape[i] - 1;
+        rc = dataset_coordinate(source, info, i, 0, &a->first, &a->has, err);
+        if (rc == SWIM_OK && a->has)
+            rc = dataset_coordinate(source, info, i, last, &a->last, &a->has, err);
+        if (rc == SWIM_OK && a->has)
+            rc = dataset_coordinate(source, info, i, index[i], &a->at, &a->has, err);
+    }
+    return rc;
+}
+
+/* Latitudes that grow with the rows have the north at the bottom. */
+static bool north_is_last(const struct swim_axis *y, const struct view_axis *ends)
+{
+    if (!ends->has || y->length < 2 || ends->last < ends->first)
+        return false;
+    return strncmp(y->units, "degree", 6) == 0 && strchr(y->units, 'n')
+               ? true
+               : strcmp(y->standard_name, "latitude") == 0;
+}
+
+static void axis_ends(const char *way, const struct swim_axis *axis,
+                      const struct view_axis *ends, bool backwards)
+{
+    const long double first = ends->has ? (long double)ends->first : 0;
+    const long double last =
+        ends->has ? (long double)ends->last : (long double)(axis->length - 1);
 
     printf("%s: ", way);
     view_put(axis->name[0] ? axis->name : "index");
     putchar(' ');
-    view_put_number(
-        axis->values ? (long double)axis->values[first] : (long double)first, false);
+    view_put_number(backwards ? last : first, false);
     fputs(" to ", stdout);
-    view_put_number(axis->values ? (long double)axis->values[end] : (long double)end,
-                    false);
-    if (axis->values)
+    view_put_number(backwards ? first : last, false);
+    if (ends->has)
         view_put_units(axis->units);
 }
 
 /* "slice [3, :, :] at time 36 ...", and what is where. */
 static void slice_print(const struct dataset_info *info, const uint64_t *index,
-                        const struct view_picture *p)
+                        const struct view_axis *axes, const struct view_picture *p)
 {
     const uint32_t n = info->ndim;
 
@@ -166,41 +193,42 @@ static void slice_print(const struct dataset_info *info, const uint64_t *index,
             printf(i + 1 < n ? ":, " : ":]");
     for (uint32_t i = 0; i + 2 < n; i++) {
         const struct swim_axis *axis = &info->axes[i];
-        if (!axis->values)
+        if (!axes[i].has)
             continue;
         fputs(i ? ", " : " at ", stdout);
         view_put(axis->name);
         putchar(' ');
-        view_put_number((long double)axis->values[index[i]], false);
+        view_put_number((long double)axes[i].at, false);
         view_put_units(axis->units);
     }
     if (p->picked)
         fputs(" (of each cell a part of the values was read)", stdout);
     putchar('\n');
     if (n > 1) {
-        axis_ends("down", &info->axes[n - 2], p->flipped);
+        axis_ends("down", &info->axes[n - 2], &axes[n - 2], p->flipped);
         fputs("; ", stdout);
     }
-    axis_ends("across", &info->axes[n - 1], false);
+    axis_ends("across", &info->axes[n - 1], &axes[n - 1], false);
     putchar('\n');
 }
 
 static int picture_show(const struct source *source, const struct view_options *o,
                         const struct dataset_info *info, const uint64_t *index,
-                        swim_error_t *err)
+                        const struct view_axis *axes, swim_error_t *err)
 {
     const struct view_screen screen = view_screen_of(o);
     const uint32_t n = info->ndim;
     struct view_picture picture = {0};
     uint32_t rows = 1, columns = screen.columns;
 
+    picture.flipped = n > 1 && north_is_last(&info->axes[n - 2], &axes[n - 2]);
     if (n > 1)
         view_screen_fit(&screen, info->shape[n - 2], info->shape[n - 1], &rows,
                         &columns);
     int rc = view_picture(source, info, index, rows, columns, &picture, err);
     if (rc != SWIM_OK)
         return rc;
-    slice_print(info, index, &picture);
+    slice_print(info, index, axes, &picture);
     if (n > 1)
         view_paint(&screen, &picture, info->units);
     else
@@ -217,11 +245,14 @@ static int numbers_show(const struct source *source, const struct view_options *
                         swim_error_t *err)
 {
     struct view_statistics statistics = {0};
+    struct view_axis axes[SWIM_NDIM_MAX] = {0};
     uint64_t index[SWIM_NDIM_MAX] = {0};
 
     int rc = slice_choose(o, info, index, err);
     if (rc == SWIM_OK)
-        rc = view_show_set(source, set, info, err);
+        rc = axes_read(source, info, index, axes, err);
+    if (rc == SWIM_OK)
+        rc = view_show_set(source, set, info, axes, err);
     if (rc == SWIM_OK)
         view_show_first(source, set);
     if (rc == SWIM_OK)
@@ -230,7 +261,7 @@ static int numbers_show(const struct source *source, const struct view_options *
         return rc;
     view_show_statistics(info, &statistics);
     if (!o->no_picture && info->ndim > 0)
-        rc = picture_show(source, o, info, index, err);
+        rc = picture_show(source, o, info, index, axes, err);
     return rc;
 }
 
@@ -242,11 +273,11 @@ static int set_show(const struct source *source, const struct view_options *o,
 
     int rc = view_set(source, path, &set, err);
     if (rc == SWIM_OK && set->numeric && set->count > 0)
-        rc = dataset_inspect(source, path, &info, err);
+        rc = dataset_inspect_bare(source, path, &info, err);
     if (rc == SWIM_OK && info) {
         rc = numbers_show(source, o, set, info, err);
     } else if (rc == SWIM_OK) {
-        rc = view_show_set(source, set, NULL, err);
+        rc = view_show_set(source, set, NULL, NULL, err);
         if (rc == SWIM_OK && set->count > 0)
             view_show_first(source, set);
     }

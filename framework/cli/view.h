@@ -34,9 +34,16 @@ void view_label(const char *name);
 /* The datasets below a group, and its attributes. */
 int view_show_list(const struct source *source, const char *group, swim_error_t *err);
 
+/* What is shown of the coordinates of an axis; an axis may be too long for all. */
+struct view_axis {
+    bool has;               /* some */
+    double first, last, at; /* at: where the slice is */
+};
+
 /* Type, shape, storage, axes (info NULL: not known) and attributes of a dataset. */
 int view_show_set(const struct source *source, const struct view_set *set,
-                  const struct dataset_info *info, swim_error_t *err);
+                  const struct dataset_info *info, const struct view_axis *axes,
+                  swim_error_t *err);
 
 /* Its first values. */
 void view_show_first(const struct source *source, const struct view_set *set);
@@ -95,8 +102,8 @@ struct view_picture {
 };
 
 /* The slice at index[] of all axes but the last two (of one axis: of none), in at most
- * so many rows and columns of cells.  Errors: those of reading, SWIM_ERR_NOMEM,
- * SWIM_ERR_CANCELLED. */
+ * so many rows and columns of cells; flipped is set before.  Errors: those of reading,
+ * SWIM_ERR_NOMEM, SWIM_ERR_CANCELLED. */
 int view_picture(const struct source *source, const struct dataset_info *info,
                  const uint64_t *index, uint32_t rows, uint32_t columns,
                  struct view_picture *out, swim_error_t *err);

@@ -133,24 +133,11 @@ static int band_read(struct drawing *d, uint32_t row, swim_error_t *err)
     return rc;
 }
 
-/* Latitudes that grow with the rows have the north at the bottom. */
-static bool north_is_last(const struct dataset_info *info)
-{
-    const struct swim_axis *y = info->ndim > 1 ? &info->axes[info->ndim - 2] : NULL;
-
-    if (!y || !y->values || y->length < 2 || y->values[y->length - 1] < y->values[0])
-        return false;
-    return strncmp(y->units, "degree", 6) == 0 && strchr(y->units, 'n')
-               ? true
-               : strcmp(y->standard_name, "latitude") == 0;
-}
-
 static int drawing_begin(struct drawing *d, const struct source *source,
                          swim_error_t *err)
 {
     struct view_picture *p = d->picture;
 
-    p->flipped = north_is_last(d->info);
     p->low = (double)INFINITY;
     p->high = -(double)INFINITY;
     d->rows_picked = d->ny > p->rows && d->nx > READ_MAX / d->ny;
@@ -197,7 +184,8 @@ int view_picture(const struct source *source, const struct dataset_info *info,
 
     d.nx = info->shape[info->ndim - 1];
     d.ny = info->ndim > 1 ? info->shape[info->ndim - 2] : 1;
-    *out = (struct view_picture){.rows = d.ny < rows ? (uint32_t)d.ny : rows,
+    *out = (struct view_picture){.flipped = out->flipped,
+                                 .rows = d.ny < rows ? (uint32_t)d.ny : rows,
                                  .columns = d.nx < columns ? (uint32_t)d.nx : columns};
     int rc = drawing_begin(&d, source, err);
     for (uint32_t row = 0; rc == SWIM_OK && row < out->rows; row++)

@@ -192,30 +192,31 @@ void view_put_number(long double value, bool whole)
     printf(whole ? "%.0Lf" : "%.7Lg", value);
 }
 
-static void axis_print(const struct swim_axis *axis, uint32_t i)
+static void axis_print(const struct swim_axis *axis, const struct view_axis *ends,
+                       uint32_t i)
 {
     char number[24];
 
     snprintf(number, sizeof(number), "axis %" PRIu32, i);
     view_put(axis->name[0] ? axis->name : number);
     printf(", %" PRIu64 " long", axis->length);
-    if (axis->values && axis->length > 0) {
+    if (ends->has) {
         fputs(": ", stdout);
-        view_put_number((long double)axis->values[0], false);
+        view_put_number((long double)ends->first, false);
         if (axis->length > 1) {
             fputs(" to ", stdout);
-            view_put_number((long double)axis->values[axis->length - 1], false);
+            view_put_number((long double)ends->last, false);
         }
     }
     view_put_units(axis->units);
     putchar('\n');
 }
 
-static void info_print(const struct dataset_info *info)
+static void info_print(const struct dataset_info *info, const struct view_axis *axes)
 {
     for (uint32_t i = 0; i < info->ndim; i++) {
         view_label(i ? "" : "axes");
-        axis_print(&info->axes[i], i);
+        axis_print(&info->axes[i], &axes[i], i);
     }
     if (info->packed) {
         view_label("packed");
@@ -225,7 +226,8 @@ static void info_print(const struct dataset_info *info)
 }
 
 int view_show_set(const struct source *source, const struct view_set *s,
-                  const struct dataset_info *info, swim_error_t *err)
+                  const struct dataset_info *info, const struct view_axis *axes,
+                  swim_error_t *err)
 {
     struct view_attributes *attributes = NULL;
 
@@ -242,7 +244,7 @@ int view_show_set(const struct source *source, const struct view_set *s,
     unfinished_print(info && dataset_is_unfinished(source, info));
     attributes_print(attributes);
     if (info)
-        info_print(info);
+        info_print(info, axes);
     view_attributes_free(attributes);
     return rc;
 }

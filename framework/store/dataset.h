@@ -40,6 +40,7 @@ struct dataset_info {
     bool resigned; /* _Unsigned: the file has stored_type with a sign, or without one */
     bool opaque; /* its elements are no numbers: stored_type is one of as many bytes */
     bool raw;    /* dataset_take_raw() */
+    bool bare;   /* dataset_inspect_bare() */
     bool packed; /* scale_factor or add_offset */
     double scale, offset;
     bool has_missing; /* _FillValue or missing_value (these may differ) */
@@ -68,7 +69,15 @@ int dataset_inspect_growing(const struct source *source, const char *dataset,
  * dataset_take_raw() is to follow. */
 int dataset_inspect_copy(const struct source *source, const char *dataset, bool growing,
                          struct dataset_info **out, swim_error_t *err);
+/* The same without the coordinates of axes, which may be very many. */
+int dataset_inspect_bare(const struct source *source, const char *dataset,
+                         struct dataset_info **out, swim_error_t *err);
 void dataset_info_destroy(struct dataset_info *info);
+
+/* One coordinate of an axis, unpacked.  *is: it has some. */
+int dataset_coordinate(const struct source *source, const struct dataset_info *info,
+                       uint32_t axis, uint64_t at, double *value, bool *is,
+                       swim_error_t *err);
 
 /* How long its first axis is in another state of the file that it was inspected in.
  * SWIM_ERR_IO: it is not there, or its other axes are not what they were. */

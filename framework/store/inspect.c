@@ -172,9 +172,13 @@ int inspect_scale_path(hid_t dataset, uint32_t dim, char **out, swim_error_t *er
     return SWIM_OK;
 }
 
-/* Coordinates as double, unpacked; none when they are not one number per element. */
-static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
+/* n coordinates from one on as double, unpacked; none when they are not one number per
+ * element. */
+static int coordinates_read(hid_t scale, const struct swim_axis *axis, uint64_t from,
+                            uint64_t n, double **out, swim_error_t *err)
 {
+    const hsize_t start = from, count = n;
+    hid_t memory = H5I_INVALID_HID;
     hid_t type = H5Dget_type(scale), space = H5Dget_space(scale);
     double *values = NULL;
     enum swim_type means = type < 0 ? SWIM_TYPE_ANY : types_from_h5(type);
@@ -185,22 +189,26 @@ static int axis_values(hid_t scale, struct swim_axis *axis, swim_error_t *err)
         H5Sget_simple_extent_ndims(space) != 1 ||
         H5Sget_simple_extent_npoints(space) != (hssize_t)axis->length)
         goto out;
-    values = (double *)calloc(axis->length, sizeof(*values));
+    values = (double *)calloc(n, sizeof(*values));
+    memory = H5Screate_simple(1, &count, NULL);
     if (!values)
         rc = swim_error_set(err, SWIM_ERR_NOMEM, "read coordinates of %s", axis->name);
-    else if (H5Dread(scale, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) <
-             0)
+    else if (memory < 0 ||
+             H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL) <
+                 0 ||
+             H5Dread(scale, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, values) < 0)
         rc = h5_fail(err, SWIM_ERR_IO, "read coordinates of %s", axis->name);
     if (rc == SWIM_OK)
         rc = inspect_meaning(scale, &how, err);
-    for (uint64_t i = 0; values && i < axis->length; i++)
+    for (uint64_t i = 0; values && i < n; i++)
         values[i] = inspect_value(&how, values[i]);
     if (rc == SWIM_OK) {
-        axis->values = values;
+        *out = values;
         values = NULL;
     }
 out:
     free(values);
+    h5_release(memory);
     h5_release(space);
     h5_release(type);
     return rc;
@@ -221,17 +229,20 @@ static int axis_texts(hid_t scale, struct swim_axis *axis, swim_error_t *err)
     return rc;
 }
 
-static int axis_read(hid_t file, const char *path, struct swim_axis *axis,
+/* values: its coordinates, too */
+static int axis_read(hid_t file, const char *path, bool values, struct swim_axis *axis,
                      swim_error_t *err)
 {
+    double *all = NULL;
     hid_t scale = H5Dopen2(file, path, H5P_DEFAULT);
     int rc;
 
     if (scale < 0)
         return h5_fail(err, SWIM_ERR_IO, "open dimension scale %s", path);
     rc = axis_texts(scale, axis, err);
-    if (rc == SWIM_OK && !inspect_is_pure_dimension(scale))
-        rc = axis_values(scale, axis, err);
+    if (rc == SWIM_OK && values && !inspect_is_pure_dimension(scale))
+        rc = coordinates_read(scale, axis, 0, axis->length, &all, err);
+    axis->values = all;
     h5_release(scale);
     return rc;
 }
@@ -270,7 +281,7 @@ static int inspect_axes(hid_t file, hid_t set, struct dataset_info *info,
             axis_plain(set, i, info->axis_paths[i], &info->axes[i]) < 0)
             rc = no_memory(info, err);
         if (rc == SWIM_OK && info->axis_paths[i])
-            rc = axis_read(file, info->axis_paths[i], &info->axes[i], err);
+            rc = axis_read(file, info->axis_paths[i], !info->bare, &info->axes[i], err);
     }
     return rc;
 }
@@ -296,9 +307,11 @@ static int inspect_all(hid_t file, struct dataset_info *info, swim_error_t *err)
     return rc;
 }
 
-/* growing: the first axis may be of length 0; copied: elements need not be numbers */
-static int inspect_any(const struct source *source, const char *dataset, bool growing,
-                       bool copied, struct dataset_info **out, swim_error_t *err)
+/* wish.grows: the first axis may be of length 0, and inspect_shape() says whether it
+ * grows; likewise opaque: elements need not be numbers; bare: no coordinates */
+static int inspect_any(const struct source *source, const char *dataset,
+                       struct dataset_info wish, struct dataset_info **out,
+                       swim_error_t *err)
 {
     const char *file = source_name(source);
     struct dataset_info *info = (struct dataset_info *)calloc(1, sizeof(*info));
@@ -307,8 +320,7 @@ static int inspect_any(const struct source *source, const char *dataset, bool gr
     *out = NULL;
     if (!info)
         return swim_error_set(err, SWIM_ERR_NOMEM, "inspect %s in %s", dataset, file);
-    info->grows = growing; /* for inspect_shape(), which says whether it is so */
-    info->opaque = copied; /* likewise inspect_type() */
+    *info = wish;
     info->file = strdup(file);
     info->path = h5_path_normal(dataset);
     info->name = info->path ? strdup(h5_path_base(info->path)) : NULL;
@@ -326,19 +338,50 @@ static int inspect_any(const struct source *source, const char *dataset, bool gr
 int dataset_inspect(const struct source *source, const char *dataset,
                     struct dataset_info **out, swim_error_t *err)
 {
-    return inspect_any(source, dataset, false, false, out, err);
+    return inspect_any(source, dataset, (struct dataset_info){0}, out, err);
 }
 
 int dataset_inspect_growing(const struct source *source, const char *dataset,
                             struct dataset_info **out, swim_error_t *err)
 {
-    return inspect_any(source, dataset, true, false, out, err);
+    return inspect_any(source, dataset, (struct dataset_info){.grows = true}, out, err);
 }
 
 int dataset_inspect_copy(const struct source *source, const char *dataset, bool growing,
                          struct dataset_info **out, swim_error_t *err)
 {
-    return inspect_any(source, dataset, growing, true, out, err);
+    const struct dataset_info wish = {.grows = growing, .opaque = true};
+
+    return inspect_any(source, dataset, wish, out, err);
+}
+
+int dataset_inspect_bare(const struct source *source, const char *dataset,
+                         struct dataset_info **out, swim_error_t *err)
+{
+    return inspect_any(source, dataset, (struct dataset_info){.bare = true}, out, err);
+}
+
+int dataset_coordinate(const struct source *source, const struct dataset_info *info,
+                       uint32_t axis, uint64_t at, double *value, bool *is,
+                       swim_error_t *err)
+{
+    const char *path = info->axis_paths[axis];
+    double *one = NULL;
+    int rc = SWIM_OK;
+
+    *is = false;
+    if (!path)
+        return SWIM_OK;
+    hid_t scale = H5Dopen2(source_file(source), path, H5P_DEFAULT);
+    if (scale < 0)
+        return h5_fail(err, SWIM_ERR_IO, "open dimension scale %s", path);
+    if (!inspect_is_pure_dimension(scale))
+        rc = coordinates_read(scale, &info->axes[axis], at, 1, &one, err);
+    h5_release(scale);
+    *is = one != NULL;
+    *value = one ? *one : 0;
+    free(one);
+    return rc;
 }
 
 static void axis_free(struct swim_axis *axis)

@@ -54,6 +54,11 @@ with h5py.File("a.h5", "w") as f:
     f.attrs["title"] = "a file"
     f.attrs["version"] = "of two\nlines"
     f.create_dataset("large/month", (8300, 8300), "u1", chunks=(830, 830), fillvalue=3)
+    x = f.create_dataset("large/x", (150 * 10**6, 2, 2), "u1", chunks=(10**6, 2, 2), fillvalue=3)
+    s = f.create_dataset("large/long", (150 * 10**6,), "f8", chunks=(10**6,), fillvalue=.5)
+    s.attrs["units"] = "m"
+    s.make_scale("long")
+    x.dims[0].attach_scale(s)
     f.create_dataset("large/endless", (10**6, 10**6), "f8", chunks=(1000, 1000))
 PY
 view() { expect_status 0 "$h5swim" view "$@"; }
@@ -78,9 +83,9 @@ has '^  /g/speed +5 x 37 x 73 +float32$'
 has '^  /pair +1 +compound \{a: float32, b: int32, big-endian, s: strings of 3 bytes\}$'
 has 'title = "a file"$'
 grep -A 1 'version = "of two$' "$tmp/out" | grep -qE '^ {16}lines"$' || fail "an attribute of two lines: $(cat "$tmp/out")"
-[ "$(head -n 1 "$tmp/out")" = "26 datasets below /" ] || fail "a list: $(cat "$tmp/out")"
+[ "$(head -n 1 "$tmp/out")" = "28 datasets below /" ] || fail "a list: $(cat "$tmp/out")"
 view a.h5:large
-[ "$(head -n 1 "$tmp/out")" = "2 datasets below large" ] || fail "of a group: $(cat "$tmp/out")"
+[ "$(head -n 1 "$tmp/out")" = "4 datasets below large" ] || fail "of a group: $(cat "$tmp/out")"
 passed "a list of what is in a file, or in a group"
 
 view a.h5:g/speed --index -1 --width 40
@@ -187,6 +192,14 @@ view a.h5:reach --width 3
 from -1.7e+308 to 1.7e+308" ] || fail "a curve of 3.4e308: $(cat "$tmp/out")"
 view a.h5:g/speed --no-picture
 ! grep -q '^slice' "$tmp/out" || fail "a picture all the same"
+# Of a long axis the ends are read alone.
+"$python" - "$h5swim" <<'PY' || fail "coordinates that are not shown are read"
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "view", "a.h5:large/x", "--index", "-2", "--no-picture"], stdout=open("x.out", "w"), check=True)
+most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss # KiB
+assert most < 800000, most
+PY
+grep -q '^  axes  *long, 150000000 long: 0\.5 to 0\.5 m$' x.out || fail "a long axis: $(cat x.out)"
 # On a terminal: colours, unless NO_COLOR is set.
 terminal() { script -qec "$h5swim view a.h5:quad" /dev/null </dev/null >"$tmp/out"; }
 COLORTERM='' TERM=xterm NO_COLOR='' LC_ALL=C.UTF-8 terminal

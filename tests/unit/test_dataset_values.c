@@ -182,6 +182,27 @@ static void packed_coordinates_are_unpacked(void **state)
     store_forget(info);
 }
 
+static void one_coordinate_is_as_among_all(void **state)
+{
+    struct dataset_info *info = inspect(state, "t"), *plain = inspect(state, "f");
+    double value = 0;
+    bool is = false;
+
+    for (uint32_t axis = 0; axis < 2; axis++)
+        for (uint64_t i = 0; i < info->shape[axis]; i++) {
+            assert_int_equal(dataset_coordinate(store_source_of(info), info, axis, i,
+                                                &value, &is, NULL),
+                             SWIM_OK);
+            assert_true(is && value == info->axes[axis].values[i]);
+        }
+    assert_int_equal(
+        dataset_coordinate(store_source_of(plain), plain, 0, 0, &value, &is, NULL),
+        SWIM_OK);
+    assert_false(is);
+    store_forget(plain);
+    store_forget(info);
+}
+
 /* As float32 they are equal to the missing value. */
 static void what_is_made_narrower_is_no_missing_value(void **state)
 {
@@ -203,6 +224,7 @@ int main(void)
         TEST(more_missing_values_than_can_be_told_are_refused),
         TEST(packing_that_float32_does_not_resolve_is_float64),
         TEST(packed_coordinates_are_unpacked),
+        TEST(one_coordinate_is_as_among_all),
         TEST(what_is_made_narrower_is_no_missing_value),
     };
     return cmocka_run_group_tests(tests, store_server_start, store_server_end);
