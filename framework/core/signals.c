@@ -24,12 +24,14 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/signals_exec.h"
 #include "core/signals_private.h"
 
 #define GRACE_MAX_MS 3600000
 #define SAME_WISH_US 20000
 #define GUARDED_MAX_NS 5000000000LL /* longest wait of a handler for the guardian */
 #define GUARDED_NAP_NS 100000
+#define END_NAP_NS 1000000
 
 /* state: signal number, two marks, and when it came in microseconds. */
 #define STATE_SIGNO 0x7fULL
@@ -37,8 +39,9 @@
 #define STATE_PROGRAMS 0x100ULL /* the program's handler decides */
 #define STATE_TIME_SHIFT 9
 
-/* swim_signals_options.flags, for h5swim's own processes */
-#define FLAG_COMMAND 0x10000U
+/* swim_signals_options.flags, but none of the public ones */
+#define FLAG_COMMAND 0x10000U /* a process of h5swim */
+#define FLAG_EXEC 0x20000U    /* a program that knows nothing of h5swim */
 #define FLAGS_PUBLIC                                                     \
     ((unsigned)SWIM_SIGNALS_HANDLER_DECIDES | SWIM_SIGNALS_EXIT_STATUS | \
      SWIM_SIGNALS_PARENT_REPEATS)
@@ -82,6 +85,11 @@ static uint64_t now_us(void)
 static bool state_ends(uint64_t s)
 {
     return s != 0 && !(s & STATE_PROGRAMS);
+}
+
+static bool is_exec(void)
+{
+    return atomic_load(&signals.flags) & FLAG_EXEC;
 }
 
 static void fd_add_one(int fd)
@@ -144,6 +152,15 @@ static void guarded_await(uint64_t s)
         swim_clock_nap_ns(GUARDED_NAP_NS);
 }
 
+/* What the program does after the default action of a signal it would not have done:
+ * it may block the signal again, and be in the middle of what must not be cut. */
+static void end_await(uint64_t s)
+{
+    while ((atomic_load(&signals.state) & ~STATE_ENDING) == s &&
+           !atomic_load(&signals.stop))
+        swim_clock_nap_ns(END_NAP_NS);
+}
+
 bool signals_arrived(int signo, const siginfo_t *info, bool own)
 {
     bool programs = own && (atomic_load(&signals.flags) & SWIM_SIGNALS_HANDLER_DECIDES);
@@ -156,6 +173,8 @@ bool signals_arrived(int signo, const siginfo_t *info, bool own)
     uint64_t s = signal_note(signo, programs, info);
     if (own && !programs)
         guarded_await(s);
+    if (!own && is_exec())
+        end_await(s);
     pthread_setcancelstate(cancel, NULL);
     return true;
 }
@@ -163,8 +182,9 @@ bool signals_arrived(int signo, const siginfo_t *info, bool own)
 /* --- the watcher --- */
 
 /* Which signals the watcher reads: those that only h5swim has a handler for.  The
- * program's handlers wait for the program to unblock their signals.  Under the mutex.
- */
+ * program's handlers wait for the program to unblock their signals, and a program that
+ * knows nothing of h5swim blocks what is not to end it yet, or what it takes itself by
+ * sigwait() or signalfd().  Under the mutex. */
 static void signal_fd_update(void)
 {
     sigset_t set;
@@ -172,7 +192,7 @@ static void signal_fd_update(void)
 
     sigemptyset(&set);
     for (size_t i = 0; i < ALL_COUNT; i++)
-        if ((signals.wanted & all_signals[i].bit) &&
+        if (!is_exec() && (signals.wanted & all_signals[i].bit) &&
             actions_taken(all_signals[i].signo, &own) && !own)
             sigaddset(&set, all_signals[i].signo);
     /* Fails for want of nothing: the descriptor exists, the set is valid. */
@@ -421,6 +441,12 @@ int swim_signals_install_command(uint32_t grace_ms, swim_error_t *err)
     return signals_install(
         grace_ms, WANTED_ALL,
         FLAG_COMMAND | SWIM_SIGNALS_EXIT_STATUS | SWIM_SIGNALS_PARENT_REPEATS, err);
+}
+
+int swim_signals_install_exec(unsigned which, swim_error_t *err)
+{
+    return signals_install(SWIM_SIGNALS_GRACE_MS, which,
+                           FLAG_EXEC | SWIM_SIGNALS_HANDLER_DECIDES, err);
 }
 
 void swim_signals_remove(void)

@@ -18,6 +18,7 @@
 #include <h5swim/signals.h>
 #include <h5swim/store.h>
 
+#include "core/signals_exec.h"
 #include "exec/exec_private.h"
 #include "store/hdf5_version.h"
 #include "store/superblock.h"
@@ -62,7 +63,7 @@ void exec_fail(const char *function, hid_t minor, const char *fmt, ...)
 
 static const struct {
     int signal;
-    uint32_t which;
+    unsigned which;
 } leaving[] = {{SIGTERM, SWIM_SIGNALS_TERM},
                {SIGINT, SWIM_SIGNALS_INT},
                {SIGHUP, SWIM_SIGNALS_HUP}};
@@ -71,17 +72,16 @@ static const struct {
  * the program handles, or ignores, stays its own. */
 static void signals_take(void)
 {
-    struct swim_signals_options opt = {.struct_size = sizeof(opt),
-                                       .flags = SWIM_SIGNALS_HANDLER_DECIDES};
     swim_error_t err = {0};
+    unsigned which = 0;
 
     for (size_t i = 0; i < sizeof(leaving) / sizeof(*leaving); i++) {
         struct sigaction now;
         if (sigaction(leaving[i].signal, NULL, &now) == 0 &&
             !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
-            opt.signals |= leaving[i].which;
+            which |= leaving[i].which;
     }
-    if (opt.signals != 0 && swim_signals_install(&opt, &err) != SWIM_OK)
+    if (which != 0 && swim_signals_install_exec(which, &err) != SWIM_OK)
         exec_say("%s; locks are given back late when a signal ends the program",
                  err.text);
 }

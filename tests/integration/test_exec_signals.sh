@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# h5swim exec and signals that the program has something to say to: it blocks them, waits
+# for them, or handles them.
+# shellcheck source=tests/support/testlib.sh
+. "$(dirname "$0")/../support/testlib.sh"
+# shellcheck source=tests/support/execlib.sh
+. "$(dirname "$0")/../support/execlib.sh"
+
+export OPENBLAS_NUM_THREADS=1 # a thread of its own would not block what Python blocks
+
+# start FILE: this program in Python under exec, which has its stdin from say_on.
+start() {
+    rm -f "$tmp/in" "$tmp/said"
+    mkfifo "$tmp/in"
+    env --default-signal=INT,TERM "$h5swim" exec --wait 600 -- "$python" "$1" \
+        <"$tmp/in" >"$tmp/said" 2>&1 &
+    program=$!
+    exec 8>"$tmp/in"
+}
+hears() { # WORDS
+    await grep -qsxF -- "$1" "$tmp/said"
+}
+say_on() { echo >&8; }
+ends_with() { # STATUS
+    local status=0
+    exec 8>&-
+    wait "$program" || status=$?
+    [ "$status" -eq "$1" ] || fail "status $status, not $1: $(cat "$tmp/said")"
+}
+is_pending() { # that SIGTERM is the program's, blocked
+    local pending
+    pending=$(sed -n 's/^ShdPnd:\s*//p' "/proc/$program/status" 2>/dev/null)
+    (((0x${pending:-0} >> 14) & 1))
+}
+x_is() { # FILE N
+    expect_status 0 "$python" -c "import h5py; print(h5py.File('$1', 'r')['x'][()])"
+    expect_output "$2"
+}
+make() { # FILE...
+    "$python" - "$@" <<'PY'
+import sys
+import h5py
+for name in sys.argv[1:]:
+    with h5py.File(name, "w") as f:
+        f["x"] = 1
+PY
+}
+
+# --- signals that are blocked
+cat >section.py <<'PY'
+import signal, sys
+import h5py
+a, b = h5py.File("a.h5", "r+"), h5py.File("b.h5", "r+")
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+a["x"][...] = b["x"][...] = 2
+a.close()
+print("inside", flush=True)
+sys.stdin.readline()
+b.close()
+print("outside", flush=True)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+print("beyond", flush=True)
+PY
+make a.h5 b.h5
+start section.py
+hears inside
+kill -TERM "$program"
+await is_pending
+sleep 0.5 # longer than the grace of those who do not block it
+say_on
+ends_with 143
+[ "$(tail -n 1 "$tmp/said")" = outside ] || fail "it went on: $(cat "$tmp/said")"
+x_is a.h5 2
+x_is b.h5 2
+passed "a signal that is blocked ends the program when it is unblocked, and not before"
+
+cat >waits.py <<'PY'
+import signal, time
+import h5py
+b = h5py.File("b.h5", "r+")
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+b["x"][...] = 3
+print("inside", flush=True)
+while not signal.sigtimedwait([signal.SIGTERM], 0):
+    time.sleep(0.3)
+print("told", flush=True)
+time.sleep(0.3)
+b.close()
+PY
+start waits.py
+hears inside
+kill -TERM "$program"
+hears told
+ends_with 0
+x_is b.h5 3
+passed "a program that waits for a signal gets it"
