@@ -168,6 +168,8 @@ bool signals_arrived(int signo, const siginfo_t *info, bool own)
 
     if (atomic_load(&signals.owner) != getpid())
         return false;
+    if (programs && is_exec())
+        return true; /* nobody would call swim_signals_clear() */
     /* write() and naps are cancellation points, which the thread may not be at. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     uint64_t s = signal_note(signo, programs, info);

@@ -94,3 +94,10 @@ hears told
 ends_with 0
 x_is b.h5 3
 passed "a program that waits for a signal gets it"
+# --- signals that are handled
+# H5close() ends the session, and that of the next open finds the handler.
+expect_status 0 swim "$steps" create=c.h5 put=1 close h5close handle open=c.h5 close raise \
+    open=c.h5 get put=2 close raise read=c.h5 get close
+expect_output x=1 x=2
+passed "files can be opened after a signal that the program has handled"
+

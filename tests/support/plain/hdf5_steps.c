@@ -4,8 +4,10 @@
  * Each step is one argument: create=F, open=F (to write), read=F, swmr=F, close,
  * core=F, multi=F, groups=N, put=N (dataset "x", int[1000]), get, external=FILE,
  * open-external, write-external, driver, chunk (256 MiB in one gzip chunk), say=TEXT,
- * wait (for a line on stdin). A step that HDF5 refuses says "STEP failed: WHY" and the
- * program goes on; its exit status is then 1. */
+ * wait (for a line on stdin), h5close, handle (SIGTERM), raise (it). A step that HDF5
+ * refuses says "STEP failed: WHY" and the program goes on; its exit status is then 1.
+ */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +163,26 @@ static int file_open(const char *name, unsigned flags)
     return file < 0;
 }
 
+static void note(int signo)
+{
+    (void)signo;
+}
+
+static int handle(void)
+{
+    const struct sigaction action = {.sa_handler = note};
+
+    return sigaction(SIGTERM, &action, NULL);
+}
+
+static int library_close(void)
+{
+    herr_t rc = H5close();
+
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return rc < 0;
+}
+
 /* The part of step after "NAME=", or NULL. */
 static const char *value_of(const char *step, const char *name)
 {
@@ -215,6 +237,12 @@ static int take(const char *step)
         return (external = H5Dopen2(file, "external", H5P_DEFAULT)) < 0;
     if (strcmp(step, "write-external") == 0)
         return external_write();
+    if (strcmp(step, "handle") == 0)
+        return handle();
+    if (strcmp(step, "raise") == 0)
+        return raise(SIGTERM);
+    if (strcmp(step, "h5close") == 0)
+        return library_close();
     if (strcmp(step, "wait") == 0)
         return !fgets(line, sizeof(line), stdin);
     return take_named(step);
