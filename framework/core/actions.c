@@ -156,6 +156,13 @@ void actions_take(int signo, bool even_ignored)
     sigaction(signo, &ours, NULL);
 }
 
+bool actions_restart(int signo)
+{
+    struct sigaction now;
+
+    return sigaction(signo, NULL, &now) == 0 && (now.sa_flags & SA_RESTART);
+}
+
 void actions_give_back(int signo)
 {
     struct sigaction now, program;

@@ -61,6 +61,7 @@ static struct {
     pthread_t watcher;
     atomic_int owner; /* the process where it is installed; 0: nowhere */
     atomic_uint grace_ms, flags;
+    atomic_int calls; /* FLAG_EXEC: of the program, that may wait for a lock now */
     atomic_bool stop;
     atomic_ullong state;
     atomic_ullong hurry;   /* the state that a second signal came for */
@@ -152,6 +153,25 @@ static void guarded_await(uint64_t s)
         swim_clock_nap_ns(GUARDED_NAP_NS);
 }
 
+/* Under FLAG_EXEC: whether a signal that the program handles is to end its waits. */
+static bool interrupts_calls(int signo)
+{
+    return atomic_load(&signals.calls) > 0 &&
+           (signo == SIGINT || !actions_restart(signo));
+}
+
+/* Under FLAG_EXEC nobody would call swim_signals_clear(), and no later call is to be
+ * refused.  The last call asks when it is over, and our handler when it has noted a
+ * signal: one of them sees the other. */
+static void programs_forget(void)
+{
+    unsigned long long s = atomic_load(&signals.state);
+
+    if ((s & STATE_PROGRAMS) && is_exec() && atomic_load(&signals.calls) == 0 &&
+        atomic_compare_exchange_strong(&signals.state, &s, 0))
+        fd_add_one(atomic_load(&signals.wake_fd));
+}
+
 /* What the program does after the default action of a signal it would not have done:
  * it may block the signal again, and be in the middle of what must not be cut. */
 static void end_await(uint64_t s)
@@ -168,14 +188,16 @@ bool signals_arrived(int signo, const siginfo_t *info, bool own)
 
     if (atomic_load(&signals.owner) != getpid())
         return false;
-    if (programs && is_exec())
-        return true; /* nobody would call swim_signals_clear() */
+    if (programs && is_exec() && !interrupts_calls(signo))
+        return true;
     /* write() and naps are cancellation points, which the thread may not be at. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     uint64_t s = signal_note(signo, programs, info);
     if (own && !programs)
         guarded_await(s);
-    if (!own && is_exec())
+    if (programs)
+        programs_forget();
+    else if (!own && is_exec())
         end_await(s);
     pthread_setcancelstate(cancel, NULL);
     return true;
@@ -313,6 +335,7 @@ static void signals_after_fork(void)
         for (size_t i = 0; i < ALL_COUNT; i++)
             actions_give_back(all_signals[i].signo);
     atomic_store(&signals.state, 0);
+    atomic_store(&signals.calls, 0);
     signals.wanted = 0;
     pthread_mutex_init(&signals.mutex, NULL);
     pthread_mutex_init(&signals.install_mutex, NULL);
@@ -445,10 +468,24 @@ int swim_signals_install_command(uint32_t grace_ms, swim_error_t *err)
         FLAG_COMMAND | SWIM_SIGNALS_EXIT_STATUS | SWIM_SIGNALS_PARENT_REPEATS, err);
 }
 
-int swim_signals_install_exec(unsigned which, swim_error_t *err)
+int swim_signals_install_exec(swim_error_t *err)
 {
-    return signals_install(SWIM_SIGNALS_GRACE_MS, which,
+    if (atomic_load(&signals.owner) == getpid())
+        return SWIM_OK;
+    return signals_install(SWIM_SIGNALS_GRACE_MS, WANTED_ALL,
                            FLAG_EXEC | SWIM_SIGNALS_HANDLER_DECIDES, err);
+}
+
+void swim_signals_exec_begin(void)
+{
+    if (atomic_fetch_add(&signals.calls, 1) == 0 && is_exec())
+        swim_signals_take_in();
+}
+
+void swim_signals_exec_end(void)
+{
+    if (atomic_fetch_sub(&signals.calls, 1) == 1)
+        programs_forget();
 }
 
 void swim_signals_remove(void)

@@ -11,6 +11,9 @@
  * is ignored stays so, unless even_ignored.  Under the caller's mutex. */
 void actions_take(int signo, bool even_ignored);
 
+/* Whether system calls go on after the handler of the signal.  Async-signal-safe. */
+bool actions_restart(int signo);
+
 /* Put the program's action back, if ours is in place.  Async-signal-safe. */
 void actions_give_back(int signo);
 

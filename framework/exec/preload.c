@@ -7,7 +7,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <h5swim/signals.h>
 #include <h5swim/store.h>
 
 #include "core/signals_exec.h"
@@ -61,40 +59,18 @@ void exec_fail(const char *function, hid_t minor, const char *fmt, ...)
 
 /* --- signals */
 
-static const struct {
-    int signal;
-    unsigned which;
-} leaving[] = {{SIGTERM, SWIM_SIGNALS_TERM},
-               {SIGINT, SWIM_SIGNALS_INT},
-               {SIGHUP, SWIM_SIGNALS_HUP}};
-
-/* A signal that would end the program anyway gives its locks back as it does.  One that
- * the program handles, or ignores, stays its own. */
-static void signals_take(void)
-{
-    swim_error_t err = {0};
-    unsigned which = 0;
-
-    for (size_t i = 0; i < sizeof(leaving) / sizeof(*leaving); i++) {
-        struct sigaction now;
-        if (sigaction(leaving[i].signal, NULL, &now) == 0 &&
-            !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
-            which |= leaving[i].which;
-    }
-    if (which != 0 && swim_signals_install_exec(which, &err) != SWIM_OK)
-        exec_say("%s; locks are given back late when a signal ends the program",
-                 err.text);
-}
-
 /* Once in each process: a child has its own. */
 static void process_begin(void)
 {
     static pid_t begun;
+    swim_error_t err = {0};
 
     if (begun == getpid())
         return;
     begun = getpid();
-    signals_take();
+    if (swim_signals_install_exec(&err) != SWIM_OK)
+        exec_say("%s; locks are given back late when a signal ends the program",
+                 err.text);
 }
 
 /* --- which files */
@@ -175,7 +151,8 @@ static bool is_own_command(void)
     return command && strcmp(path, command) == 0;
 }
 
-/* Whether h5swim's driver is to be used, and is in *fapl, then a copy. */
+/* Whether h5swim's driver is to be used, and is in *fapl, then a copy, to be given to
+ * fapl_drop() when the file was opened. */
 static bool fapl_take(const char *name, unsigned flags, bool create, hid_t *fapl)
 {
     const unsigned swmr = H5F_ACC_SWMR_READ | H5F_ACC_SWMR_WRITE;
@@ -197,6 +174,7 @@ static bool fapl_take(const char *name, unsigned flags, bool create, hid_t *fapl
         _exit(126);
     }
     process_begin();
+    swim_signals_exec_begin();
     external_forget();
     *fapl = copy;
     return true;
@@ -207,6 +185,7 @@ static void fapl_drop(hid_t fapl, bool failed)
 {
     hid_t stack = failed ? H5Eget_current_stack() : H5I_INVALID_HID;
 
+    swim_signals_exec_end();
     (void)H5Pclose(fapl);
     if (stack >= 0)
         (void)H5Eset_current_stack(stack);
@@ -332,7 +311,7 @@ EXEC_API hid_t H5Fopen_async(const char *app_file, const char *app_func,
     bool taken = fapl_take(name, flags, false, &fapl);
     hid_t file = next(app_file, app_func, app_line, name, flags, fapl, es);
     if (taken)
-        (void)H5Pclose(fapl);
+        fapl_drop(fapl, file < 0);
     return file;
 }
 
@@ -344,7 +323,7 @@ EXEC_API hid_t H5Fcreate_async(const char *app_file, const char *app_func,
     bool taken = fapl_take(name, flags, true, &fapl);
     hid_t file = next(app_file, app_func, app_line, name, flags, fcpl, fapl, es);
     if (taken)
-        (void)H5Pclose(fapl);
+        fapl_drop(fapl, file < 0);
     return file;
 }
 #endif

@@ -101,3 +101,87 @@ expect_status 0 swim "$steps" create=c.h5 put=1 close h5close handle open=c.h5 c
 expect_output x=1 x=2
 passed "files can be opened after a signal that the program has handled"
 
+
+cat >ctrl_c.py <<'PY'
+import sys, time
+import h5py
+for mode in "r+", "w", "r+":
+    try:
+        try:
+            h5py.File("d.h5", mode)
+        except OSError as error:
+            print(error)
+            time.sleep(600)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+    sys.stdin.readline()
+h5py.File("d.h5", "r+").close()
+print("went on")
+PY
+queued() { # whether the program waits for d.h5
+    "$h5swim" locks d.h5 | grep -E "^ *waits .*:$program " >/dev/null
+}
+flocked() { # the same, for one that has no lock of h5swim
+    grep -qE 'waiting: open .*/d.h5.* by flock' "$tmp/said"
+}
+interrupted() { # N: so many times
+    [ "$(grep -cx interrupted "$tmp/said")" -eq "$1" ]
+}
+hold create=d.h5 put=1
+let_go
+hold open=d.h5
+start ctrl_c.py
+await queued
+kill -INT "$program"
+await interrupted 1
+say_on
+await queued
+kill -INT "$program"
+await interrupted 2
+let_go
+mkfifo plain
+"$python" -c 'import h5py, sys
+f = h5py.File("d.h5", "r+")
+print("up", flush=True)
+sys.stdin.readline()' <plain >up &
+plain=$!
+exec 7>plain
+await grep -qx up up
+say_on
+await flocked
+kill -INT "$program"
+await interrupted 3
+exec 7>&-
+wait "$plain"
+say_on
+ends_with 0
+[ "$(tail -n 1 "$tmp/said")" = 'went on' ] || fail "it said: $(cat "$tmp/said")"
+passed "Ctrl-C ends a wait, and Python goes on"
+
+# As a system call would: Python says that its handlers interrupt those, or not.
+cat >handler.py <<'PY'
+import signal
+import h5py
+h5py.File("c.h5", "r").close()
+signal.signal(signal.SIGTERM, lambda *a: print("handled", flush=True))
+try:
+    h5py.File("d.h5", "r+")
+except OSError as error:
+    print("refused" if "stopped by SIGTERM" in str(error) else error, flush=True)
+signal.siginterrupt(signal.SIGTERM, False)
+h5py.File("d.h5", "r+").close()
+print("opened")
+PY
+hold open=d.h5
+start handler.py
+await queued
+kill -TERM "$program"
+hears refused
+await queued
+kill -TERM "$program"
+sleep 0.5 # longer than a wait that a signal ends
+let_go
+ends_with 0
+[ "$(grep -v waiting: "$tmp/said" | sort | tr '\n' ' ')" = 'handled handled opened refused ' ] ||
+    fail "it said: $(cat "$tmp/said")"
+passed "a handler interrupts a wait if it interrupts system calls"
