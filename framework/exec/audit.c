@@ -17,8 +17,6 @@
 #include <unistd.h>
 
 #define AUDIT_API __attribute__((visibility("default")))
-#define SYMBOL "H5Fopen"
-#define OURS "libh5swim-preload.so"
 #define STATUS_CANNOT_RUN 126
 
 struct symbols {
@@ -52,25 +50,25 @@ static struct symbols symbols_of(const struct link_map *map)
     return s;
 }
 
-static bool symbol_is(const struct symbols *s, uint32_t i)
+static bool symbol_is(const struct symbols *s, uint32_t i, const char *name)
 {
     return s->table[i].st_shndx != SHN_UNDEF &&
-           strcmp(s->strings + s->table[i].st_name, SYMBOL) == 0;
+           strcmp(s->strings + s->table[i].st_name, name) == 0;
 }
 
-static bool find_by_gnu_hash(const struct symbols *s)
+static bool find_by_gnu_hash(const struct symbols *s, const char *name)
 {
     uint32_t n_buckets = s->hash[0], first = s->hash[1], n_bloom = s->hash[2];
     const uint32_t *buckets = s->hash + 4 + n_bloom * (sizeof(ElfW(Addr)) / 4);
     const uint32_t *chains = buckets + n_buckets;
     uint32_t h = 5381;
 
-    for (const char *c = SYMBOL; *c; c++)
+    for (const char *c = name; *c; c++)
         h = h * 33 + (unsigned char)*c;
     uint32_t i = n_buckets ? buckets[h % n_buckets] : 0;
     for (; i >= first && i != 0; i++) {
         uint32_t hash = chains[i - first];
-        if ((hash | 1) == (h | 1) && symbol_is(s, i))
+        if ((hash | 1) == (h | 1) && symbol_is(s, i, name))
             return true;
         if (hash & 1)
             break;
@@ -78,27 +76,33 @@ static bool find_by_gnu_hash(const struct symbols *s)
     return false;
 }
 
-static bool has_hdf5(const struct link_map *map)
+static bool defines(const struct symbols *s, const char *name)
 {
-    struct symbols s = symbols_of(map);
-
-    if (!s.strings || !s.table)
+    if (!s->strings || !s->table)
         return false;
-    if (s.hash)
-        return find_by_gnu_hash(&s);
-    for (uint32_t i = 0; s.old_hash && i < s.old_hash[1]; i++)
-        if (symbol_is(&s, i))
+    if (s->hash)
+        return find_by_gnu_hash(s, name);
+    for (uint32_t i = 0; s->old_hash && i < s->old_hash[1]; i++)
+        if (symbol_is(s, i, name))
             return true;
     return false;
 }
 
+/* What stands before HDF5 and calls it - our own object, tracers as Darshan - defines
+ * functions of files and datasets, but not H5open(), which HDF5's macros call for
+ * whoever opens a file. */
+static bool has_hdf5(const struct link_map *map)
+{
+    struct symbols s = symbols_of(map);
+
+    return defines(&s, "H5Fopen") && defines(&s, "H5open");
+}
+
 static bool is_expected(const char *name)
 {
-    const char *own = getenv("SWIM_EXEC_HDF5"), *slash = strrchr(name, '/');
+    const char *own = getenv("SWIM_EXEC_HDF5");
     char real[PATH_MAX];
 
-    if (strcmp(slash ? slash + 1 : name, OURS) == 0)
-        return true;
     return own && realpath(name, real) && strcmp(real, own) == 0;
 }
 

@@ -207,7 +207,7 @@ expect_output 'x=1'
 passed "SIGINT: old state, lock free"
 
 # --- an HDF5 that the program brings along
-printf 'long H5Fopen(void) { return -1; }\n' >own.c
+printf 'long H5Fopen(void) { return -1; }\nint H5open(void) { return 0; }\n' >own.c
 cc -shared -fPIC -Wl,-soname,libhdf5-0a1b.so.103 -o libhdf5-0a1b.so.103 own.c
 printf '#include <dlfcn.h>\n#include <stdio.h>\nint main(int n, char **v) { (void)n;
 if (!dlopen(v[1], RTLD_NOW | (v[2] ? RTLD_DEEPBIND : 0))) return 3;
@@ -229,3 +229,27 @@ cc -rdynamic -o inside linked.c own.c
 expect_status 126 swim ./inside
 expect_line 'in the program itself'
 passed "a program with an HDF5 of its own is ended, or told"
+
+# --- one that stands before HDF5 and calls it, as tracers do
+cat >tracer.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdio.h>
+int64_t H5Fopen(const char *name, unsigned flags, int64_t fapl)
+{
+    int64_t (*next)(const char *, unsigned, int64_t) = dlsym(RTLD_NEXT, "H5Fopen");
+    fprintf(stderr, "traced: %s\n", name);
+    return next(name, flags, fapl);
+}
+C
+for hash in gnu sysv; do
+    cc -shared -fPIC -Wl,--hash-style=$hash -o tracer.so tracer.c
+    expect_status 0 swim "$steps" create=traced.h5 put=1 close
+    hold open=traced.h5 put=2
+    LD_PRELOAD=$PWD/tracer.so expect_status 0 swim "$steps" read=traced.h5 get close
+    expect_output x=1
+    expect_line '^traced: traced.h5$'
+    let_go
+done
+passed "a tracer that wraps HDF5 is none, and the file is locked"
