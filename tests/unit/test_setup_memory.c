@@ -133,10 +133,10 @@ static void coordinates_are_counted_for_each_process(void **state)
     uint64_t none = setup_rank_bytes(&setup, 3, 8);
     setup.inputs = inputs;
     setup.n_inputs = 2;
-    assert_int_equal(setup_rank_bytes(&setup, 3, 8) - none, 5 * 2 * 8 * MIB);
+    assert_int_equal(setup_rank_bytes(&setup, 3, 8) - none, 80 * (uint64_t)MIB);
     setup.n_inputs = 1;
     setup.before = &before; /* a chain */
-    assert_int_equal(setup_rank_bytes(&setup, 3, 8) - none, 5 * 2 * 8 * MIB);
+    assert_int_equal(setup_rank_bytes(&setup, 3, 8) - none, 80 * (uint64_t)MIB);
     setup = (struct setup){.job = &job};
 }
 
