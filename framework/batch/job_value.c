@@ -1,6 +1,5 @@
 /* job_value.c - single values of a job file, from text to C. */
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

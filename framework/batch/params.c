@@ -1,6 +1,5 @@
 /* params.c - values of a kernel's parameters: what the job says, else the defaults. */
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,21 +35,12 @@ bool value_int(const char *text, int64_t *out)
     return true;
 }
 
-/* A program that uses this library may have set a locale with a decimal comma. */
 bool value_real(const char *text, double *out)
 {
-    char *end = NULL;
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-
+    if (!strpbrk(text, "xX ("))
+        return swim_text_real(text, out);
     *out = 0;
-    if (!c)
-        return false;
-    double value = strtod_l(text, &end, c);
-    freelocale(c);
-    if (end == text || *end || strpbrk(text, "xX ("))
-        return false;
-    *out = value;
-    return true;
+    return false;
 }
 
 bool value_bool(const char *text, bool *out)

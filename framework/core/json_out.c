@@ -1,6 +1,7 @@
 /* json_out.c - writing JSON of any size to a file, without having it in memory. */
 #include "core/json_out.h"
 
+#include <locale.h>
 #include <math.h>
 #include <string.h>
 
@@ -107,8 +108,15 @@ void json_out_number(struct json_out *j, int64_t number)
 
 void json_out_real(struct json_out *j, double real)
 {
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = c ? uselocale(c) : (locale_t)0;
+
     separate(j);
     fprintf(j->to, "%.6f", isfinite(real) ? real : 0);
+    if (c) {
+        uselocale(before);
+        freelocale(c);
+    }
 }
 
 void json_out_null(struct json_out *j)

@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WORD_MAX 64
@@ -83,6 +85,22 @@ const char *swim_text_shape(const uint64_t *shape, uint32_t ndim, char *buf,
         snprintf(buf + used, size - used, "%s%" PRIu64, a ? " x " : "", shape[a]);
     }
     return buf;
+}
+
+bool swim_text_real(const char *text, double *out)
+{
+    char *end = NULL;
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+
+    *out = 0;
+    if (!c)
+        return false;
+    double value = strtod_l(text, &end, c);
+    freelocale(c);
+    if (end == text || *end)
+        return false;
+    *out = value;
+    return true;
 }
 
 void swim_text_line(char *text)

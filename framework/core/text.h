@@ -2,12 +2,17 @@
 #ifndef SWIM_CORE_TEXT_H
 #define SWIM_CORE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Of n words the one that is most like word (Damerau-Levenshtein distance, letters in
  * either case), NULL when none is near enough to be a slip of the pen. */
 const char *swim_text_nearest(const char *word, const char *const *words, size_t n);
+
+/* The whole text as a number, by the C locale: a program that uses this library may
+ * have set one with a decimal comma.  false: it is none. */
+bool swim_text_real(const char *text, double *out);
 
 /* Make one line of text, which users, files and libraries may have chosen: a newline, a
  * carriage return or a tab becomes a blank, another control character a "?". */

@@ -136,6 +136,7 @@ static int64_t attempt_nap_ns(const struct attempt *a, bool first)
 static bool attempt_sleep(struct attempt *a, int64_t nap_ns)
 {
     char key[TICKET_MAX + 24], seconds[32];
+    long long nap_ms = (nap_ns + NS_PER_MS - 1) / NS_PER_MS; /* 0 would be for ever */
     const char *argv[] = {"BLPOP", key, seconds};
     int fds[REDIS_WAIT_FDS] = {swim_signals_fd(), cancel_fd(a->opt.cancel)};
     struct redis_wait wait = {.until_ns = swim_clock_mono_ns() + nap_ns +
@@ -152,7 +153,8 @@ static bool attempt_sleep(struct attempt *a, int64_t nap_ns)
     }
     memcpy(fds + 2, a->blockers->fds, sizeof(a->blockers->fds));
     snprintf(key, sizeof(key), "{h5swim}:wake:%s", a->ticket);
-    snprintf(seconds, sizeof(seconds), "%.3f", (double)nap_ns / 1e9);
+    /* by integers: a locale may have another decimal point than the server */
+    snprintf(seconds, sizeof(seconds), "%lld.%03lld", nap_ms / 1000, nap_ms % 1000);
     int rc = redis_link_call(w->link, 3, argv, &wait, &answer, NULL);
     session_waiter_give(w);
     if (rc == SWIM_OK && redis_answer_count(answer) == 2) {

@@ -7,19 +7,21 @@
 
 #include <h5swim/lock.h>
 
+#include "core/text.h"
+
 #define DEFAULT_MS 60000
 #define MAX_S 31536000.0
 
 int store_wait_ms(int64_t given, int64_t *wait_ms, swim_error_t *err)
 {
     const char *set = getenv("SWIM_WAIT");
-    char *end = NULL;
+    double seconds = 0;
 
     *wait_ms = given ? given : DEFAULT_MS;
     if (given || !set || !*set)
         return SWIM_OK;
-    double seconds = strtod(set, &end);
-    if (*end || end == set || !isfinite(seconds) || seconds < 0 || seconds > MAX_S)
+    if (!swim_text_real(set, &seconds) || !isfinite(seconds) || seconds < 0 ||
+        seconds > MAX_S)
         return swim_error_set(err, SWIM_ERR_ARG,
                               "SWIM_WAIT=%s: it is not a number of seconds to wait for "
                               "files (0: do not wait)",
