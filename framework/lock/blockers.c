@@ -1,7 +1,8 @@
 /* blockers.c - who is in the way: named for people, and ended when they are dead.
  *
  * A process of this host that is dead cannot come back, so its session may be ended by
- * anybody who sees that; of other hosts only the lease tells. */
+ * anybody who sees that; of other hosts only the lease tells.  Dead is also what this
+ * process was before it became another program, and who had its number before it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,22 @@ static void holder_read(const swim_session_t *s, const struct redis_answer *who,
     holder->pid = atoll(redis_answer_text(redis_answer_at(who, 5)));
 }
 
+/* Whether the process that has the ticket lives; this one is not watched. */
+static enum process_state blocker_watch(const swim_session_t *s,
+                                        const struct redis_answer *who, int *fd)
+{
+    const char *boot = redis_answer_text(redis_answer_at(who, 4));
+    int64_t pid = atoll(redis_answer_text(redis_answer_at(who, 5)));
+    int64_t start = atoll(redis_answer_text(redis_answer_at(who, 6)));
+    const char *image = redis_answer_text(redis_answer_at(who, 10));
+
+    if (process_was_self(&s->self, boot, pid, start, image))
+        return PROCESS_DEAD;
+    if (strcmp(boot, s->self.boot) == 0 && pid == s->self.pid && start == s->self.start)
+        return PROCESS_ALIVE;
+    return process_watch(&s->self, boot, pid, start, fd);
+}
+
 void blockers_read(swim_session_t *s, const struct redis_answer *answer,
                    struct blocker_list *list)
 {
@@ -100,17 +117,12 @@ void blockers_read(swim_session_t *s, const struct redis_answer *answer,
     for (size_t i = 3; i < redis_answer_count(answer); i++) {
         const struct redis_answer *who = redis_answer_at(answer, i);
         const char *ticket = redis_answer_text(redis_answer_at(who, 0));
-        int64_t pid = atoll(redis_answer_text(redis_answer_at(who, 5)));
-        int64_t start = atoll(redis_answer_text(redis_answer_at(who, 6)));
         int fd = -1;
 
         text_add(list, who);
         if (!list->first.session[0]) /* holders come before those that wait */
             holder_read(s, who, &list->first);
-        if (pid == s->self.pid)
-            continue;
-        if (process_watch(&s->self, redis_answer_text(redis_answer_at(who, 4)), pid,
-                          start, &fd) == PROCESS_DEAD)
+        if (blocker_watch(s, who, &fd) == PROCESS_DEAD)
             session_reap(s, ticket, list);
         if (fd >= 0 && list->fds_count < BLOCKERS_MAX)
             list->fds[list->fds_count++] = fd;

@@ -50,7 +50,7 @@ struct pin {
 struct leave_plan;
 
 /* What the server is told of a session: field, value, ... */
-#define SESSION_WORDS 14
+#define SESSION_WORDS 16
 struct session_words {
     char pid[24], start[24], rank[16];
     char job[256];

@@ -2,7 +2,10 @@
  *
  * A pid alone may have been given to another process; with its start time, in one
  * boot and one pid namespace, it is unique.  A zombie still has its line in /proc: it
- * is dead when its pidfd is readable, which is after the last of its threads. */
+ * is dead when its pidfd is readable, which is after the last of its threads.
+ *
+ * A process that calls exec keeps all of these, and nothing of what it had open.  All
+ * copies of this library in one program have the same image. */
 #include "process.h"
 
 #include <errno.h>
@@ -12,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
@@ -48,6 +52,19 @@ static void name_clean(char *name)
             *name = '_';
 }
 
+/* The kernel gives each exec random bytes.  The C library makes secrets of them, so no
+ * more than a few bits of a hash are told. */
+static void image_name(char *text, size_t size)
+{
+    const unsigned char *bytes = (const unsigned char *)getauxval(AT_RANDOM);
+    uint32_t hash = 2166136261U;
+
+    for (int i = 0; bytes && i < 16; i++)
+        hash = (hash ^ bytes[i]) * 16777619U;
+    if (bytes)
+        snprintf(text, size, "%08x", hash);
+}
+
 void process_self(struct process_id *self)
 {
     struct passwd record, *found = NULL;
@@ -63,6 +80,7 @@ void process_self(struct process_id *self)
         snprintf(self->user, sizeof(self->user), "%ld", (long)geteuid());
     self->pid = getpid();
     self->start = process_start(self->pid);
+    image_name(self->image, sizeof(self->image));
 
     ssize_t n = readlink("/proc/self/ns/pid", space, sizeof(space) - 1);
     if (n > 0 && file_head("/proc/sys/kernel/random/boot_id", boot, sizeof(boot)) > 0) {
@@ -70,6 +88,15 @@ void process_self(struct process_id *self)
         boot[strcspn(boot, "\n")] = '\0';
         snprintf(self->boot, sizeof(self->boot), "%s/%.20s", boot, space + 4);
     }
+}
+
+bool process_was_self(const struct process_id *self, const char *boot, int64_t pid,
+                      int64_t start, const char *image)
+{
+    bool same = self->boot[0] && strcmp(self->boot, boot) == 0 && self->pid == pid &&
+                start > 0 && self->start == start;
+
+    return same && self->image[0] && image[0] && strcmp(self->image, image) != 0;
 }
 
 enum process_state process_watch(const struct process_id *self, const char *boot,

@@ -213,9 +213,10 @@ void session_note_clock(swim_session_t *s, const struct redis_answer *now_ms)
 static void session_describe(swim_session_t *s, const struct swim_session_options *opt)
 {
     struct session_words *w = &s->who;
-    const char *words[SESSION_WORDS] = {
-        "host",   s->self.host, "boot",       s->self.boot, "pid",  w->pid, "start",
-        w->start, "user",       s->self.user, "job",        w->job, "rank", w->rank};
+    const char *words[SESSION_WORDS] = {"host", s->self.host, "boot",  s->self.boot,
+                                        "pid",  w->pid,       "start", w->start,
+                                        "user", s->self.user, "job",   w->job,
+                                        "rank", w->rank,      "image", s->self.image};
 
     snprintf(w->pid, sizeof(w->pid), "%lld", (long long)s->self.pid);
     snprintf(w->start, sizeof(w->start), "%lld", (long long)s->self.start);

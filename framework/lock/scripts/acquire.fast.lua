@@ -6,7 +6,8 @@
 -- or EPOCH is another; {'over'}: the ticket was given back and this is its question arriving late; {'gone'}:
 -- BASE is not held.
 -- who (not to a wait) is a list per ticket that is held or goes before: ticket,
--- held|queued, since_ms ago, session's host, boot, pid, start, job, user, rank.
+-- held|queued, since_ms ago, session's host, boot, pid, start, job, user, rank,
+-- image.
 -- ms is how long the first lease among them still runs, -1 when there is none.
 --
 -- Nobody else there: one EXISTS tells, the session and its epoch counted so often that

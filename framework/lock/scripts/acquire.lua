@@ -26,10 +26,10 @@ local function add_who(answer, other, state, since)
         answer[2] = answer[2] < 0 and left or math.min(answer[2], left)
     end
     local s = redis.call('HMGET', owner, 'host', 'boot', 'pid', 'start', 'job', 'user',
-                         'rank')
+                         'rank', 'image')
     table.insert(answer, {other, state, string.format('%.0f', now_ms() - since),
                           s[1] or '?', s[2] or '?', s[3] or '0', s[4] or '0',
-                          s[5] or '', s[6] or '', s[7] or '-1'})
+                          s[5] or '', s[6] or '', s[7] or '-1', s[8] or ''})
 end
 
 local function add_held(answer)

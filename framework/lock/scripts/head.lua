@@ -34,4 +34,4 @@
 -- ticket held or queued is in the tickets of its session.
 --
 -- VERSION: of keys, scripts and questions; sessions of two do not share a server.
-local P, VERSION = '{h5swim}:', '2'
+local P, VERSION = '{h5swim}:', '3'
