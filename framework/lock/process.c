@@ -1,8 +1,10 @@
 /* process.c - who a process is, and whether it still lives.
  *
  * A pid alone may have been given to another process; with its start time, in one
- * boot and one pid namespace, it is unique.  A zombie still has its line in /proc: it
- * is dead when its pidfd is readable, which is after the last of its threads.
+ * boot and one pid namespace, it is unique.  The same start is another number in
+ * another time namespace, so who is in one cannot tell whether those outside live.  A
+ * zombie still has its line in /proc: it is dead when its pidfd is readable, which is
+ * after the last of its threads.
  *
  * A process that calls exec keeps all of these, and nothing of what it had open.  All
  * copies of this library in one program have the same image. */
@@ -52,6 +54,17 @@ static void name_clean(char *name)
             *name = '_';
 }
 
+/* "[4026531836]": this process's namespace of a kind; "": not known. */
+static void space_name(const char *path, char *text, size_t size)
+{
+    char link[64];
+    ssize_t n = readlink(path, link, sizeof(link) - 1);
+
+    link[n > 0 ? n : 0] = '\0';
+    const char *number = strchr(link, '[');
+    snprintf(text, size, "%s", number ? number : "");
+}
+
 /* The kernel gives each exec random bytes.  The C library makes secrets of them, so no
  * more than a few bits of a hash are told. */
 static void image_name(char *text, size_t size)
@@ -68,7 +81,7 @@ static void image_name(char *text, size_t size)
 void process_self(struct process_id *self)
 {
     struct passwd record, *found = NULL;
-    char buf[4096], boot[40], space[32];
+    char buf[4096], boot[40], pids[16], times[16];
 
     memset(self, 0, sizeof(*self));
     if (gethostname(self->host, sizeof(self->host) - 1) != 0 || !self->host[0])
@@ -82,12 +95,11 @@ void process_self(struct process_id *self)
     self->start = process_start(self->pid);
     image_name(self->image, sizeof(self->image));
 
-    ssize_t n = readlink("/proc/self/ns/pid", space, sizeof(space) - 1);
-    if (n > 0 && file_head("/proc/sys/kernel/random/boot_id", boot, sizeof(boot)) > 0) {
-        space[n] = '\0';
-        boot[strcspn(boot, "\n")] = '\0';
-        snprintf(self->boot, sizeof(self->boot), "%s/%.20s", boot, space + 4);
-    }
+    space_name("/proc/self/ns/pid", pids, sizeof(pids));
+    space_name("/proc/self/ns/time", times, sizeof(times)); /* from Linux 5.6 on */
+    if (pids[0] && file_head("/proc/sys/kernel/random/boot_id", boot, sizeof(boot)) > 0)
+        snprintf(self->boot, sizeof(self->boot), "%.36s/%.12s/%.12s", boot, pids,
+                 times);
 }
 
 bool process_was_self(const struct process_id *self, const char *boot, int64_t pid,

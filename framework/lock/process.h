@@ -7,7 +7,8 @@
 
 struct process_id {
     char host[64];
-    char boot[64]; /* boot id and pid namespace: where the pid has a meaning */
+    char boot[64]; /* boot id, pid and time namespace: where pid and start mean
+                      something; "": not known */
     char user[64];
     int64_t pid;
     int64_t start;  /* in clock ticks since boot; 0: not known */

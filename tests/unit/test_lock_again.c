@@ -1,8 +1,10 @@
 /* test_lock_again.c - locks of who had this process's number before: it itself as
- * another program, or a process that has died. */
+ * another program, or a process that has died; and who cannot be seen alive. */
 #include "lock_scene.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/wait.h>
 
 #define LONG_MS 60000 /* lease of those who are gone */
@@ -149,6 +151,61 @@ static void another_copy_of_the_library_keeps_its_locks(void **state)
     assert_int_equal(try_beside(s), SWIM_OK);
 }
 
+/* --- another time namespace ---------------------------------------------------------
+ */
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+#define NOT_ALLOWED 77
+
+/* In a child: its children live in a time that is hours ahead.  False: not allowed. */
+static bool time_go_ahead(void)
+{
+    static const char ahead[] = "boottime 10000 0\n";
+    ssize_t n = -1;
+
+    if (unshare(CLONE_NEWUSER | CLONE_NEWTIME) != 0)
+        return false;
+    int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = write(fd, ahead, sizeof(ahead) - 1);
+        close(fd);
+    }
+    return n == sizeof(ahead) - 1;
+}
+
+static int exit_of(pid_t pid)
+{
+    int status = -1;
+
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+                                                                : -1;
+}
+
+static void who_lives_in_another_time_is_not_dead(void **state)
+{
+    struct scene *s = *state;
+
+    start_holding(&s->redis, &s->a, LONG_MS, SWIM_LOCK_WRITE);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (!time_go_ahead())
+            _exit(NOT_ALLOWED);
+        pid_t there = fork();
+        if (there == 0)
+            _exit(-try_beside(s));
+        _exit(exit_of(there));
+    }
+    int rc = exit_of(pid);
+    if (rc == NOT_ALLOWED) {
+        print_message("no time namespace can be made here\n");
+        skip();
+    }
+    assert_int_equal(rc, -SWIM_ERR_TIMEOUT);
+    assert_told(&s->a, 'c', SWIM_OK);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +214,7 @@ int main(int argc, char **argv)
         TEST(a_dead_process_of_our_number_has_no_locks),
         TEST(who_is_not_known_to_be_gone_is_left_alone),
         TEST(another_copy_of_the_library_keeps_its_locks),
+        TEST(who_lives_in_another_time_is_not_dead),
     };
     if (argc == 5 && strcmp(argv[1], "--program") == 0)
         program_main(argv);
