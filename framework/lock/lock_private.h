@@ -69,6 +69,10 @@ struct swim_session {
     /* CLOCK_BOOTTIME, counted from when the last good renewal was sent, so it is never
      * later than the server's.  lost is for ever. */
     atomic_llong deadline_ns;
+    /* Until then a write may go on that was told it had the time, so what is lost is
+     * not let go before.  Written before lost is read, and read after lost is written.
+     */
+    atomic_llong promised_ns;
     atomic_bool lost;
     atomic_bool forked; /* this is a child's copy */
 
@@ -91,6 +95,7 @@ struct swim_session {
 
     pthread_t pulse_thread;
     bool pulse_runs;
+    bool close_owed;          /* it was to end before it had let go */
     struct redis_link *pulse; /* of pulse_thread */
     int stop_fd;              /* eventfd: readable when the thread shall end */
 

@@ -91,6 +91,9 @@ static int pulse_ask(swim_session_t *s, const struct lock_script *script, int ar
     return rc;
 }
 
+/* From here on no check passes.  Who holds something may be in the middle of a write
+ * that one allowed, so it is not given to others before that time is over, unless the
+ * session is closed meanwhile: then nobody writes any more.  The lease is longer. */
 static void pulse_lost(swim_session_t *s, const char *why)
 {
     const char *argv[] = {s->id};
@@ -99,8 +102,12 @@ static void pulse_lost(swim_session_t *s, const char *why)
     atomic_store(&s->lost, true);
     swim_log(SWIM_LOG_WARN, "lock", "session lost, its locks are gone: %s session=%s",
              why, s->id);
+    int64_t left_ns = atomic_load(&s->promised_ns) - swim_clock_boot_ns();
+    int rc = pulse_nap(s, (left_ns + 999999) / 1000000);
     /* What the server still keeps for it is of no use to anybody. */
-    (void)pulse_ask(s, &script_close, 1, argv, status, sizeof(status));
+    if (rc == SWIM_OK)
+        rc = pulse_ask(s, &script_close, 1, argv, status, sizeof(status));
+    s->close_owed = rc == SWIM_ERR_CANCELLED;
 }
 
 /* Give back what could not be given back while the server was away. */

@@ -35,6 +35,15 @@ static int64_t min_i64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static void session_promise(swim_session_t *s, int64_t until_ns)
+{
+    long long promised_ns = atomic_load(&s->promised_ns);
+
+    while (promised_ns < until_ns &&
+           !atomic_compare_exchange_weak(&s->promised_ns, &promised_ns, until_ns))
+        ;
+}
+
 int session_check(swim_session_t *s, uint32_t margin_ms, const char *what,
                   swim_error_t *err)
 {
@@ -44,16 +53,19 @@ int session_check(swim_session_t *s, uint32_t margin_ms, const char *what,
             "lock %s: the session belongs to the process that opened it, "
             "not to its child (open another after fork)",
             what);
-    int64_t left_ns = atomic_load(&s->deadline_ns) - swim_clock_boot_ns();
+    int64_t now_ns = swim_clock_boot_ns(), margin_ns = (int64_t)margin_ms * 1000000;
+    int64_t left_ns = atomic_load(&s->deadline_ns) - now_ns;
     if (left_ns <= 0)
         atomic_store(&s->lost, true);
+    if (margin_ns > 0 && left_ns >= margin_ns)
+        session_promise(s, now_ns + margin_ns);
     if (atomic_load(&s->lost))
         return swim_error_set(
             err, SWIM_ERR_LOST,
             "lock %s: the lease of %u ms at lock server %s has ended, others "
             "may hold the lock (do not write; start again)",
             what, s->lease_ms, s->shown);
-    if (left_ns < (int64_t)margin_ms * 1000000)
+    if (left_ns < margin_ns)
         return swim_error_set(
             err, SWIM_ERR_LOST,
             "lock %s: only %lld ms of the lease at lock server %s are left, "
@@ -503,7 +515,7 @@ void swim_session_close(swim_session_t *s)
     fork_guard_remove(s);
     if (!atomic_load(&s->forked)) {
         pulse_stop(s);
-        if (!atomic_load(&s->lost))
+        if (!atomic_load(&s->lost) || s->close_owed)
             session_say_close(s);
     }
     session_free(s);

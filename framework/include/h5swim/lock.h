@@ -217,7 +217,8 @@ SWIM_API int swim_lock_raise(swim_lock_t *lock, const struct swim_lock_options *
 SWIM_API int swim_lock_lower(swim_lock_t *lock, swim_error_t *err);
 
 /* SWIM_OK while the lease has at least margin_ms left by this host's clock, which
- * counts time spent suspended.  No network.  Else SWIM_ERR_LOST. */
+ * counts time spent suspended; else SWIM_ERR_LOST.  For so long nobody else is let in,
+ * even if somebody ends the session (h5swim locks --break) meanwhile.  No network. */
 SWIM_API int swim_lock_check(const swim_lock_t *lock, uint32_t margin_ms,
                              swim_error_t *err);
 
