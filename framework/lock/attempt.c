@@ -102,7 +102,7 @@ static int attempt_ask(struct attempt *a, const char *how, enum ask_result *resu
                                 redis_answer_text(redis_answer_at(answer, 0)));
         redis_answer_free(answer);
         if (*result == ASK_LOST)
-            rc = session_revive(s, a->seq, lk->resource, err);
+            rc = session_revive(s, a->seq, away_until(a), lk->resource, err);
     } while (rc == SWIM_OK && *result == ASK_LOST);
     if (rc == SWIM_OK && *result == ASK_GONE)
         rc = swim_error_set(err, SWIM_ERR_LOST,

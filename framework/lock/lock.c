@@ -167,14 +167,13 @@ static int give_back(struct swim_lock *lk, const struct lock_script *script, int
                      swim_error_t *err)
 {
     swim_session_t *s = lk->session;
+    int64_t until_ns = swim_clock_mono_ns() + SERVER_AWAY_MS * NS_PER_MS;
     int rc;
 
     do {
         struct redis_answer *answer = NULL;
         uint64_t seq = atomic_load(&s->seq);
-        rc = session_ask(s, script, argc, argv,
-                         swim_clock_mono_ns() + SERVER_AWAY_MS * NS_PER_MS, &answer,
-                         unsure, err);
+        rc = session_ask(s, script, argc, argv, until_ns, &answer, unsure, err);
         if (rc != SWIM_OK) {
             if (err)
                 err->code = SWIM_ERR_UNSURE;
@@ -185,7 +184,7 @@ static int give_back(struct swim_lock *lk, const struct lock_script *script, int
         redis_answer_free(answer);
         if (strcmp(status, "lost") == 0) {
             *unsure = true; /* it is not told to the server anew, or is as it was */
-            rc = session_revive(s, seq, lk->resource, err);
+            rc = session_revive(s, seq, until_ns, lk->resource, err);
         }
     } while (rc == SWIM_OK && strcmp(status, "lost") == 0);
     return rc;

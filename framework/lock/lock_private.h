@@ -141,6 +141,12 @@ int session_ask(swim_session_t *session, const struct lock_script *script, int a
                 const char *const *argv, int64_t until_ns, struct redis_answer **answer,
                 bool *unsure, swim_error_t *err);
 
+/* One attempt of it; *refused: asking again is of no use.  SWIM_ERR_CANCELLED: the
+ * session is being closed. */
+int session_ask_once(swim_session_t *session, const struct lock_script *script,
+                     int argc, const char *const *argv, struct redis_answer **answer,
+                     bool *refused, swim_error_t *err);
+
 /* A plain command over the command link, once.  SWIM_ERR_UNSURE: no answer. */
 int session_say(swim_session_t *session, int argc, const char *const *argv,
                 struct redis_answer **answer, swim_error_t *err);
@@ -156,9 +162,10 @@ int session_check_resource(swim_session_t *session, const char *about,
                            const char *resource, swim_error_t *err);
 
 /* The server does not know the session, as of the asking that read seq before: tell it
- * anew when it has begun another epoch.  SWIM_ERR_LOST: the session has ended. */
-int session_revive(swim_session_t *session, uint64_t seq, const char *what,
-                   swim_error_t *err);
+ * anew when it has begun another epoch; again after a broken link, until until_ns
+ * (CLOCK_MONOTONIC), but once at least.  SWIM_ERR_LOST: the session has ended. */
+int session_revive(swim_session_t *session, uint64_t seq, int64_t until_ns,
+                   const char *what, swim_error_t *err);
 
 /* Remember a fencing number; the largest is told to a server that lost its own. */
 void session_saw_fence(swim_session_t *session, uint64_t fence);

@@ -130,7 +130,7 @@ static int pin_ask(swim_session_t *s, const struct lock_script *script, int argc
             return SWIM_OK;
         redis_answer_free(*answer);
         *answer = NULL;
-        rc = session_revive(s, seq, argv[2], err);
+        rc = session_revive(s, seq, until_ns, argv[2], err);
         if (rc != SWIM_OK)
             return rc;
     }

@@ -197,7 +197,7 @@ static int pulse_renew(swim_session_t *s, int64_t *next_ms)
     if (rc != SWIM_OK)
         return rc;
     if (known != 1)
-        rc = session_revive(s, seq, "at a renewal", NULL);
+        rc = session_revive(s, seq, 0, "at a renewal", NULL);
     else if (!session_extend(s, sent_ns))
         rc = SWIM_ERR_LOST;
     if (rc == SWIM_ERR_LOST)

@@ -12,6 +12,8 @@
 #include "core/log.h"
 #include "lock_private.h"
 
+#define AGAIN_NS 50000000LL
+
 /* One held ticket, or one pin, in the question. */
 struct claim {
     const char *ticket, *resource;
@@ -80,7 +82,7 @@ static struct claim *claims_make(const swim_session_t *s, size_t *count)
 }
 
 static int revive_ask(swim_session_t *s, const struct claim *claims, size_t count,
-                      struct redis_answer **answer, bool *unsure, swim_error_t *err)
+                      struct redis_answer **answer, bool *refused, swim_error_t *err)
 {
     enum { HEAD = 6 };
     char lease[16], fence[24], before[24], meant[24], words[8];
@@ -104,9 +106,7 @@ static int revive_ask(swim_session_t *s, const struct claim *claims, size_t coun
         argv[n++] = claims[i].resource;
         argv[n++] = claims[i].value;
     }
-    int rc = session_ask(s, &script_reclaim, n, argv,
-                         swim_clock_mono_ns() + s->lease_ms * 1000000LL, answer, unsure,
-                         err);
+    int rc = session_ask_once(s, &script_reclaim, n, argv, answer, refused, err);
     free(argv);
     return rc;
 }
@@ -142,11 +142,13 @@ static int revive_read(swim_session_t *s, const struct redis_answer *answer,
     return SWIM_OK;
 }
 
-/* With held_mutex held: what is told is what is held until the answer is there. */
-static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
+/* With held_mutex held: what is told is what is held until the answer is there.  No
+ * patience here, others wait for the mutex. */
+static int revive_locked(swim_session_t *s, bool *refused, const char *what,
+                         swim_error_t *err)
 {
     size_t count = 0;
-    bool unsure = false, again = false;
+    bool again = false;
 
     int rc = session_check(s, 0, what, err);
     if (rc != SWIM_OK)
@@ -157,7 +159,7 @@ static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
     do {
         struct redis_answer *answer = NULL;
         int64_t sent_ns = swim_clock_boot_ns();
-        rc = revive_ask(s, claims, count, &answer, &unsure, err);
+        rc = revive_ask(s, claims, count, &answer, refused, err);
         if (rc == SWIM_OK)
             rc = revive_read(s, answer, sent_ns, &again, what, err);
         redis_answer_free(answer);
@@ -165,18 +167,30 @@ static int revive_locked(swim_session_t *s, const char *what, swim_error_t *err)
     free(claims);
     /* The server may have heard, and will then renew the session; but a grant that came
      * before and is not entered yet was not among the claims: ask for it again. */
-    if (rc != SWIM_OK && unsure)
+    if (rc == SWIM_ERR_UNSURE)
         atomic_fetch_add(&s->seq, 1);
     return rc;
 }
 
-int session_revive(swim_session_t *s, uint64_t seq, const char *what, swim_error_t *err)
+int session_revive(swim_session_t *s, uint64_t seq, int64_t until_ns, const char *what,
+                   swim_error_t *err)
 {
-    int rc = SWIM_OK;
+    for (;;) {
+        swim_error_t now = {0};
+        bool refused = false;
+        int rc = SWIM_OK;
 
-    pthread_mutex_lock(&s->held_mutex);
-    if (atomic_load(&s->seq) == seq)
-        rc = revive_locked(s, what, err);
-    pthread_mutex_unlock(&s->held_mutex);
-    return rc;
+        pthread_mutex_lock(&s->held_mutex);
+        if (atomic_load(&s->seq) == seq)
+            rc = revive_locked(s, &refused, what, &now);
+        if (rc == SWIM_ERR_UNSURE)
+            seq = atomic_load(&s->seq);
+        pthread_mutex_unlock(&s->held_mutex);
+        if (rc == SWIM_OK)
+            return rc;
+        bool may_change = rc == SWIM_ERR_UNSURE || (rc == SWIM_ERR_IO && !refused);
+        if (!may_change || swim_clock_mono_ns() + AGAIN_NS > until_ns)
+            return swim_error_set(err, rc, "%s", now.text);
+        swim_clock_nap_ns(AGAIN_NS);
+    }
 }

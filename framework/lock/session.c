@@ -107,15 +107,15 @@ static struct redis_wait wait_strictly(int64_t ms)
                                .strict = true};
 }
 
-/* One attempt; *refused: asking again is of no use. */
-static int session_ask_once(swim_session_t *s, const struct lock_script *script,
-                            int argc, const char *const *argv,
-                            struct redis_answer **answer, bool *refused,
-                            swim_error_t *err)
+int session_ask_once(swim_session_t *s, const struct lock_script *script, int argc,
+                     const char *const *argv, struct redis_answer **answer,
+                     bool *refused, swim_error_t *err)
 {
     pthread_mutex_lock(&s->command_mutex);
     const struct redis_wait wait = {.until_ns = swim_clock_mono_ns() +
-                                                REDIS_LINK_REQUEST_MS * 1000000LL};
+                                                REDIS_LINK_REQUEST_MS * 1000000LL,
+                                    .fds = &s->stop_fd,
+                                    .fds_count = 1};
     int rc = redis_link_eval(s->command, script, argc, argv, &wait, answer, err);
     *refused = rc != SWIM_OK && redis_link_refused(s->command);
     pthread_mutex_unlock(&s->command_mutex);
@@ -138,7 +138,8 @@ int session_ask(swim_session_t *s, const struct lock_script *script, int argc,
             return rc;
         int64_t left_ns = min_i64(until_ns - swim_clock_mono_ns(),
                                   atomic_load(&s->deadline_ns) - swim_clock_boot_ns());
-        if (refused || rc == SWIM_ERR_NOMEM || left_ns < nap_ns)
+        if (refused || rc == SWIM_ERR_NOMEM || rc == SWIM_ERR_CANCELLED ||
+            left_ns < nap_ns)
             return swim_error_set(err, rc, "%s", now.text);
         swim_clock_nap_ns(nap_ns);
         nap_ns = min_i64(nap_ns * 2, BACKOFF_MAX_NS);

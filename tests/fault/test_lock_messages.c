@@ -309,10 +309,13 @@ static void raise_in_vain(struct scene *s)
 
 static void tell_a_server_that_forgot(struct scene *s)
 {
+    int64_t until_ns = (test_now_ms() + 10000) * 1000000;
+
     must_take(s->harmed, SWIM_LOCK_WRITE, &s->lock);
     say(&redis, "FLUSHALL", "+OK");
-    assert_int_equal(session_revive(s->harmed, atomic_load(&s->harmed->seq), "r", NULL),
-                     SWIM_OK);
+    assert_int_equal(
+        session_revive(s->harmed, atomic_load(&s->harmed->seq), until_ns, "r", NULL),
+        SWIM_OK);
     writer_is('W');
     assert_int_equal(swim_lock_check(s->lock, 0, NULL), SWIM_OK);
     must_release(s->lock);

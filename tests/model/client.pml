@@ -58,14 +58,24 @@ inline revive(i, asked_seq, told, fate, answer)
 {
     do
     :: atomic {
-           fate != ARRIVES && (claims || !held_mutex[i]) && deadline[i] ->
+           fate != ARRIVES && !held_mutex[i] && deadline[i] ->
            if
-           :: !claims && seq[i] != asked_seq -> told = true; fate = ARRIVES
+           :: seq[i] != asked_seq -> told = true; fate = ARRIVES
            :: else ->
                claims = true; held_mutex[i] = true; op = RECLAIM;
                ask(i, 0, fate, answer, answer_fence, answer_epoch);
                revive_unsure = revive_unsure || fate >= NOT_ANSWERED
            fi
+       }
+    :: atomic {
+           fate != ARRIVES && claims && deadline[i] -> /* others have their turn */
+#ifndef REVIVE_FORGETS
+           if
+           :: revive_unsure -> seq[i]++; asked_seq = seq[i]
+           :: else
+           fi;
+#endif
+           claims = false; held_mutex[i] = false; revive_unsure = false
        }
     :: atomic {
            fate == ARRIVES || claims || !deadline[i] -> /* answered, or given up */

@@ -204,7 +204,7 @@ static void who_told_the_server_perhaps_asks_again(void **state)
     atomic_store(&links.heart_stops, true);
     say(&s->redis, "FLUSHALL", "+OK");
     atomic_store(&links.deaf, true);
-    assert_int_not_equal(session_revive(session, seq, "r", NULL), SWIM_OK);
+    assert_int_not_equal(session_revive(session, seq, 0, "r", NULL), SWIM_OK);
     assert_true(atomic_load(&session->seq) != seq);
     swim_session_close(session);
 }
@@ -222,7 +222,7 @@ static void a_lock_being_lowered_is_told_as_lowered(void **state)
     assert_int_equal(raise_in(lock, 0), SWIM_OK);
     held_lowering(lock);
     say(&s->redis, "FLUSHALL", "+OK");
-    assert_int_equal(session_revive(session, atomic_load(&session->seq), "r", NULL),
+    assert_int_equal(session_revive(session, atomic_load(&session->seq), 0, "r", NULL),
                      SWIM_OK);
     assert_true(redis_fixture_say(&s->redis, "GET {h5swim}:w:r", held, sizeof(held)));
     assert_non_null(strstr(held, lock->ticket));
@@ -303,8 +303,8 @@ static void fences_grow_beyond_what_the_second_has_seen(void **state)
     uint64_t fence = swim_lock_fence(lock);
     atomic_store(&links.heart_stops, true);
     say(&s->redis, "FLUSHALL", "+OK");
-    assert_int_equal(session_revive(b, atomic_load(&b->seq), "r", NULL), SWIM_OK);
-    assert_int_equal(session_revive(a, atomic_load(&a->seq), "r", NULL), SWIM_OK);
+    assert_int_equal(session_revive(b, atomic_load(&b->seq), 0, "r", NULL), SWIM_OK);
+    assert_int_equal(session_revive(a, atomic_load(&a->seq), 0, "r", NULL), SWIM_OK);
     atomic_store(&links.heart_stops, false);
     assert_int_equal(swim_lock_release(lock, NULL), SWIM_OK);
     assert_int_equal(take(b, SWIM_LOCK_WRITE, 0, &lock), SWIM_OK);
