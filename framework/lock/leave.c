@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -177,14 +178,21 @@ static bool plan_command(struct leave_plan *plan, const swim_session_t *session)
     return done;
 }
 
-bool leave_move(struct leave_plan *plan, int fd)
+bool leave_move(struct leave_plan *plan, const struct lock_url *url, int fd)
 {
     int other = 1 - atomic_load(&plan->place);
     struct leave_place *to = &plan->places[other];
+    struct sockaddr_un *un = (struct sockaddr_un *)&to->address;
 
     to->size = sizeof(to->address);
     if (getpeername(fd, (struct sockaddr *)&to->address, &to->size) != 0)
         return false;
+    /* A socket may have had another name where the server bound it: one relative to its
+     * folder, or in another container. */
+    if (un->sun_family == AF_UNIX) {
+        snprintf(un->sun_path, sizeof(un->sun_path), "%s", url->path);
+        to->size = sizeof(*un);
+    }
     atomic_store(&plan->place, other);
     return true;
 }
@@ -198,7 +206,7 @@ struct leave_plan *leave_arm(const swim_session_t *session, int fd)
     plan->hook = -1;
     bool tls = session->url.is_tls;
     if (tls ? !plan_command(plan, session)
-            : !plan_fill(plan, session) || !leave_move(plan, fd)) {
+            : !plan_fill(plan, session) || !leave_move(plan, &session->url, fd)) {
         leave_disarm(plan, false);
         return NULL;
     }

@@ -251,8 +251,9 @@ void fork_guard_remove(swim_session_t *session);
 
 /* Close the session at the server from the child that outlives the process. */
 struct leave_plan *leave_arm(const swim_session_t *session, int fd);
-/* The server is at the other end of this socket now.  One thread at a time. */
-bool leave_move(struct leave_plan *plan, int fd);
+/* The server is at the other end of this socket now, by the URL's path if it is a local
+ * one.  One thread at a time. */
+bool leave_move(struct leave_plan *plan, const struct lock_url *url, int fd);
 void leave_disarm(struct leave_plan *plan, bool forked);
 
 /* Who is in the way of a ticket. */

@@ -310,7 +310,7 @@ static int session_greet(struct redis_link *link, const struct redis_wait *wait,
         atomic_store(&s->server_epoch, strtoull(redis_answer_text(answer), NULL, 10));
     redis_answer_free(answer);
     if (rc == SWIM_OK && link == s->command && s->leave)
-        (void)leave_move(s->leave, redis_link_fd(link));
+        (void)leave_move(s->leave, &s->url, redis_link_fd(link));
     return rc;
 }
 

@@ -115,6 +115,22 @@ static void the_leave_hook_itself_closes_the_session(void **state)
     assert_true(test_now_ms() - begin < 200);
 }
 
+/* As where a container has it in another folder, or the server was started in it. */
+static void the_leave_hook_finds_a_socket_by_the_name_in_the_url(void **state)
+{
+    struct scene *s = *state;
+    char bound[sizeof(s->redis.socket)];
+
+    memcpy(bound, s->redis.socket, sizeof(bound));
+    snprintf(s->redis.socket, sizeof(s->redis.socket), "%s/moved", s->redis.dir);
+    snprintf(s->redis.url, sizeof(s->redis.url), "unix://%s", s->redis.socket);
+    assert_int_equal(rename(bound, s->redis.socket), 0);
+    start_holding(&s->redis, &s->a, 60000, SWIM_LOCK_WRITE);
+    kill(s->a.pid, SIGTERM);
+    assert_true(WIFEXITED(actor_reap(&s->a)));
+    assert_true(redis_fixture_await(&s->redis, "ZCARD {h5swim}:sessions", 0));
+}
+
 /* Over TCP, with a user, a password and a database that the hook must repeat. */
 static void the_leave_hook_logs_in(void **state)
 {
@@ -242,6 +258,7 @@ int main(int argc, char **argv)
         TEST(a_dead_holder_hands_over_to_the_living),
         TEST(a_holder_told_to_go_leaves_the_lock_free),
         TEST(the_leave_hook_itself_closes_the_session),
+        TEST(the_leave_hook_finds_a_socket_by_the_name_in_the_url),
         TEST(the_leave_hook_logs_in),
         TEST(a_waiter_told_to_go_gives_its_place_up),
         TEST(a_paused_holder_knows_that_it_has_lost),
