@@ -7,7 +7,7 @@
 #include "redis_link.h"
 #include "server_job_private.h"
 
-#define REACH_MS 2000
+#define REACH_MS 2000 /* an address may be one that leads nowhere */
 
 static void url_of(const struct server_job *job, const struct address *at,
                    struct lock_url *url)

@@ -28,7 +28,9 @@
 #define BACKOFF_FIRST_NS 5000000LL
 #define BACKOFF_MAX_NS 200000000LL
 #define CLOSE_MS 1000
-#define REGISTER_MS 1000
+#define FIRST_MS \
+    5000 /* nothing is held yet, and a host may be busy with all who start */
+#define REGISTER_MS 3000
 
 static int64_t min_i64(int64_t a, int64_t b)
 {
@@ -404,7 +406,7 @@ static int session_start(swim_session_t *s, const struct swim_session_options *o
                          swim_error_t *err)
 {
     int rc = session_find_server(s, opt->url, err);
-    const struct redis_wait wait = wait_strictly(REDIS_LINK_CONNECT_MS);
+    const struct redis_wait wait = wait_strictly(FIRST_MS);
 
     if (rc == SWIM_OK)
         rc = server_check(s, s->command, &wait, err);

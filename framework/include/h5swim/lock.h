@@ -95,7 +95,7 @@ struct swim_session_options {
  * Errors: SWIM_ERR_ARG (a URL that cannot be read, a lease out of range),
  * SWIM_ERR_IO (no server, wrong password, a server that may lose locks: a read-only
  * replica, or a maxmemory policy that evicts), SWIM_ERR_NOMEM, SWIM_ERR_CANCELLED.
- * Blocks for at most 5 s. */
+ * Blocks for at most 10 s, where a server is silent. */
 SWIM_API int swim_session_open(const struct swim_session_options *opt,
                                swim_session_t **out, swim_error_t *err);
 
