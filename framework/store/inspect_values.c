@@ -97,9 +97,10 @@ static int inspect_missing(hid_t set, const char *name, struct dataset_info *inf
         return swim_error_set(err, SWIM_ERR_ARG,
                               "%s in %s: its attribute %s has %zu values: shorten it",
                               info->path, info->file, name, n);
-    if (!h5_attr_numbers(set, name, H5T_NATIVE_DOUBLE, n, values, NULL) ||
+    if (n == 0 || !h5_attr_numbers(set, name, H5T_NATIVE_DOUBLE, n, values, NULL) ||
         !h5_attr_numbers(set, name, types_native(type), n, given, NULL) ||
-        !h5_attr_numbers(set, name, types_native(other), n, signless, NULL))
+        (info->resigned &&
+         !h5_attr_numbers(set, name, types_native(other), n, signless, NULL)))
         return SWIM_OK;
     for (size_t i = 0; i < n && rc == SWIM_OK; i++)
         if ((info->resigned &&

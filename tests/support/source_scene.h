@@ -4,12 +4,14 @@
 #ifndef SWIM_SUPPORT_SOURCE_SCENE_H
 #define SWIM_SUPPORT_SOURCE_SCENE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <h5swim/store.h>
 
 #include "redis_fixture.h"
+#include "scratch_dir.h"
 #include "store/dataset.h"
 
 /* In the session of the process; nothing is waited for. */
@@ -87,6 +89,36 @@ static inline void store_forget_all(void)
 {
     for (int i = 0; i < STORE_SOURCES; i++)
         store_forget(store_sources[i].info);
+}
+
+/* NAME.nc of a text for ncgen, in a folder of its own, which *state is; for setup(). */
+static inline int store_sample_make(void **state, const char *name, const char *cdl)
+{
+    struct scratch_dir *dir = (struct scratch_dir *)calloc(1, sizeof(*dir));
+    char file[64], command[160];
+
+    *state = dir;
+    store_quiet();
+    if (!dir || scratch_dir_make(dir) < 0)
+        return -1;
+    snprintf(file, sizeof(file), "%s.cdl", name);
+    FILE *to = fopen(scratch_dir_file(dir, file), "w");
+    if (!to)
+        return -1;
+    fputs(cdl, to);
+    fclose(to);
+    snprintf(command, sizeof(command), "ncgen -k netCDF-4 -o %s.nc %s.cdl", name, name);
+    return scratch_dir_run(dir, command);
+}
+
+static inline int store_sample_remove(void **state)
+{
+    struct scratch_dir *dir = (struct scratch_dir *)*state;
+    store_forget_all();
+    int rc = scratch_dir_remove(dir);
+
+    free(dir);
+    return rc;
 }
 
 #endif /* SWIM_SUPPORT_SOURCE_SCENE_H */

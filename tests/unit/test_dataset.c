@@ -57,29 +57,7 @@ static const char sample_cdl[] =
 
 static int setup(void **state)
 {
-    struct scratch_dir *dir = calloc(1, sizeof(*dir));
-    FILE *cdl;
-
-    *state = dir;
-    store_quiet();
-    if (!dir || scratch_dir_make(dir) < 0)
-        return -1;
-    cdl = fopen(scratch_dir_file(dir, "sample.cdl"), "w");
-    if (!cdl)
-        return -1;
-    fputs(sample_cdl, cdl);
-    fclose(cdl);
-    return scratch_dir_run(dir, "ncgen -k netCDF-4 -o sample.nc sample.cdl");
-}
-
-static int teardown(void **state)
-{
-    struct scratch_dir *dir = *state;
-    store_forget_all();
-    int rc = scratch_dir_remove(dir);
-
-    free(dir);
-    return rc;
+    return store_sample_make(state, "sample", sample_cdl);
 }
 
 static struct dataset_info *inspect(void **state, const char *dataset)
@@ -582,7 +560,7 @@ static void no_type_is_no_type_to_read_as(void **state)
     store_forget(info);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, store_sample_remove)
 
 int main(void)
 {

@@ -53,29 +53,7 @@ const char *__lsan_default_suppressions(void)
 
 static int setup(void **state)
 {
-    struct scratch_dir *dir = calloc(1, sizeof(*dir));
-    FILE *cdl;
-
-    *state = dir;
-    store_quiet();
-    if (!dir || scratch_dir_make(dir) < 0)
-        return -1;
-    cdl = fopen(scratch_dir_file(dir, "input.cdl"), "w");
-    if (!cdl)
-        return -1;
-    fputs(input_cdl, cdl);
-    fclose(cdl);
-    return scratch_dir_run(dir, "ncgen -k netCDF-4 -o input.nc input.cdl");
-}
-
-static int teardown(void **state)
-{
-    struct scratch_dir *dir = *state;
-    store_forget_all();
-    int rc = scratch_dir_remove(dir);
-
-    free(dir);
-    return rc;
+    return store_sample_make(state, "input", input_cdl);
 }
 
 static struct dataset_info *inspect(void **state, const char *file, const char *dataset)
@@ -851,7 +829,7 @@ static void a_killed_session_leaves_the_file_as_it_was(void **state)
     assert_int_equal(scratch_dir_run(*state, "cmp out.nc before.nc"), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, store_sample_remove)
 
 int main(void)
 {
