@@ -28,8 +28,8 @@
 #define BACKOFF_FIRST_NS 5000000LL
 #define BACKOFF_MAX_NS 200000000LL
 #define CLOSE_MS 1000
-#define FIRST_MS \
-    5000 /* nothing is held yet, and a host may be busy with all who start */
+/* Nothing is held yet, and a host may be busy with all who start. */
+#define FIRST_MS 5000
 #define REGISTER_MS 3000
 
 static int64_t min_i64(int64_t a, int64_t b)
