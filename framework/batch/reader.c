@@ -25,7 +25,6 @@ struct reader {
     const struct worker *worker;
     struct region *region;
     struct reader_shared *shared;
-    uint32_t slot; /* the one after that filled last */
     swim_session_t *session;
     struct swim_session_stats last;
     struct setup *setup;
@@ -89,12 +88,10 @@ static int free_slot(struct reader *r, uint32_t *slot)
     while (!stopped(r)) {
         for (uint32_t i = 0; i < r->region->slots_each; i++) {
             unsigned expected = SLOT_FREE;
-            *slot = first + (r->slot + i) % r->region->slots_each;
+            *slot = first + i;
             if (atomic_compare_exchange_strong(&region_slot(r->region, *slot)->state,
-                                               &expected, SLOT_FILLING)) {
-                r->slot = *slot - first + 1;
+                                               &expected, SLOT_FILLING))
                 return SWIM_OK;
-            }
         }
         region_wait_alone(&r->shared->slot_freed, POLL_MS);
     }
