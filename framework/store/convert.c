@@ -62,7 +62,8 @@ static int convert_by_hdf5(enum swim_type from, const unsigned char *src,
     return rc;
 }
 
-static void nan_to_fill(enum swim_type type, void *data, size_t n, double fill)
+SWIM_WIDE static void nan_to_fill(enum swim_type type, void *data, size_t n,
+                                  double fill)
 {
     float *f = (float *)data, fill_f = (float)fill;
     double *d = (double *)data;
@@ -79,13 +80,15 @@ static void nan_to_fill(enum swim_type type, void *data, size_t n, double fill)
             l[i] = l[i] == l[i] ? l[i] : (long double)fill;
 }
 
-static void convert_narrow(const double *restrict src, float *restrict dst, size_t n)
+SWIM_WIDE static void convert_narrow(const double *restrict src, float *restrict dst,
+                                     size_t n)
 {
     for (size_t i = 0; i < n; i++)
         dst[i] = (float)src[i];
 }
 
-static void convert_widen(const float *restrict src, double *restrict dst, size_t n)
+SWIM_WIDE static void convert_widen(const float *restrict src, double *restrict dst,
+                                    size_t n)
 {
     for (size_t i = 0; i < n; i++)
         dst[i] = src[i];

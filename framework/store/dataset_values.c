@@ -18,22 +18,23 @@
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): type cannot stand in parentheses */
 /* | and not ||: without branches the loops become vector instructions. */
-#define FINISH_ROW(name, type)                                                      \
-    static void finish_##name(type *restrict v, size_t n, const struct dataset *ds) \
-    {                                                                               \
-        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1];    \
-        const double scale = ds->scale, offset = ds->offset;                        \
-        if (!ds->packed && ds->n_missing == 1)                                      \
-            for (size_t i = 0; i < n; i++)                                          \
-                v[i] = v[i] == m0 ? (type)NAN : v[i];                               \
-        else if (!ds->packed)                                                       \
-            for (size_t i = 0; i < n; i++)                                          \
-                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : v[i];            \
-        else                                                                        \
-            for (size_t i = 0; i < n; i++) {                                        \
-                const type u = (type)((double)v[i] * scale + offset);               \
-                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : u;               \
-            }                                                                       \
+#define FINISH_ROW(name, type)                                                   \
+    SWIM_WIDE static void finish_##name(type *restrict v, size_t n,              \
+                                        const struct dataset *ds)                \
+    {                                                                            \
+        const type m0 = (type)ds->missing_mem[0], m1 = (type)ds->missing_mem[1]; \
+        const double scale = ds->scale, offset = ds->offset;                     \
+        if (!ds->packed && ds->n_missing == 1)                                   \
+            for (size_t i = 0; i < n; i++)                                       \
+                v[i] = v[i] == m0 ? (type)NAN : v[i];                            \
+        else if (!ds->packed)                                                    \
+            for (size_t i = 0; i < n; i++)                                       \
+                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : v[i];         \
+        else                                                                     \
+            for (size_t i = 0; i < n; i++) {                                     \
+                const type u = (type)((double)v[i] * scale + offset);            \
+                v[i] = ((v[i] == m0) | (v[i] == m1)) ? (type)NAN : u;            \
+            }                                                                    \
     }
 FINISH_ROW(float, float)
 FINISH_ROW(double, double)

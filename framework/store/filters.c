@@ -3,35 +3,28 @@
 
 #include <string.h>
 
+#include <h5swim/error.h>
+
 /* Elements: input and output of a block stay in L1 and L2. */
 #define SHUFFLE_BLOCK 1024
-
-/* Twice, the second time for processors with AVX2, of which the loader takes the right
- * one: shuffles are twice as fast so.  It asks before a sanitizer can stand it. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define FILTERS_WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define FILTERS_WIDE
-#endif
 
 /* --- shuffle ---------------------------------------------------------------------- */
 
 /* The element size is a constant in each of these, so that the inner loops have a fixed
  * stride and become vector instructions. */
-#define SHUFFLE_SIZE(size)                                                         \
-    FILTERS_WIDE static void shuffle_##size(const unsigned char *restrict src,     \
-                                            unsigned char *restrict dst, size_t n) \
-    {                                                                              \
-        for (size_t at = 0; at < n; at += SHUFFLE_BLOCK) {                         \
-            const size_t len = n - at < SHUFFLE_BLOCK ? n - at : SHUFFLE_BLOCK;    \
-            for (size_t b = 0; b < (size); b++) {                                  \
-                const unsigned char *restrict from = src + at * (size) + b;        \
-                unsigned char *restrict to = dst + b * n + at;                     \
-                for (size_t i = 0; i < len; i++)                                   \
-                    to[i] = from[i * (size)];                                      \
-            }                                                                      \
-        }                                                                          \
+#define SHUFFLE_SIZE(size)                                                      \
+    SWIM_WIDE static void shuffle_##size(const unsigned char *restrict src,     \
+                                         unsigned char *restrict dst, size_t n) \
+    {                                                                           \
+        for (size_t at = 0; at < n; at += SHUFFLE_BLOCK) {                      \
+            const size_t len = n - at < SHUFFLE_BLOCK ? n - at : SHUFFLE_BLOCK; \
+            for (size_t b = 0; b < (size); b++) {                               \
+                const unsigned char *restrict from = src + at * (size) + b;     \
+                unsigned char *restrict to = dst + b * n + at;                  \
+                for (size_t i = 0; i < len; i++)                                \
+                    to[i] = from[i * (size)];                                   \
+            }                                                                   \
+        }                                                                       \
     }
 SHUFFLE_SIZE(2)
 SHUFFLE_SIZE(4)
@@ -63,8 +56,8 @@ void filters_shuffle(const unsigned char *src, unsigned char *dst, size_t bytes,
 }
 
 /* The other way the stores are a group with a fixed stride. */
-FILTERS_WIDE static void unshuffle_2(const unsigned char *restrict src,
-                                     unsigned char *restrict dst, size_t n)
+SWIM_WIDE static void unshuffle_2(const unsigned char *restrict src,
+                                  unsigned char *restrict dst, size_t n)
 {
     const unsigned char *restrict p0 = src, *restrict p1 = src + n;
 
@@ -74,8 +67,8 @@ FILTERS_WIDE static void unshuffle_2(const unsigned char *restrict src,
     }
 }
 
-FILTERS_WIDE static void unshuffle_4(const unsigned char *restrict src,
-                                     unsigned char *restrict dst, size_t n)
+SWIM_WIDE static void unshuffle_4(const unsigned char *restrict src,
+                                  unsigned char *restrict dst, size_t n)
 {
     const unsigned char *restrict p0 = src, *restrict p1 = src + n;
     const unsigned char *restrict p2 = src + 2 * n, *restrict p3 = src + 3 * n;
@@ -88,8 +81,8 @@ FILTERS_WIDE static void unshuffle_4(const unsigned char *restrict src,
     }
 }
 
-FILTERS_WIDE static void unshuffle_8(const unsigned char *restrict src,
-                                     unsigned char *restrict dst, size_t n)
+SWIM_WIDE static void unshuffle_8(const unsigned char *restrict src,
+                                  unsigned char *restrict dst, size_t n)
 {
     const unsigned char *restrict p0 = src, *restrict p1 = src + n;
     const unsigned char *restrict p2 = src + 2 * n, *restrict p3 = src + 3 * n;
@@ -149,8 +142,8 @@ static uint64_t sums_modulo(uint64_t sum)
 }
 
 /* Behind what sums are of: rounds * WORDS words. */
-FILTERS_WIDE static struct sums sums_of_rounds(const unsigned char *data, size_t rounds,
-                                               struct sums sums)
+SWIM_WIDE static struct sums sums_of_rounds(const unsigned char *data, size_t rounds,
+                                            struct sums sums)
 {
     lanes low_one = {0}, low_two = {0}, high_one = {0}, high_two = {0};
     const size_t low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 1;

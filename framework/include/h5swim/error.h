@@ -24,6 +24,18 @@
 #define SWIM_PRINTF(fmt, args)
 #endif
 
+/* A function with a long loop in what is delivered compiled: made twice, the second
+ * time for processors with AVX2, of which the loader takes the right one.  Both compute
+ * the same bits.  Kernels that h5swim compiles are made for the processor they run on
+ * and need none of this, and sanitizers cannot stand that the loader asks before them.
+ */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__AVX2__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SWIM_WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define SWIM_WIDE
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
