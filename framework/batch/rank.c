@@ -258,7 +258,8 @@ static int lead(struct rank *r, struct rank_orders *orders, swim_error_t *err)
         rc = follow_turn(r, orders->look, err);
     else if (rc == SWIM_OK && orders->look)
         rc = zero_look(r, err);
-    orders->look = 0; /* until it is asked for again */
+    r->hurry = r->hurry || orders->look; /* there is news for all */
+    orders->look = 0;                    /* until it is asked for again */
     r->link->ops->observe(r->link, &r->seen, r->ranks);
     progress_show(&r->progress, &r->seen, r->ranks);
     return rc;

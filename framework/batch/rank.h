@@ -137,6 +137,9 @@ int zero_check(struct rank *r, swim_error_t *err);
 /* All is done: the outputs are finished. */
 int zero_finish(struct rank *r, swim_error_t *err);
 
+/* ... and what is left of the work beside them, once no worker has it open. */
+void zero_tidy(struct rank *r);
+
 /* The job ends before that. */
 void zero_give_up(struct rank *r);
 

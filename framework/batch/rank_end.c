@@ -120,18 +120,17 @@ static void end_workers(struct rank *r)
     items_turn(r); /* what was committed last */
 }
 
-static void end_outputs(struct rank *r)
+/* Rank 0: all is done.  Its own workers leave meanwhile. */
+static void finish(struct rank *r)
 {
     struct outcome *end = &r->end;
 
-    if (end->done) { /* their readers may have open what is to be finished */
-        await_others(r, FINISH_MS);
-        end->done = zero_finish(r, &end->error) == SWIM_OK;
-        if (!end->done)
-            end->signo = swim_signals_pending();
-    }
+    region_stop(r->worker.region);
+    spawner_quit(&r->spawner);
+    await_others(r, FINISH_MS); /* their readers may have open what is to be finished */
+    end->done = zero_finish(r, &end->error) == SWIM_OK;
     if (!end->done)
-        zero_give_up(r);
+        end->signo = swim_signals_pending();
 }
 
 /* It was refused: if it had got as far as to be compared, in what it differs. */
@@ -172,9 +171,13 @@ int rank_end(struct rank *r, const struct rank_orders *orders, const swim_error_
 {
     decide(r, orders, own);
     end_joined(r, orders);
+    if (r->link->rank == 0 && r->end.done)
+        finish(r);
     end_workers(r);
-    if (r->link->rank == 0)
-        end_outputs(r);
+    if (r->link->rank == 0 && r->end.done)
+        zero_tidy(r);
+    else if (r->link->rank == 0)
+        zero_give_up(r);
     if (r->phase >= 0) /* rank 0 has begun the outputs */
         record_leave(r->record, atomic_load(&r->worker.region->run_id));
     last_reports(r,

@@ -87,9 +87,10 @@ static void set_aside_tiles(struct rank *r)
 static int progress_of(struct rank *r, uint32_t phase, uint64_t *missing,
                        swim_error_t *err)
 {
-    const struct outputs outputs = outputs_of(r, r->worker.wait_ms);
+    struct outputs outputs = outputs_of(r, r->worker.wait_ms);
     uint64_t n = r->setup->phase_blocks[phase];
 
+    outputs.access.more = true; /* writers follow, or zero_finish() */
     memset(r->done, 0, (n + 7) / 8);
     *missing = n;
     if (r->begun == OUTPUTS_CREATED && !r->seen.has_work)
@@ -251,15 +252,7 @@ static int finish_outputs(struct rank *r, swim_error_t *err)
     if (r->begun == OUTPUTS_COMPLETE)
         return SWIM_OK;
     int rc = setup_look_inputs(r->setup, true, err);
-    if (rc == SWIM_OK && r->seen.n_failed)
-        zero_give_up(r);
-    else if (rc == SWIM_OK)
-        rc = outputs_finish(&outputs, err);
-    if (rc == SWIM_OK && !r->seen.n_failed) {
-        late_clear(r, &outputs, OUTPUTS_COMPLETE);
-        late_copy(r, &outputs);
-    }
-    return rc;
+    return rc == SWIM_OK && !r->seen.n_failed ? outputs_finish(&outputs, err) : rc;
 }
 
 int zero_finish(struct rank *r, swim_error_t *err)
@@ -271,6 +264,20 @@ int zero_finish(struct rank *r, swim_error_t *err)
     (void)swim_meter_set(was);
     record_span(r->record, RECORD_FINISH, start_ns);
     return rc;
+}
+
+void zero_tidy(struct rank *r)
+{
+    const struct outputs outputs = outputs_of(r, r->worker.wait_ms);
+    const enum swim_activity was = swim_meter_set(SWIM_AT_COMMIT);
+
+    if (r->seen.n_failed) {
+        zero_give_up(r);
+    } else if (r->begun != OUTPUTS_COMPLETE) {
+        late_clear(r, &outputs, OUTPUTS_COMPLETE);
+        late_copy(r, &outputs);
+    }
+    (void)swim_meter_set(was);
 }
 
 void zero_give_up(struct rank *r)

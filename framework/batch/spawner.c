@@ -342,6 +342,11 @@ static void spawner_ignore(struct spawner *spawner)
         ;
 }
 
+void spawner_quit(const struct spawner *spawner)
+{
+    (void)spawner_send(spawner, SPAWNER_QUIT, 0, 0);
+}
+
 void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
 {
     int64_t until = swim_clock_mono_ns() + (int64_t)wait_ms * 1000000;
@@ -352,7 +357,7 @@ void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
     if (signo)
         kill(spawner->pid, signo);
     else
-        (void)spawner_send(spawner, SPAWNER_QUIT, 0, 0);
+        spawner_quit(spawner);
     while (waitpid(spawner->pid, &status, WNOHANG) == 0) {
         spawner_ignore(spawner);
         if (swim_clock_mono_ns() > until) {

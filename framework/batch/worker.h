@@ -78,6 +78,9 @@ bool spawner_poll(struct spawner *spawner, struct worker_event *event, bool *gon
 /* The spawner has ended: how, as waitpid() gives it. */
 int spawner_wait(struct spawner *spawner);
 
+/* Have spawner and workers leave when they have finished what they are at. */
+void spawner_quit(const struct spawner *spawner);
+
 /* Have spawner and workers leave (signo 0: when they have finished what they are at,
  * else by that signal), wait at most wait_ms, then end what is left. */
 void spawner_stop(struct spawner *spawner, int wait_ms, int signo);

@@ -332,10 +332,18 @@ static int batch_write(struct writer *w, enum setup_phase phase, bool *any,
     return rc;
 }
 
-/* How many slots make a batch that is worth a session. */
+static bool is_shared(const struct writer *w, uint32_t phase)
+{
+    return w->region->n_ranks > 1 && !w->setup->targets[phase].alone;
+}
+
+/* How many slots make a batch that is worth a session.  Of one that goes on for as long
+ * as blocks come it is the beginning. */
 static uint32_t batch_slots(const struct writer *w)
 {
-    uint64_t wanted = BATCH_BYTES / w->region->slot_bytes + 1;
+    bool shared = is_shared(w, atomic_load(&w->region->phase));
+    uint64_t wanted =
+        shared ? BATCH_BYTES / w->region->slot_bytes + 1 : w->region->n_readers;
     uint32_t half = (w->n_slots + 1) / 2;
 
     return wanted < half ? (uint32_t)wanted : half;
@@ -382,7 +390,7 @@ static int batch_wait(struct writer *w, int64_t idle_ns, bool *more, swim_error_
 
 static int do_batches(struct writer *w, uint32_t number, swim_error_t *err)
 {
-    bool shared = w->region->n_ranks > 1 && !w->setup->targets[number].alone;
+    bool shared = is_shared(w, number);
     int64_t now = swim_clock_mono_ns(), busy = now, ask = now + SESSION_MS * 1000000LL;
     bool any = true, more = true;
     int rc = SWIM_OK;

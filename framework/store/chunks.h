@@ -8,6 +8,7 @@
 #define SWIM_STORE_CHUNKS_H
 
 #include <hdf5.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <h5swim/error.h>
@@ -22,6 +23,11 @@ struct chunks;
  * Errors: SWIM_ERR_IO, SWIM_ERR_NOMEM. */
 int chunks_open(hid_t set, const struct chunk_cache *cache, struct chunks **out,
                 swim_error_t *err);
+/* What becomes of the elements of each chunk when it is decoded, before it is read; not
+ * of those in a cache, which others read as well: false. */
+bool chunks_finish(struct chunks *chunks,
+                   void (*finish)(const void *arg, void *elements, size_t n),
+                   const void *arg);
 /* Accepts NULL. */
 void chunks_close(struct chunks *chunks);
 

@@ -126,6 +126,9 @@ static int dataset_open_set(struct dataset *ds, const struct source *source,
     if (rc != SWIM_OK)
         return swim_error_set(err, rc, "open %s in %s: %s", info->path, info->file,
                               why.text);
+    ds->as_stored = ds->opaque || H5Tequal(ds->type, types_native(ds->mem)) > 0;
+    if (ds->chunks && ds->as_stored && !ds->buffered && !dataset_is_finished(ds))
+        ds->finished = chunks_finish(ds->chunks, dataset_finish_row, ds);
     if (ds->chunks || uncached)
         return rc;
     h5_release(ds->type);
@@ -374,7 +377,7 @@ static int read_by_chunks(struct dataset *ds, size_t n, const uint64_t *start,
                    ? dataset_convert(ds, buf, buf_shape, buf_start, count, err)
                    : rc;
     }
-    if (ds->opaque || H5Tequal(ds->type, types_native(ds->mem)) > 0) {
+    if (ds->as_stored) {
         rc = read_chunks(ds, start, count, buf, buf_shape, buf_start, err);
     } else {
         rc = read_converted(ds, n, start, count, ds->mem, err);
@@ -382,7 +385,7 @@ static int read_by_chunks(struct dataset *ds, size_t n, const uint64_t *start,
             box_copy(ds->ndim, count, swim_type_size(ds->mem), ds->buffer, count,
                      origin, buf, buf_shape, buf_start);
     }
-    if (rc == SWIM_OK)
+    if (rc == SWIM_OK && !ds->finished)
         dataset_finish(ds, buf, buf_shape, buf_start, count);
     return rc;
 }

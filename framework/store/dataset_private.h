@@ -15,6 +15,8 @@ struct dataset {
                             what _Unsigned makes of it */
     bool packed, buffered, ranged;
     bool opaque;                     /* no numbers: nothing is converted */
+    bool as_stored;                  /* nor where both types are the same */
+    bool finished;                   /* what chunks gives is as a kernel sees it */
     double scale, offset, low, high; /* of packed and of ranged */
     uint32_t n_missing;
     _Alignas(16) unsigned char missing_raw[DATASET_MISSING_MOST][16]; /* as stored */
@@ -30,6 +32,12 @@ struct dataset {
  * missing values are as a kernel sees them. */
 void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t *shape,
                     const uint64_t *start, const uint64_t *count);
+
+/* There is nothing to be done for that. */
+bool dataset_is_finished(const struct dataset *ds);
+
+/* The same of n elements in a row, of a struct dataset. */
+void dataset_finish_row(const void *dataset, void *row, size_t n);
 
 /* The same for what was read into ds->buffer, as it is stored: converted into buf. */
 int dataset_convert(struct dataset *ds, unsigned char *buf, const uint64_t *shape,

@@ -109,32 +109,43 @@ static void merge_row(const struct dataset *ds, void *row, size_t n, uint32_t k)
     }
 }
 
+void dataset_finish_row(const void *dataset, void *row, size_t n)
+{
+    const struct dataset *ds = (const struct dataset *)dataset;
+    const bool merged = !swim_type_is_float(ds->mem);
+
+    if (ds->ranged && !merged)
+        limit_row(ds, row, n);
+    for (uint32_t k = merged ? 1 : 2; k < ds->n_missing; k++)
+        merge_row(ds, row, n, k);
+    if (merged)
+        return;
+    if (ds->mem == SWIM_TYPE_F32)
+        finish_float((float *)row, n, ds);
+    else if (ds->mem == SWIM_TYPE_F64)
+        finish_double((double *)row, n, ds);
+    else
+        finish_ldouble((long double *)row, n, ds);
+}
+
+bool dataset_is_finished(const struct dataset *ds)
+{
+    if (!swim_type_is_float(ds->mem))
+        return ds->n_missing < 2;
+    return !ds->packed && !ds->n_missing && !ds->ranged;
+}
+
 void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t *shape,
                     const uint64_t *start, const uint64_t *count)
 {
     struct box box;
 
-    const bool merged = !swim_type_is_float(ds->mem);
-
-    if (merged ? ds->n_missing < 2 : !ds->packed && !ds->n_missing && !ds->ranged)
+    if (dataset_is_finished(ds))
         return;
     const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
     for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;
-         more = box_next(&box)) {
-        void *row = buf + box.offset * swim_type_size(ds->mem);
-        if (ds->ranged && !merged)
-            limit_row(ds, row, box.row);
-        for (uint32_t k = merged ? 1 : 2; k < ds->n_missing; k++)
-            merge_row(ds, row, box.row, k);
-        if (merged)
-            continue;
-        if (ds->mem == SWIM_TYPE_F32)
-            finish_float((float *)row, box.row, ds);
-        else if (ds->mem == SWIM_TYPE_F64)
-            finish_double((double *)row, box.row, ds);
-        else
-            finish_ldouble((long double *)row, box.row, ds);
-    }
+         more = box_next(&box))
+        dataset_finish_row(ds, buf + box.offset * swim_type_size(ds->mem), box.row);
     (void)swim_meter_set(was);
 }
 

@@ -55,25 +55,25 @@ void filters_shuffle(const unsigned char *src, unsigned char *dst, size_t bytes,
     memcpy(dst + n * size, src + n * size, bytes - n * size);
 }
 
-/* The other way the stores are a group with a fixed stride. */
-SWIM_WIDE static void unshuffle_2(const unsigned char *restrict src,
-                                  unsigned char *restrict dst, size_t n)
+/* The other way the stores are a group with a fixed stride.  n: from plane to plane. */
+SWIM_WIDE static void unshuffle_2(const unsigned char *restrict src, size_t n,
+                                  unsigned char *restrict dst, size_t count)
 {
     const unsigned char *restrict p0 = src, *restrict p1 = src + n;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < count; i++) {
         dst[2 * i] = p0[i];
         dst[2 * i + 1] = p1[i];
     }
 }
 
-SWIM_WIDE static void unshuffle_4(const unsigned char *restrict src,
-                                  unsigned char *restrict dst, size_t n)
+SWIM_WIDE static void unshuffle_4(const unsigned char *restrict src, size_t n,
+                                  unsigned char *restrict dst, size_t count)
 {
     const unsigned char *restrict p0 = src, *restrict p1 = src + n;
     const unsigned char *restrict p2 = src + 2 * n, *restrict p3 = src + 3 * n;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < count; i++) {
         dst[4 * i] = p0[i];
         dst[4 * i + 1] = p1[i];
         dst[4 * i + 2] = p2[i];
@@ -81,15 +81,15 @@ SWIM_WIDE static void unshuffle_4(const unsigned char *restrict src,
     }
 }
 
-SWIM_WIDE static void unshuffle_8(const unsigned char *restrict src,
-                                  unsigned char *restrict dst, size_t n)
+SWIM_WIDE static void unshuffle_8(const unsigned char *restrict src, size_t n,
+                                  unsigned char *restrict dst, size_t count)
 {
     const unsigned char *restrict p0 = src, *restrict p1 = src + n;
     const unsigned char *restrict p2 = src + 2 * n, *restrict p3 = src + 3 * n;
     const unsigned char *restrict p4 = src + 4 * n, *restrict p5 = src + 5 * n;
     const unsigned char *restrict p6 = src + 6 * n, *restrict p7 = src + 7 * n;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < count; i++) {
         dst[8 * i] = p0[i];
         dst[8 * i + 1] = p1[i];
         dst[8 * i + 2] = p2[i];
@@ -101,21 +101,29 @@ SWIM_WIDE static void unshuffle_8(const unsigned char *restrict src,
     }
 }
 
+void filters_unshuffle_part(const unsigned char *planes, size_t n, size_t first,
+                            unsigned char *dst, size_t count, size_t size)
+{
+    const unsigned char *src = planes + first;
+
+    if (size == 2)
+        unshuffle_2(src, n, dst, count);
+    else if (size == 4)
+        unshuffle_4(src, n, dst, count);
+    else if (size == 8)
+        unshuffle_8(src, n, dst, count);
+    else
+        for (size_t b = 0; b < size; b++)
+            for (size_t i = 0; i < count; i++)
+                dst[i * size + b] = src[b * n + i];
+}
+
 void filters_unshuffle(const unsigned char *src, unsigned char *dst, size_t bytes,
                        size_t size)
 {
     size_t n = bytes / size;
 
-    if (size == 2)
-        unshuffle_2(src, dst, n);
-    else if (size == 4)
-        unshuffle_4(src, dst, n);
-    else if (size == 8)
-        unshuffle_8(src, dst, n);
-    else
-        for (size_t b = 0; b < size; b++)
-            for (size_t i = 0; i < n; i++)
-                dst[i * size + b] = src[b * n + i];
+    filters_unshuffle_part(src, n, 0, dst, n, size);
     memcpy(dst + n * size, src + n * size, bytes - n * size);
 }
 

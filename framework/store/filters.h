@@ -15,6 +15,9 @@ void filters_shuffle(const unsigned char *src, unsigned char *dst, size_t bytes,
                      size_t size);
 void filters_unshuffle(const unsigned char *src, unsigned char *dst, size_t bytes,
                        size_t size);
+/* count elements, as many as planes of n have from first on. */
+void filters_unshuffle_part(const unsigned char *planes, size_t n, size_t first,
+                            unsigned char *dst, size_t count, size_t size);
 
 /* The sum, which HDF5 puts behind the data with its lowest byte first. */
 uint32_t filters_fletcher32(const unsigned char *data, size_t bytes);

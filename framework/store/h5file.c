@@ -148,6 +148,8 @@ static int file_open(const char *file, bool write, const struct store_access *ac
     if (rc == SWIM_OK)
         rc = file_enter(file, write, access, at, &entered, err);
     if (rc == SWIM_OK) {
+        if (access->more)
+            openfile_keep_journal(entered);
         fapl = access_fapl(access, write, at);
         *out = fapl < 0 ? H5I_INVALID_HID
                         : H5Fopen(file, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);

@@ -10,6 +10,7 @@
 #include "store/filters.h"
 
 #define FILTERS_MOST 4
+#define PART ((size_t)16384) /* bytes that are finished at a time */
 
 struct stage {
     H5Z_filter_t filter;
@@ -22,6 +23,9 @@ struct pipeline {
     struct stage stages[FILTERS_MOST];
     struct libdeflate_decompressor *inflate;
     unsigned char *between[2]; /* what one stage gives and the next one takes */
+    void (*finish)(const void *arg, void *elements, size_t n); /* NULL: nothing */
+    const void *finish_arg;
+    size_t finish_size; /* of an element */
 };
 
 /* What lies between two stages is longer than a chunk by the checksums in it. */
@@ -90,12 +94,22 @@ void pipeline_destroy(struct pipeline *p)
     free(p);
 }
 
+void pipeline_finish(struct pipeline *p, size_t size,
+                     void (*finish)(const void *arg, void *elements, size_t n),
+                     const void *arg)
+{
+    p->finish = finish;
+    p->finish_arg = arg;
+    p->finish_size = size;
+}
+
 /* --- decoding --------------------------------------------------------------------- */
 
 /* Data on their way through the stages. */
 struct flow {
     const unsigned char *at;
     size_t n;
+    bool finished;
 };
 
 static int undo_fletcher(struct flow *flow, swim_error_t *err)
@@ -128,7 +142,8 @@ static int undo_deflate(const struct pipeline *p, struct flow *flow, void *to,
                               rc == LIBDEFLATE_INSUFFICIENT_SPACE
                                   ? "inflated it is longer than a chunk"
                                   : "it cannot be inflated");
-    *flow = (struct flow){(const unsigned char *)to, n};
+    flow->at = (const unsigned char *)to;
+    flow->n = n;
     return SWIM_OK;
 }
 
@@ -159,6 +174,31 @@ static int place(struct pipeline *p, uint32_t mask, int i, const struct flow *fl
     return SWIM_ERR_NOMEM;
 }
 
+/* The whole chunk, to elements that are finished part by part. */
+static void unshuffle_finished(const struct pipeline *p, const unsigned char *planes,
+                               unsigned char *dst)
+{
+    const size_t size = p->finish_size, n = p->chunk_bytes / size, most = PART / size;
+
+    for (size_t at = 0; at < n; at += most) {
+        const size_t count = n - at < most ? n - at : most;
+        filters_unshuffle_part(planes, n, at, dst + at * size, count, size);
+        p->finish(p->finish_arg, dst + at * size, count);
+    }
+}
+
+static void undo_shuffle(const struct pipeline *p, size_t size, struct flow *flow,
+                         unsigned char *to, bool last)
+{
+    flow->finished =
+        last && p->finish && size == p->finish_size && flow->n == p->chunk_bytes;
+    if (flow->finished)
+        unshuffle_finished(p, flow->at, to);
+    else
+        filters_unshuffle(flow->at, to, flow->n, size);
+    flow->at = to;
+}
+
 static int undo(struct pipeline *p, uint32_t mask, int i, struct flow *flow,
                 unsigned char *dst, swim_error_t *err)
 {
@@ -175,15 +215,14 @@ static int undo(struct pipeline *p, uint32_t mask, int i, struct flow *flow,
         return undo_deflate(p, flow, to, room, err);
     if (flow->n > room)
         return swim_error_set(err, SWIM_ERR_CORRUPT, "it is longer than a chunk");
-    filters_unshuffle(flow->at, to, flow->n, stage->element_size);
-    flow->at = to;
+    undo_shuffle(p, stage->element_size, flow, to, to == dst);
     return SWIM_OK;
 }
 
 int pipeline_decode(struct pipeline *p, uint32_t mask, const void *raw, size_t n_bytes,
                     void *dst, swim_error_t *err)
 {
-    struct flow flow = {(const unsigned char *)raw, n_bytes};
+    struct flow flow = {(const unsigned char *)raw, n_bytes, false};
 
     for (int i = p->n; i-- > 0;) {
         if (is_left_out(p, mask, i))
@@ -197,5 +236,7 @@ int pipeline_decode(struct pipeline *p, uint32_t mask, const void *raw, size_t n
                               flow.n, p->chunk_bytes);
     if (flow.at != dst)
         memcpy(dst, flow.at, flow.n);
+    if (p->finish && !flow.finished)
+        p->finish(p->finish_arg, dst, p->chunk_bytes / p->finish_size);
     return SWIM_OK;
 }

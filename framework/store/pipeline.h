@@ -17,6 +17,12 @@ int pipeline_create(hid_t dcpl, size_t chunk_bytes, struct pipeline **out,
 /* Accepts NULL. */
 void pipeline_destroy(struct pipeline *pipeline);
 
+/* What becomes of the elements, size bytes each, while they are in the processor's
+ * cache still: pipeline_decode() gives it all of them, n at a time. */
+void pipeline_finish(struct pipeline *pipeline, size_t size,
+                     void (*finish)(const void *arg, void *elements, size_t n),
+                     const void *arg);
+
 /* A chunk as stored, n_bytes at raw, to chunk_bytes at dst, which do not overlap. mask:
  * bit i is set when filter i was left out (H5Dread_chunk).  Errors: SWIM_ERR_CORRUPT,
  * of which the text is the second half of a sentence; SWIM_ERR_NOMEM. */

@@ -24,6 +24,7 @@ struct store_access {
     int64_t
         wait_ms; /* as in struct swim_lock_options; 0: $SWIM_WAIT seconds, else 60 */
     bool tells;  /* on stderr, for whom or what it waits: for one process of a job */
+    bool more;   /* it is opened again soon: the journal is left where it is */
 };
 
 /* A state of a file: the bytes of a swim_snapshot_t. */

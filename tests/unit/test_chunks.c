@@ -30,6 +30,7 @@ struct scene {
     int ndim;
     hsize_t shape[NDIM_MOST], chunk[NDIM_MOST];
     size_t n, element;
+    bool flips; /* chunks_finish() with flip() */
 };
 
 enum { SHUFFLE = 1, DEFLATE, FLETCHER };
@@ -118,6 +119,15 @@ static void write_some(struct scene *s, unsigned *seed)
     H5Fflush(s->file, H5F_SCOPE_LOCAL);
 }
 
+/* What is finished: each byte has the other high bit. */
+static void flip(const void *arg, void *elements, size_t n)
+{
+    const struct scene *s = arg;
+
+    for (size_t i = 0; i < n * s->element; i++)
+        ((unsigned char *)elements)[i] ^= 0x80;
+}
+
 /* A random box, read into a random place of a larger array, by both. */
 static void compare_box(struct scene *s, struct chunks *chunks, unsigned *seed)
 {
@@ -142,11 +152,13 @@ static void compare_box(struct scene *s, struct chunks *chunks, unsigned *seed)
     }
     unsigned char *ours = malloc(bytes), *theirs = malloc(bytes);
     memset(ours, 0xee, bytes);
-    memset(theirs, 0xee, bytes);
+    memset(theirs, s->flips ? 0x6e : 0xee, bytes);
     hid_t in_file = select_box(s, start, count),
           in_memory = H5Screate_simple(s->ndim, dims, NULL);
     H5Sselect_hyperslab(in_memory, H5S_SELECT_SET, from, NULL, n, NULL);
     assert_true(H5Dread(s->set, s->type, in_memory, in_file, H5P_DEFAULT, theirs) >= 0);
+    if (s->flips)
+        flip(s, theirs, bytes / s->element);
     swim_error_t err = {0};
     if (chunks_read(chunks, start, count, ours, shape, at, &err) != SWIM_OK)
         fail_msg("%s", err.text);
@@ -175,9 +187,23 @@ static const struct scene grids[] = {
     {.ndim = 2, .shape = {37, 23}, .chunk = {8, 5}},
     {.ndim = 3, .shape = {9, 10, 11}, .chunk = {1, 10, 11}},
     {.ndim = 3, .shape = {9, 10, 11}, .chunk = {4, 3, 11}},
+    {.ndim = 1, .shape = {50000}, .chunk = {20001}}, /* finished in parts */
 };
 
-static void boxes_are_as_hdf5_reads_them(void **state)
+static void compare_boxes(struct scene *s, unsigned *seed)
+{
+    struct chunks *chunks = NULL;
+
+    assert_int_equal(chunks_open(s->set, NULL, &chunks, NULL), SWIM_OK);
+    assert_non_null(chunks);
+    if (s->flips)
+        assert_true(chunks_finish(chunks, flip, s));
+    for (int i = 0; i < BOXES; i++)
+        compare_box(s, chunks, seed);
+    chunks_close(chunks);
+}
+
+static void compare_all(void **state, bool flips)
 {
     const hid_t types[] = {H5T_NATIVE_FLOAT, H5T_STD_I16BE, H5T_NATIVE_DOUBLE,
                            H5T_NATIVE_UINT8};
@@ -186,16 +212,23 @@ static void boxes_are_as_hdf5_reads_them(void **state)
     for (size_t p = 0; p < sizeof(pipelines) / sizeof(*pipelines); p++)
         for (size_t g = 0; g < sizeof(grids) / sizeof(*grids); g++) {
             struct scene s = grids[g];
-            struct chunks *chunks = NULL;
+            s.flips = flips;
             scene_open(&s, state, types[(p + g) % 4], pipelines[p]);
             write_some(&s, &seed);
-            assert_int_equal(chunks_open(s.set, NULL, &chunks, NULL), SWIM_OK);
-            assert_non_null(chunks);
-            for (int i = 0; i < BOXES; i++)
-                compare_box(&s, chunks, &seed);
-            chunks_close(chunks);
+            compare_boxes(&s, &seed);
             scene_close(&s);
         }
+}
+
+static void boxes_are_as_hdf5_reads_them(void **state)
+{
+    compare_all(state, false);
+}
+
+/* Also where HDF5 gives a fill value, and where a part of a chunk is wanted, twice. */
+static void elements_are_finished_once(void **state)
+{
+    compare_all(state, true);
 }
 
 /* With a cache too small for all of them, and one large enough. */
@@ -213,6 +246,7 @@ static void boxes_by_way_of_the_cache_are_the_same(void **state)
         cache.memory = aligned_alloc(64, (size_t)chunk_cache_bytes(entries, chunk));
         memset(cache.memory, 0, (size_t)chunk_cache_bytes(entries, chunk));
         assert_int_equal(chunks_open(s.set, &cache, &chunks, NULL), SWIM_OK);
+        assert_false(chunks_finish(chunks, flip, &s)); /* others read it as well */
         for (int i = 0; i < BOXES; i++)
             compare_box(&s, chunks, &seed);
         chunks_close(chunks);
@@ -240,16 +274,14 @@ static void filters_that_were_left_out_are_not_undone(void **state)
     float values[40];
     unsigned seed = 3;
     struct scene s = grids[2];
-    struct chunks *chunks = NULL;
 
     for (int i = 0; i < 40; i++)
         values[i] = (float)i / 3;
     scene_open(&s, state, H5T_NATIVE_FLOAT, pipelines[4]);
     put_chunk(&s, 3, sizeof(values), values);
-    assert_int_equal(chunks_open(s.set, NULL, &chunks, NULL), SWIM_OK);
-    for (int i = 0; i < BOXES; i++)
-        compare_box(&s, chunks, &seed);
-    chunks_close(chunks);
+    compare_boxes(&s, &seed);
+    s.flips = true;
+    compare_boxes(&s, &seed);
     scene_close(&s);
 }
 
@@ -349,6 +381,8 @@ static void filters_that_end_before_the_edge_are_left_to_hdf5(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(elements_are_finished_once, setup,
+                                        scratch_dir_teardown),
         cmocka_unit_test_setup_teardown(boxes_are_as_hdf5_reads_them, setup,
                                         scratch_dir_teardown),
         cmocka_unit_test_setup_teardown(boxes_by_way_of_the_cache_are_the_same, setup,
