@@ -35,6 +35,10 @@ static const char sample_cdl[] =
     " short p(n); p:scale_factor = 0.001; p:add_offset = 100000.;\n"
     " short k(n); k:scale_factor = 0.0018; k:add_offset = 260.;\n"
     " byte b(n); b:scale_factor = 0.001; b:add_offset = 100.;\n"
+    " float g(n); g:_FillValue = -1.f; g:scale_factor = 2.f; g:add_offset = 1.f;\n"
+    "  g:_ChunkSizes = 4; g:_Shuffle = \"true\"; g:_DeflateLevel = 1;\n"
+    " short h(n); h:_FillValue = -1s; h:missing_value = -2s; h:scale_factor = 2.f;\n"
+    "  h:_ChunkSizes = 4; h:_Shuffle = \"true\"; h:_DeflateLevel = 1;\n"
     " double zero(n); zero:_FillValue = 0.;\n"
     " double near(n); near:_FillValue = -999.;\n"
     "data:\n"
@@ -42,6 +46,7 @@ static const char sample_cdl[] =
     " f = -1, 2, -9999, -8888, 1e20f, 6; s = -1, 2, -9999, -8888, 77, 6;\n"
     " i = -1, 2, -9999, -8888, 77, 6; u = -1, 2, -2, -3, 7, -4;\n"
     " eight = 1, 2, 8, 9, 0, 5; nine = 1, 2, 8, 9, 0, 5;\n"
+    " g = -1, 2, 3, 4, 5, 6; h = -1, 2, -2, -4, 5, 6;\n"
     " p = 1, 2, 3, -32768, 32767, 0; k = 1, 2, 3, 4, 5, 6; b = 1, 2, 3, 4, 5, 6;\n"
     " zero = 0., -0., 1e-50, -1e-50, 1., 2.;\n"
     " near = -999., -999.00001, -998.99999, -1000., 1., 2.;\n"
@@ -150,6 +155,40 @@ static void packing_that_float32_does_not_resolve_is_float64(void **state)
     assert_true(d[0] == 1 * 0.001 + 100000. && d[2] == 3 * 0.001 + 100000.);
 }
 
+/* Part by part of its chunks. */
+static void read_one_by_one(void **state, const char *dataset, enum swim_type mem,
+                            void *buf)
+{
+    struct dataset_info *info = inspect(state, dataset);
+    const uint64_t one = 1, six = 6;
+    struct dataset *ds = NULL;
+
+    assert_int_equal(dataset_open(store_source_of(info), info, mem, NULL, &ds, NULL),
+                     SWIM_OK);
+    for (uint64_t i = 0; i < 6; i++)
+        assert_int_equal(dataset_read(ds, &i, &one, buf, &six, &i, NULL), SWIM_OK);
+    dataset_close(ds);
+    store_forget(info);
+}
+
+static void chunks_are_unpacked_once(void **state)
+{
+    static const float want[6] = {NAN, 5, 7, 9, 11, 13};
+    static const int16_t whole[6] = {-1, 4, -1, -8, 10, 12};
+    float f[2][6];
+    int16_t h[2][6];
+
+    read_six(state, "g", SWIM_TYPE_F32, f[0]);
+    read_one_by_one(state, "g", SWIM_TYPE_F32, f[1]);
+    read_six(state, "h", SWIM_TYPE_I16, h[0]);
+    read_one_by_one(state, "h", SWIM_TYPE_I16, h[1]);
+    for (int way = 0; way < 2; way++) {
+        assert_true(isnan(f[way][0]));
+        assert_memory_equal(&f[way][1], &want[1], 5 * sizeof(float));
+        assert_memory_equal(h[way], whole, sizeof(whole));
+    }
+}
+
 static void packed_coordinates_are_unpacked(void **state)
 {
     struct dataset_info *info = inspect(state, "t");
@@ -201,6 +240,7 @@ int main(void)
         TEST(several_missing_values_of_integers_become_the_first),
         TEST(more_missing_values_than_can_be_told_are_refused),
         TEST(packing_that_float32_does_not_resolve_is_float64),
+        TEST(chunks_are_unpacked_once),
         TEST(packed_coordinates_are_unpacked),
         TEST(one_coordinate_is_as_among_all),
         TEST(what_is_made_narrower_is_no_missing_value),
