@@ -254,12 +254,13 @@ static int lead(struct rank *r, struct rank_orders *orders, swim_error_t *err)
     if (r->link->rank != 0)
         return SWIM_OK;
     int rc = zero_check(r, err);
-    if (rc == SWIM_OK && r->follow)
+    if (rc == SWIM_OK && r->follow) {
         rc = follow_turn(r, orders->look, err);
-    else if (rc == SWIM_OK && orders->look)
+    } else if (rc == SWIM_OK && orders->look) {
         rc = zero_look(r, err);
-    r->hurry = r->hurry || orders->look; /* there is news for all */
-    orders->look = 0;                    /* until it is asked for again */
+        r->hurry = true; /* there is news for all */
+    }
+    orders->look = 0; /* until it is asked for again */
     r->link->ops->observe(r->link, &r->seen, r->ranks);
     progress_show(&r->progress, &r->seen, r->ranks);
     return rc;
