@@ -81,7 +81,9 @@ static int await_states(struct rank *r, swim_error_t *err)
 static int prepare_setup(struct rank *r, swim_error_t *err)
 {
     bool tells = r->link->rank == 0 && run_tells(r->options);
-    struct setup_access access = {.store = {r->session, r->options->wait_ms, tells}};
+    struct setup_access access = {.store = {.session = r->session,
+                                            .wait_ms = r->options->wait_ms,
+                                            .tells = tells}};
     struct region *region = r->worker.region;
 
     if (r->job->follow) {

@@ -44,8 +44,9 @@ static int show_plan(const struct run_options *options, const struct job *job,
     int rc = swim_signals_install_command(SWIM_SIGNALS_GRACE_MS, err);
     if (rc == SWIM_OK)
         rc = worker_session_open(&worker, &session, err);
-    const struct setup_access access = {
-        .store = {session, options->wait_ms, run_tells(options)}};
+    const struct setup_access access = {.store = {.session = session,
+                                                  .wait_ms = options->wait_ms,
+                                                  .tells = run_tells(options)}};
     if (rc == SWIM_OK)
         rc = setup_create(job, &access, &setup, err);
     uint32_t slots_each = 1;

@@ -27,9 +27,9 @@ static int setup(void **state)
 /* A dataset of its own in a file of its own. */
 struct scene {
     hid_t file, set, dcpl, type;
-    int ndim;
     hsize_t shape[NDIM_MOST], chunk[NDIM_MOST];
     size_t n, element;
+    int ndim;
     bool flips; /* chunks_finish() with flip() */
 };
 
