@@ -6,7 +6,7 @@
  *
  *   preparing   spawner forked, MPI started, setup made, readers launched
  *   working     blocks from the coordinator into items, done ones reported
- *   finishing   rank 0: outputs finished
+ *   finishing   rank 0: outputs finished, while its readers leave
  *   leaving     workers gone, last report exchanged */
 #include "batch/rank.h"
 
@@ -317,7 +317,7 @@ static void sit_out(struct rank *r, struct rank_orders *orders, swim_error_t *er
 
     swim_error_clear(err);
     region_stop(r->worker.region);
-    spawner_stop(&r->spawner, RANK_LEAVE_MS, 0);
+    spawner_stop(&r->spawner, WORKERS_LEAVE_MS, 0);
     setup_destroy(r->setup);
     r->setup = NULL;
     swim_session_close(r->session);
@@ -438,7 +438,7 @@ static int rank_process(const struct run_options *options, const struct job *job
     } else {
         status = start_failed(&r, rank, rc, &err);
     }
-    spawner_stop(&r.spawner, RANK_LEAVE_MS, 0);
+    spawner_stop(&r.spawner, WORKERS_LEAVE_MS, 0);
     zero_end(&r);
     setup_destroy(r.setup); /* its inputs are open in the session */
     swim_session_close(r.session);

@@ -15,7 +15,6 @@
 #include "batch/run.h"
 #include "batch/worker.h"
 
-#define RANK_LEAVE_MS 700  /* for workers, when stopped by a signal */
 #define RANK_OTHERS_MS 500 /* rank 0 waits so long for the others' last reports */
 
 /* How the job ends, as this rank knows it: all blocks are done, else by a signal, else

@@ -116,17 +116,31 @@ static void end_workers(struct rank *r)
     int signo = swim_signals_pending() ? swim_signals_pending() : r->end.signo;
 
     region_stop(r->worker.region);
-    spawner_stop(&r->spawner, signo ? RANK_LEAVE_MS : FINISH_MS, signo);
+    spawner_stop(&r->spawner, signo ? WORKERS_LEAVE_MS : FINISH_MS, signo);
     items_turn(r); /* what was committed last */
 }
 
-/* Rank 0: all is done.  Its own workers leave meanwhile. */
+/* Until the writer has closed the outputs, or is dead. */
+static void await_writer(struct rank *r)
+{
+    int64_t until = swim_clock_mono_ns() + (int64_t)FINISH_MS * 1000000;
+    struct worker_event event = {.role = WORKER_READER};
+    bool gone = false;
+
+    while (atomic_load(&r->worker.region->writing) && !gone &&
+           event.role != WORKER_WRITER && swim_clock_mono_ns() < until)
+        if (!spawner_poll(&r->spawner, &event, &gone))
+            swim_clock_nap_ns(NAP_NS);
+}
+
+/* Rank 0: all is done.  Its own readers leave meanwhile. */
 static void finish(struct rank *r)
 {
     struct outcome *end = &r->end;
 
     region_stop(r->worker.region);
     spawner_quit(&r->spawner);
+    await_writer(r);
     await_others(r, FINISH_MS); /* their readers may have open what is to be finished */
     end->done = zero_finish(r, &end->error) == SWIM_OK;
     if (!end->done)

@@ -57,11 +57,12 @@ void late_copy(const struct rank *r, const struct outputs *outputs)
     int64_t until = swim_clock_mono_ns() + 3 * r->lease_ms * 1000000;
     bool done = outputs_are_copied(outputs), grants;
 
-    while (!done && swim_clock_mono_ns() < until && !swim_signals_pending()) {
+    while (!done) {
         if (!server_serves(&late, &grants))
             (void)late_anew(&late, NULL);
         outputs_copy(&late.outputs);
-        done = grants || outputs_are_copied(outputs); /* else others have it open */
+        done = grants || outputs_are_copied(outputs) || /* else others have it open */
+               swim_clock_mono_ns() >= until || swim_signals_pending();
         if (!done)
             swim_clock_nap_ns(NAP_NS);
     }

@@ -90,7 +90,7 @@ static int progress_of(struct rank *r, uint32_t phase, uint64_t *missing,
     struct outputs outputs = outputs_of(r, r->worker.wait_ms);
     uint64_t n = r->setup->phase_blocks[phase];
 
-    outputs.access.more = true; /* writers follow, or zero_finish() */
+    outputs.access.more = true; /* writers follow, or it is finished or removed */
     memset(r->done, 0, (n + 7) / 8);
     *missing = n;
     if (r->begun == OUTPUTS_CREATED && !r->seen.has_work)
@@ -266,9 +266,13 @@ int zero_finish(struct rank *r, swim_error_t *err)
     return rc;
 }
 
+/* A signal may have come after the outputs were finished: then nothing is waited for.
+ */
 void zero_tidy(struct rank *r)
 {
-    const struct outputs outputs = outputs_of(r, r->worker.wait_ms);
+    const bool hurry = swim_signals_pending();
+    const struct outputs outputs =
+        outputs_of(r, hurry ? SWIM_LOCK_TRY : r->worker.wait_ms);
     const enum swim_activity was = swim_meter_set(SWIM_AT_COMMIT);
 
     if (r->seen.n_failed) {

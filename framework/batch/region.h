@@ -135,7 +135,8 @@ struct region {
     struct setup_epoch epoch;             /* of the blocks that are queued */
 
     atomic_uint phase;
-    atomic_uint stop; /* everybody leaves */
+    atomic_uint stop;    /* everybody leaves */
+    atomic_uint writing; /* the writer has outputs open; of one that is dead, perhaps */
 
     sem_t blocks_ready; /* posted once per item that is queued */
     sem_t slot_ready;   /* posted by readers for the writer */

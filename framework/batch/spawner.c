@@ -360,6 +360,12 @@ void spawner_stop(struct spawner *spawner, int wait_ms, int signo)
         spawner_quit(spawner);
     while (waitpid(spawner->pid, &status, WNOHANG) == 0) {
         spawner_ignore(spawner);
+        if (!signo && swim_signals_pending()) {
+            int64_t soon = swim_clock_mono_ns() + WORKERS_LEAVE_MS * 1000000LL;
+            until = soon < until ? soon : until;
+            signo = swim_signals_pending();
+            kill(spawner->pid, signo);
+        }
         if (swim_clock_mono_ns() > until) {
             /* Its children get SIGTERM from the kernel when it is gone. */
             kill(spawner->pid, SIGKILL);

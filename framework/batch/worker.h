@@ -81,8 +81,11 @@ int spawner_wait(struct spawner *spawner);
 /* Have spawner and workers leave when they have finished what they are at. */
 void spawner_quit(const struct spawner *spawner);
 
+#define WORKERS_LEAVE_MS 700 /* for workers, when stopped by a signal */
+
 /* Have spawner and workers leave (signo 0: when they have finished what they are at,
- * else by that signal), wait at most wait_ms, then end what is left. */
+ * else by that signal), wait at most wait_ms, or WORKERS_LEAVE_MS once a signal has
+ * come, then end what is left. */
 void spawner_stop(struct spawner *spawner, int wait_ms, int signo);
 
 #endif /* SWIM_BATCH_WORKER_H */

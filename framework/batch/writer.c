@@ -23,8 +23,9 @@
 #define WRITER_GRACE_MS 400 /* to come to the end of a commit */
 #define POLL_MS 50
 #define IDLE_MS 5 /* between looks whether anybody is at work */
-/* A session is worth its opening when so much is finished, or half of the slots are, or
- * the first of it has waited so long; follow: others wait for what is done. */
+/* Where ranks share the outputs, a session is worth its opening when so much is
+ * finished, or half of the slots are, or the first of it has waited so long; follow:
+ * others wait for what is done. */
 #define BATCH_BYTES ((uint64_t)16 << 20)
 #define GATHER_MS 100
 #define GATHER_FOLLOW_MS 5
@@ -416,12 +417,14 @@ static int do_batches(struct writer *w, uint32_t number, swim_error_t *err)
 static int do_session(struct writer *w, swim_error_t *err)
 {
     uint32_t number = atomic_load(&w->region->phase);
-    int rc = session_begin(w, number, err);
 
+    atomic_store(&w->region->writing, 1);
+    int rc = session_begin(w, number, err);
     if (rc == SWIM_OK)
         rc = do_batches(w, number, err);
     bool more = rc == SWIM_OK && !stopped(w);
     int ended = session_end(w, more, rc == SWIM_OK ? err : NULL);
+    atomic_store(&w->region->writing, 0);
     if (rc == SWIM_OK)
         rc = ended;
     (void)swim_meter_set(SWIM_AT_IDLE);

@@ -11,6 +11,7 @@
  * would: swim_lock_check() may have told somebody so. */
 #include <errno.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,11 +256,19 @@ static int pulse_first(swim_session_t *s, int64_t *next_ms)
     return pulse_nap(s, LISTEN_FROM_MS);
 }
 
+/* What the thread is given, until it has begun. */
+struct beginning {
+    swim_session_t *session;
+    sem_t begun;
+};
+
 static void *pulse_main(void *arg)
 {
-    swim_session_t *s = arg;
+    struct beginning *beginning = arg;
+    swim_session_t *s = beginning->session;
     int64_t next_ms, retry_ms = RETRY_FIRST_MS;
 
+    sem_post(&beginning->begun);
     for (int rc = pulse_first(s, &next_ms);; rc = pulse_listen(s, next_ms)) {
         if (rc == SWIM_ERR_LOST)
             pulse_lost(s, "somebody else has ended it");
@@ -282,8 +291,11 @@ static void *pulse_main(void *arg)
     return NULL;
 }
 
+/* Returns when the thread has begun.  It allocates memory first, and a child that is
+ * forked then would wait for ever under gcc 12's address sanitizer. */
 int pulse_start(swim_session_t *s, swim_error_t *err)
 {
+    struct beginning beginning = {.session = s};
     sigset_t all, before;
     pthread_attr_t attr;
 
@@ -292,7 +304,11 @@ int pulse_start(swim_session_t *s, swim_error_t *err)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, 262144);
-    int rc = pthread_create(&s->pulse_thread, &attr, pulse_main, s);
+    sem_init(&beginning.begun, 0, 0);
+    int rc = pthread_create(&s->pulse_thread, &attr, pulse_main, &beginning);
+    while (rc == 0 && sem_wait(&beginning.begun) != 0)
+        continue;
+    sem_destroy(&beginning.begun);
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)

@@ -4,8 +4,9 @@
  * else HDF5 reads.
  *
  * Where each stored value is also a value of the wanted type, the values are read
- * straight into the caller's array, and finished there.  Else the stored elements go
- * through a buffer (dataset_values.c). */
+ * straight into the caller's array, and finished there, or, where they are stored in
+ * that type, as their chunks are decoded.  Else the stored elements go through a buffer
+ * (dataset_values.c). */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* dataset_values.c - stored elements as the values that a kernel sees.
  *
  * Where each stored value is also a value of the wanted type, one pass over the rows
- * just read makes missing values NaN and unpacks, in place.  Else the stored elements
+ * just read, or the part of a chunk just decoded, makes missing values NaN and unpacks,
+ * in place.  Else the stored elements
  * go through a buffer, because missing values must be recognised before the conversion
  * makes their neighbours equal to them. */
 #include <math.h>

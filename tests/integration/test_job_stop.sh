@@ -83,3 +83,49 @@ ends_with 1
 says 'rank 0 was stopped or starved, or the lock server away, for longer than the lease'
 await no_process
 passed "a rank 0 that was stopped for longer than its lease says that it may have been"
+
+# All is done, and only a worker has not left yet, when the signal comes.
+printf '%s\n' "kernel: $support/kernels/breaks_sum.c" "params: {where: $PWD/where}" \
+    'inputs: {u: {file: in.h5, dataset: U}}' 'outputs: {y: {file: sum.h5, dataset: Y}}' \
+    'block: [100, 16]' >sum.yaml
+touch where
+is_finished() {
+    "$h5swim" exec -- "$python" -c 'import h5py, sys
+sys.exit("h5swim_unfinished" in h5py.File("sum.h5")["Y"].attrs)' 2>"$tmp/dead"
+}
+"$h5swim" run sum.yaml --dry-run >/dev/null
+NAP_MS=10 "$h5swim" run sum.yaml -n 1 --readers 2 --quiet >"$tmp/out" 2>"$tmp/err" &
+job=$!
+await test -s sum.h5.h5swim-partials
+rank=$(below $job | head -n 1)
+kill -STOP "$(of_rank "$rank" spawner)"
+await is_finished
+[ -e sum.h5.h5swim-partials ] || fail "the partial results were removed already"
+kill -TERM $job
+ends_with 143 # but the result is there
+[ "$(echo sum.h5*)" = sum.h5 ] || fail "left behind: $(echo sum.*)"
+grep -q '"status": *"done"' sum.run.json || fail "the record: $(head -c 300 sum.run.json)"
+await no_process
+passed "a signal after the last block leaves nothing behind"
+
+# Nobody waits for its own writer as for others, however long that takes to close a file.
+strace -o "$tmp/trace" true 2>"$tmp/dead" || {
+    echo "***** NOT TESTED: a writer that is slow to close, it cannot be traced here ($(cat "$tmp/dead")) *****"
+    exit 0
+}
+slow_job 1
+"$h5swim" run slow.yaml -n 1 --readers 2 --quiet --overwrite --wait 0.3 2>"$tmp/err" &
+job=$!
+writer_there() {
+    rank=$(below $job | head -n 1)
+    [ -n "$rank" ] && [ "$(below "$(of_rank "$rank" spawner)" | wc -l)" = 3 ]
+}
+await writer_there
+strace -q -o "$tmp/trace" -p "$(of_rank "$rank" writer)" -e trace=close \
+    -e inject=close:delay_enter=800000 2>"$tmp/dead" &
+tracer=$!
+ends_with 0
+wait $tracer || true
+grep -q DELAYED "$tmp/trace" || fail "the writer was not slow: $(cat "$tmp/dead" "$tmp/trace")"
+await no_process
+passed "a job whose writer is slow to close its outputs is done all the same"

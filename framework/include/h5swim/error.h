@@ -13,6 +13,7 @@
 #define SWIM_ERROR_H
 
 #include <stdarg.h>
+#include <stdint.h> /* and __GLIBC__ */
 
 #if defined(__GNUC__)
 /* Marks what libh5swim exports. */
@@ -27,9 +28,8 @@
 /* A function with a long loop in what is delivered compiled: made twice, the second
  * time for processors with AVX2, of which the loader takes the right one.  Both compute
  * the same bits.  Kernels that h5swim compiles are made for the processor they run on
- * and need none of this, and sanitizers cannot stand that the loader asks before them.
- */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__AVX2__) && \
+ * and need none of this.  Sanitizers cannot stand that the loader asks before them. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__AVX2__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SWIM_WIDE __attribute__((target_clones("avx2", "default")))
 #else
