@@ -219,11 +219,12 @@ static int exchange(struct rank *r, bool *leave, struct rank_orders *orders,
     r->lost = orders->lost;
     r->given_up = orders->given_up;
     items_tell_failures(r, orders->n_failed);
+    if (orders->run_id) /* also of a job that is over before this rank had a block */
+        atomic_store(&r->worker.region->run_id, orders->run_id);
     if (rank_is_over(orders) || r->given_up) {
         *leave = true;
         return rc;
     }
-    atomic_store(&r->worker.region->run_id, orders->run_id);
     follow_take_orders(r, orders);
     if (orders->phase >= 0 && orders->phase != r->phase) {
         r->phase = orders->phase;

@@ -192,7 +192,7 @@ int rank_end(struct rank *r, const struct rank_orders *orders, const swim_error_
         zero_tidy(r);
     else if (r->link->rank == 0)
         zero_give_up(r);
-    if (r->phase >= 0) /* rank 0 has begun the outputs */
+    if (r->phase >= 0 || r->end.done) /* rank 0 has begun the outputs */
         record_leave(r->record, atomic_load(&r->worker.region->run_id));
     last_reports(r,
                  r->end.done && !swim_signals_pending() ? FINISH_MS : RANK_OTHERS_MS);

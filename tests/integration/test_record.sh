@@ -52,6 +52,11 @@ record out.run.json "$all" "$well" 'r["job"]["sets"] == ["outputs.y.filters.defl
     'len(r["processes"]) == 12 and {p["rank"] for p in r["processes"]} == {0, 1, 2}'
 expect_status 0 "$h5swim" run sum.yaml -n 2 --quiet --overwrite
 record out.run.json "$well" 'blocks == [(0, n) for n in range(40)] + [(1, n) for n in range(10)]'
+# Most of these hear of the job when it is over.
+for n in 1 2 3 4 5; do
+    expect_status 0 "$h5swim" run map.yaml -n 3 --readers 1 --quiet --overwrite --set 'block=[40, 64]'
+    record out.run.json "$well" 'blocks == [(0, 0)] and {p["rank"] for p in r["processes"]} == {0, 1, 2}'
+done
 [ -z "$(find . -name '.*.part' -o -name '.*.new')" ] || fail "parts are left: $(ls -a)"
 passed "three ranks leave one record, and nothing beside it"
 
