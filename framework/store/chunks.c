@@ -18,10 +18,8 @@ struct chunks {
     uint64_t size[SWIM_NDIM_MAX]; /* of a chunk */
     size_t element, bytes;        /* of an element, of a chunk */
     struct pipeline *pipeline;
-    unsigned char *fill;                                       /* an element */
-    void (*finish)(const void *arg, void *elements, size_t n); /* NULL: nothing */
-    const void *finish_arg;
-    unsigned char *raw; /* as stored */
+    unsigned char *fill; /* an element */
+    unsigned char *raw;  /* as stored */
     size_t raw_room;
     struct chunk_cache cache;                             /* memory NULL: none */
     uint64_t shape[SWIM_NDIM_MAX], across[SWIM_NDIM_MAX]; /* in elements, in chunks */
@@ -127,8 +125,6 @@ bool chunks_finish(struct chunks *c,
 {
     if (c->cache.memory)
         return false;
-    c->finish = finish;
-    c->finish_arg = arg;
     pipeline_finish(c->pipeline, c->element, finish, arg);
     return true;
 }
@@ -222,8 +218,7 @@ static int chunk_decode(struct chunks *c, const hsize_t *at, unsigned char *dst,
         return rc;
     if (n == 0) {
         box_fill(dst, c->bytes / c->element, c->fill, c->element);
-        if (c->finish)
-            c->finish(c->finish_arg, dst, c->bytes / c->element);
+        pipeline_finish_chunk(c->pipeline, dst);
         return SWIM_OK;
     }
     const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);

@@ -128,7 +128,7 @@ static int dataset_open_set(struct dataset *ds, const struct source *source,
         return swim_error_set(err, rc, "open %s in %s: %s", info->path, info->file,
                               why.text);
     ds->as_stored = ds->opaque || H5Tequal(ds->type, types_native(ds->mem)) > 0;
-    if (ds->chunks && ds->as_stored && !ds->buffered && !dataset_is_finished(ds))
+    if (ds->chunks && ds->as_stored && !ds->buffered && !dataset_is_plain(ds))
         ds->finished = chunks_finish(ds->chunks, dataset_finish_row, ds);
     if (ds->chunks || uncached)
         return rc;

@@ -33,11 +33,11 @@ struct dataset {
 void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t *shape,
                     const uint64_t *start, const uint64_t *count);
 
-/* There is nothing to be done for that. */
-bool dataset_is_finished(const struct dataset *ds);
-
 /* The same of n elements in a row, of a struct dataset. */
 void dataset_finish_row(const void *dataset, void *row, size_t n);
+
+/* Its values are as a kernel sees them: neither of these would do anything. */
+bool dataset_is_plain(const struct dataset *ds);
 
 /* The same for what was read into ds->buffer, as it is stored: converted into buf. */
 int dataset_convert(struct dataset *ds, unsigned char *buf, const uint64_t *shape,

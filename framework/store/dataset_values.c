@@ -2,9 +2,8 @@
  *
  * Where each stored value is also a value of the wanted type, one pass over the rows
  * just read, or the part of a chunk just decoded, makes missing values NaN and unpacks,
- * in place.  Else the stored elements
- * go through a buffer, because missing values must be recognised before the conversion
- * makes their neighbours equal to them. */
+ * in place.  Else the stored elements go through a buffer, because missing values must
+ * be recognised before the conversion makes their neighbours equal to them. */
 #include <math.h>
 #include <string.h>
 
@@ -129,7 +128,7 @@ void dataset_finish_row(const void *dataset, void *row, size_t n)
         finish_ldouble((long double *)row, n, ds);
 }
 
-bool dataset_is_finished(const struct dataset *ds)
+bool dataset_is_plain(const struct dataset *ds)
 {
     if (!swim_type_is_float(ds->mem))
         return ds->n_missing < 2;
@@ -141,7 +140,7 @@ void dataset_finish(const struct dataset *ds, unsigned char *buf, const uint64_t
 {
     struct box box;
 
-    if (dataset_is_finished(ds))
+    if (dataset_is_plain(ds))
         return;
     const enum swim_activity was = swim_meter_set(SWIM_AT_DECODE);
     for (bool more = box_begin(&box, ds->ndim, shape, start, count); more;

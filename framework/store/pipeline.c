@@ -103,6 +103,12 @@ void pipeline_finish(struct pipeline *p, size_t size,
     p->finish_size = size;
 }
 
+void pipeline_finish_chunk(const struct pipeline *p, void *chunk)
+{
+    if (p->finish)
+        p->finish(p->finish_arg, chunk, p->chunk_bytes / p->finish_size);
+}
+
 /* --- decoding --------------------------------------------------------------------- */
 
 /* Data on their way through the stages. */
@@ -236,7 +242,7 @@ int pipeline_decode(struct pipeline *p, uint32_t mask, const void *raw, size_t n
                               flow.n, p->chunk_bytes);
     if (flow.at != dst)
         memcpy(dst, flow.at, flow.n);
-    if (p->finish && !flow.finished)
-        p->finish(p->finish_arg, dst, p->chunk_bytes / p->finish_size);
+    if (!flow.finished)
+        pipeline_finish_chunk(p, dst);
     return SWIM_OK;
 }

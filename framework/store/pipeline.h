@@ -22,6 +22,8 @@ void pipeline_destroy(struct pipeline *pipeline);
 void pipeline_finish(struct pipeline *pipeline, size_t size,
                      void (*finish)(const void *arg, void *elements, size_t n),
                      const void *arg);
+/* The same to a chunk that was not decoded. */
+void pipeline_finish_chunk(const struct pipeline *pipeline, void *chunk);
 
 /* A chunk as stored, n_bytes at raw, to chunk_bytes at dst, which do not overlap. mask:
  * bit i is set when filter i was left out (H5Dread_chunk).  Errors: SWIM_ERR_CORRUPT,
